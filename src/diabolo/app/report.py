@@ -1,0 +1,89 @@
+"""The report: one HTML page that holds everything it shows and asks nothing of a network."""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from diabolo.app import markup
+from diabolo.app.section import section, unit
+from diabolo.errors import InputError
+from diabolo.jobs.evaluation import Evaluation, Figures
+
+
+def report_page(evaluations: Sequence[Evaluation], *, title: str, notes: Sequence[str] = ()) -> str:
+    """Return one self-contained HTML page that compares models and shows each of them.
+
+    evaluations: one or more, in the order of the page. title, notes: plain text; everything is escaped.
+    The same input gives the same page. Raises InputError if there is no evaluation.
+
+    >>> page = report_page([evaluation], title="Digits")  # doctest: +SKIP
+    """
+    if not evaluations:
+        raise InputError("evaluations must hold at least one Evaluation, got none; evaluate a model first.")
+    anchors = [f"model-{number}" for number in range(1, len(evaluations) + 1)]
+    template = Template(files("diabolo.app").joinpath("report.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=escape(title),
+        subtitle=escape(_subtitle(evaluations)),
+        notes="".join(f"<p>{escape(note)}</p>\n" for note in notes),
+        links=_links(evaluations, anchors),
+        summary=_summary(evaluations, anchors),
+        warnings="".join(markup.warnings(e.warnings, subject=e.name) for e in evaluations) if len(anchors) > 1 else "",
+        sections="".join(section(e, anchor=anchor) for e, anchor in zip(evaluations, anchors, strict=True)),
+    )
+
+
+def _subtitle(evaluations: Sequence[Evaluation]) -> str:
+    """Return what the figures were measured on, where that is the same for all."""
+    sources = {f"{evaluation.data}, {evaluation.split}" for evaluation in evaluations}
+    return sources.pop() if len(sources) == 1 else f"{len(evaluations)} models on {len(sources)} sets of samples"
+
+
+def _links(evaluations: Sequence[Evaluation], anchors: Sequence[str]) -> str:
+    named = zip(anchors, evaluations, strict=True)
+    return "".join(f'<li><a href="#{anchor}">{escape(evaluation.name)}</a></li>' for anchor, evaluation in named)
+
+
+def _summary(evaluations: Sequence[Evaluation], anchors: Sequence[str]) -> str:
+    measures = [name for name in ("bce", "mse", "psnr") if _is_shown(name, evaluations)]
+    units = {unit(evaluation) for evaluation in evaluations}
+    per = units.pop() if len(units) == 1 else "value"
+    titles = {"bce": f"BCE per {per}", "mse": f"MSE per {per}", "psnr": "PSNR, dB"}
+    own = [titles[name] for name in measures]
+    head = ["model", "latent", "compression", *own, *(f"PCA: {name}" for name in own), "parameters", "seconds"]
+    rows = [_row(e, anchor, measures) for e, anchor in zip(evaluations, anchors, strict=True)]
+    numeric = [False] + [True] * (len(head) - 1)
+    return markup.table(
+        head, rows, numeric=numeric, caption="All models, beside PCA of the same latent size", kind="all"
+    )
+
+
+def _is_shown(name: str, evaluations: Sequence[Evaluation]) -> bool:
+    """Return whether a measure has a column: MSE only stands in where a model has no BCE."""
+    if name == "mse":
+        return any(evaluation.model.bce is None for evaluation in evaluations)
+    return any(getattr(evaluation.model, name) is not None for evaluation in evaluations)
+
+
+def _row(evaluation: Evaluation, anchor: str, measures: Sequence[str]) -> list[str]:
+    model = evaluation.model
+    baseline = evaluation.baselines[0] if evaluation.baselines else None
+    sign = ' <span class="sign">Warning</span>' if evaluation.warnings else ""
+    name = f'<a href="#{anchor}">{escape(evaluation.name)}</a>{sign}'
+    compression = f"{markup.decimals(evaluation.compression, 1)}×"
+    mine, theirs = zip(*(_beside(model, baseline, measure) for measure in measures), strict=True)
+    seconds = markup.decimals(evaluation.seconds, 1)
+    return [name, f"{model.latent:,}", compression, *mine, *theirs, f"{model.parameters:,}", seconds]
+
+
+def _beside(model: Figures, baseline: Figures | None, measure: str) -> tuple[str, str]:
+    """Return the model's and the baseline's figure, the better one in bold (more is better for PSNR only)."""
+    digits = 1 if measure == "psnr" else 4
+    mine = getattr(model, measure)
+    theirs = None if baseline is None else getattr(baseline, measure)
+    words = [markup.decimals(value, digits) for value in (mine, theirs)]
+    if mine is not None and theirs is not None and mine != theirs:
+        better = int((theirs < mine) != (measure == "psnr"))
+        words[better] = f"<b>{words[better]}</b>"
+    return words[0], words[1]

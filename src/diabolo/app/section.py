@@ -1,0 +1,137 @@
+"""The part of a report page that shows one model."""
+
+from html import escape
+from math import prod
+
+import numpy as np
+
+from diabolo.app import markup, plots, samples
+from diabolo.app.palette import categories
+from diabolo.jobs.evaluation import Evaluation, Figures
+
+
+def section(evaluation: Evaluation, *, anchor: str) -> str:
+    """Return the HTML section of one model: what it reached, what it makes of samples, how it is built."""
+    parts = [
+        f'<section id="{escape(anchor)}" aria-labelledby="{escape(anchor)}-name">\n',
+        f'<h2 id="{escape(anchor)}-name">{escape(evaluation.name)}</h2>\n',
+        f'<p class="lead">{escape(evaluation.data)}, {escape(evaluation.split)}</p>\n',
+        markup.warnings(evaluation.warnings),
+        _tiles(evaluation),
+        "<h3>Reconstructions</h3>\n",
+        samples.pairs(evaluation.originals, evaluation.reconstructions, columns=evaluation.columns),
+        f'<div class="two">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
+        _worst(evaluation),
+        f'<div class="two">\n{_figures(evaluation)}{_layers(evaluation)}</div>\n',
+        "</section>\n",
+    ]
+    return "".join(parts)
+
+
+def unit(evaluation: Evaluation) -> str:
+    """Return what a dimension of a sample is called: a pixel, or for tables a value."""
+    shape = evaluation.originals.shape
+    return "value" if len(shape) < 3 or (len(shape) == 4 and shape[3] > 1) else "pixel"
+
+
+def _tiles(evaluation: Evaluation) -> str:
+    size, model = prod(evaluation.originals.shape[1:]), evaluation.model
+    baseline = evaluation.baselines[0] if evaluation.baselines else None
+    measure, quality, beside = _quality(model, baseline)
+    tiles = [
+        ("Latent", f"{model.latent:,}", f"numbers for {size:,} {unit(evaluation)}{'s' if size != 1 else ''}"),
+        ("Compression", f"{markup.decimals(evaluation.compression, 1)}×", "fewer numbers"),
+        (f"{measure} per {unit(evaluation)}", quality, beside),
+    ]
+    if model.psnr is not None:
+        beside = "" if baseline is None else f"{baseline.name}: {markup.decimals(baseline.psnr, 1)} dB"
+        tiles.append(("PSNR", f"{markup.decimals(model.psnr, 1)} dB", beside))
+    tiles.append(("Parameters", f"{model.parameters:,}", f"trained in {markup.duration(evaluation.seconds)}"))
+    cells = (
+        f"<div><dt>{escape(name)}</dt><dd><b>{escape(value)}</b><span>{escape(words)}</span></dd></div>\n"
+        for name, value, words in tiles
+    )
+    return f'<dl class="tiles">\n{"".join(cells)}</dl>\n'
+
+
+def _quality(model: Figures, baseline: Figures | None) -> tuple[str, str, str]:
+    """Return the measure, the model's value and the baseline's in words: BCE where there is one, else MSE."""
+    name, mine = ("MSE", model.mse) if model.bce is None else ("BCE", model.bce)
+    if baseline is None:
+        return name, markup.decimals(mine, 4), ""
+    other = baseline.mse if model.bce is None else baseline.bce
+    return name, markup.decimals(mine, 4), f"{baseline.name}: {markup.decimals(other, 4)}"
+
+
+def _training(evaluation: Evaluation) -> str:
+    if not evaluation.history:
+        return markup.figure('<p class="empty">No epochs were recorded.</p>', "Loss per epoch.")
+    last = evaluation.history[-1]
+    words = f"Loss per epoch, {len(evaluation.history):,} in {markup.duration(last.seconds)}; the ring is the best one."
+    return markup.figure(plots.loss_curves(evaluation.history), words)
+
+
+def _latent(evaluation: Evaluation) -> str:
+    latent = int(evaluation.codes.reshape(len(evaluation.codes), -1).shape[1]) if len(evaluation.codes) else 0
+    how = {1: "Codes, one number each.", 2: "Codes, as they are."}.get(
+        latent, f"Codes of {latent:,} numbers, by their first two principal components."
+    )
+    groups = None if evaluation.labels is None else categories(evaluation.labels)
+    legend = ""
+    if groups is not None:
+        legend = "".join(
+            f'<li><span class="dot {"up" if entry.marker == "^" else ""}" style="background:{entry.colour}"></span>'
+            f"{escape(entry.name)}</li>"
+            for entry in groups.entries
+        )
+        legend = f'<ul class="legend" aria-label="Labels">{legend}</ul>'
+    return markup.figure(plots.latent_plane(evaluation.codes, evaluation.labels) + legend, how)
+
+
+def _worst(evaluation: Evaluation) -> str:
+    notes = [f"{markup.decimals(float(value), 1)} nats" for value in evaluation.worst_distortions]
+    shown = samples.pairs(
+        evaluation.worst,
+        evaluation.worst_reconstructions,
+        columns=evaluation.columns,
+        notes=notes,
+        scale=evaluation.originals,
+        most=6,
+    )
+    return f'<h3>Worst reconstructions</h3>\n<div class="two">\n<div>{shown}</div>{_distortions(evaluation)}</div>\n'
+
+
+def _distortions(evaluation: Evaluation) -> str:
+    values = np.asarray(evaluation.distortions, dtype=np.float64).reshape(-1)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return markup.figure('<p class="empty">No finite distortion.</p>', "Distortion per sample.")
+    middle, high = (markup.decimals(float(np.quantile(values, share)), 1) for share in (0.5, 0.99))
+    words = f"half of the samples below {middle} nats, 99 of 100 below {high}"
+    drawn = plots.histogram(values, xlabel="distortion, nats per sample", alt=f"Distortions: {words}")
+    return markup.figure(drawn, f"Distortion of {len(values):,} samples: {words}.")
+
+
+def _figures(evaluation: Evaluation) -> str:
+    rows = [
+        [
+            escape(figures.name),
+            f"{figures.latent:,}",
+            f"{figures.parameters:,}",
+            markup.decimals(figures.bce, 4),
+            markup.decimals(figures.mse, 5),
+            markup.decimals(figures.psnr, 2),
+        ]
+        for figures in (evaluation.model, *evaluation.baselines)
+    ]
+    head = ["", "latent", "parameters", f"BCE, nats per {unit(evaluation)}", "MSE", "PSNR, dB"]
+    numeric = [False] + [True] * 5
+    return f"<div><h3>Beside its baselines</h3>\n{markup.table(head, rows, numeric=numeric, caption='Figures')}</div>\n"
+
+
+def _layers(evaluation: Evaluation) -> str:
+    rows = [
+        [escape(part), escape(layer), escape(shape), escape(size)] for part, layer, shape, size in evaluation.layers
+    ]
+    head, numeric = ["part", "layer", "output shape", "parameters"], [False, False, False, True]
+    return f"<div><h3>Layers</h3>\n{markup.table(head, rows, numeric=numeric, caption='Layers')}</div>\n"

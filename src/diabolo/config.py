@@ -1,0 +1,231 @@
+"""The four choices and the recipe as frozen data, JSON both ways; unknown keys are refused."""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from diabolo.errors import FormatError, InputError
+
+T = TypeVar("T")
+Activation = str
+ACTIVATIONS = ("relu", "linear")
+LARGEST = 2**31
+MOST_LAYERS = 64
+
+
+def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
+    if len(values) > MOST_LAYERS:
+        raise InputError(f"{name} may have at most {MOST_LAYERS} entries, got {len(values)}.")
+    for value in values:
+        if not least <= value < LARGEST:
+            raise InputError(f"{name} must be whole numbers >= {least}, got {value}.")
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}.")
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InputError(f"{name} must be from {low:g} to {high:g}, got {value:g}.")
+
+
+@dataclass(frozen=True)
+class DenseConfig:
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder; `code` is the latent's activation."""
+
+    widths: tuple[int, ...] = ()
+    code: Activation = "relu"
+
+    def __post_init__(self) -> None:
+        _check_counts("widths", self.widths)
+        _check_choice("code", self.code, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class ConvolutionalConfig:
+    """3x3 convolutions, each followed by 2x2 max pooling; the decoder mirrors them with upsampling.
+
+    channels: of each stage. dense: whether a fully connected layer joins the last stage to the latent;
+    without it the code is the last stage's map itself.
+    """
+
+    channels: tuple[int, ...] = (16, 8, 8)
+    dense: bool = False
+
+    def __post_init__(self) -> None:
+        _check_counts("channels", self.channels)
+        if not self.channels:
+            raise InputError("channels must name one stage or more, got none.")
+
+
+@dataclass(frozen=True)
+class PlainConfig:
+    """The latent is the code; rate 0."""
+
+
+@dataclass(frozen=True)
+class VariationalConfig:
+    """The latent is a normal distribution; rate = its divergence from the standard normal."""
+
+
+@dataclass(frozen=True)
+class BernoulliConfig:
+    """Cross-entropy of values in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class GaussianConfig:
+    """Squared error in prepared units, as a normal likelihood of spread 1."""
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """The encoder sees the data as they are."""
+
+
+@dataclass(frozen=True)
+class GaussianNoiseConfig:
+    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the data are."""
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _check_range("sigma", self.sigma, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class MaskingConfig:
+    """Each value is set to 0 with probability `fraction`."""
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+
+
+NetworkConfig = DenseConfig | ConvolutionalConfig
+BottleneckConfig = PlainConfig | VariationalConfig
+LikelihoodConfig = BernoulliConfig | GaussianConfig
+CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
+
+KINDS: dict[str, type] = {
+    "dense": DenseConfig,
+    "convolutional": ConvolutionalConfig,
+    "plain": PlainConfig,
+    "variational": VariationalConfig,
+    "bernoulli": BernoulliConfig,
+    "gaussian": GaussianConfig,
+    "clean": CleanConfig,
+    "gaussian-noise": GaussianNoiseConfig,
+    "masking": MaskingConfig,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """An autoencoder: the four choices and their sizes.
+
+    shape: of one sample as stored: (columns,), (height, width) or (height, width, channels).
+    latent: numbers in a code. beta: weight of the rate in the loss.
+    """
+
+    preset: str
+    shape: tuple[int, ...]
+    latent: int
+    network: NetworkConfig
+    bottleneck: BottleneckConfig = field(default_factory=PlainConfig)
+    likelihood: LikelihoodConfig = field(default_factory=BernoulliConfig)
+    corruption: CorruptionConfig = field(default_factory=CleanConfig)
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.shape) <= 3:
+            raise InputError(f"A sample's shape must have 1 to 3 sizes, got {self.shape}.")
+        _check_counts("shape", self.shape)
+        _check_counts("latent", (self.latent,))
+        _check_range("beta", self.beta, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    schedule: 'one-cycle' (up to `learning_rate`, then down to nothing) or 'constant'.
+    clip: bound on the gradient's norm, for a loss in nats per dimension (0: none).
+    patience: epochs without a better held-out loss before training stops.
+    validation: held-out share of the samples (0: none; the training loss then decides).
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str = "one-cycle"
+    clip: float = 1.0
+    patience: int = 10
+    validation: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
+        _check_choice("schedule", self.schedule, ("one-cycle", "constant"))
+        _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
+        _check_range("clip", self.clip, 0, 1e12)
+        _check_range("validation", self.validation, 0, 0.9)
+
+
+def to_json(config: object) -> dict[str, Any]:
+    """Return a dataclass as plain JSON values; a choice carries its `kind`."""
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"not a dataclass: {config!r}")
+    plain = {"kind": _NAMES[type(config)]} if type(config) in _NAMES else {}
+    for item in fields(config):
+        value = getattr(config, item.name)
+        plain[item.name] = to_json(value) if is_dataclass(value) else asdict_value(value)
+    return plain
+
+
+def asdict_value(value: Any) -> Any:
+    """Return a field's value as JSON has it: tuples as lists, dataclasses as objects."""
+    if isinstance(value, tuple):
+        return [asdict(item) if is_dataclass(item) and not isinstance(item, type) else item for item in value]
+    return value
+
+
+def from_json(kind: type[T], plain: Any) -> T:
+    """Return the dataclass `kind` that `to_json` made `plain` from. Raises FormatError for anything else."""
+    if not isinstance(plain, dict):
+        raise FormatError(f"{kind.__name__} must be a JSON object, got {type(plain).__name__}.")
+    hints = get_type_hints(kind)
+    unknown = sorted(set(plain) - set(hints) - {"kind"})
+    if unknown:
+        raise FormatError(f"{kind.__name__} has unknown keys {unknown}; made by a newer version of diabolo?")
+    try:
+        return kind(**{name: _value(hints[name], plain[name], name) for name in plain if name != "kind"})
+    except (TypeError, InputError) as error:
+        raise FormatError(f"{kind.__name__} cannot be read: {error}") from error
+
+
+def _value(hint: Any, value: Any, name: str) -> Any:
+    if get_origin(hint) is UnionType:
+        return _choice(get_args(hint), value, name)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise FormatError(f"{name} must be a list, got {value!r}.")
+        return tuple(_value(get_args(hint)[0], item, name) for item in value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return from_json(hint, value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise FormatError(f"{name} must be of type {hint.__name__}, got {value!r}.")
+    return value
+
+
+def _choice(kinds: tuple[type, ...], value: Any, name: str) -> Any:
+    allowed = {_NAMES[kind]: kind for kind in kinds}
+    given = value.get("kind") if isinstance(value, dict) else value
+    if not isinstance(given, str) or given not in allowed:
+        raise FormatError(f"{name} must be one of {', '.join(allowed)}, got {given!r}.")
+    return from_json(allowed[given], value)

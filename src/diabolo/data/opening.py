@@ -1,0 +1,101 @@
+"""The word DATA of the command line: what a name or a path may be, and the reader that opens it."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from diabolo.data.arrays import check_array, open_npy, open_npz
+from diabolo.data.idx import labels_beside, read_idx
+from diabolo.data.images import ENDINGS, open_images
+from diabolo.data.limits import reading
+from diabolo.data.named import SETS, open_named
+from diabolo.data.source import ArraySource, Dataset
+from diabolo.data.tables import open_table
+from diabolo.errors import FileError, FormatError, InputError
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV, TSV or Parquet"
+ALLOWED = f"the name of a data set, or {PATHS}"
+
+
+def open_data(data: str | Path, *, label: str | None = None) -> Dataset:
+    """Open a data set by its name or its path; `label` names the column of a table that holds the labels.
+
+    A word that is the name of a data set is that data set; write ./mnist for a path of that name.
+    Raises InputError if `data` or `label` cannot be meant; FileError if nothing is there or it cannot
+    be read; FormatError if it is damaged, too large or of an unknown kind.
+
+    >>> open_data("digits").train.shape
+    (8, 8)
+    """
+    if not isinstance(data, str | Path) or str(data) == "":
+        raise InputError(f"data must be {ALLOWED}; got {data!r}.")
+    if isinstance(data, str) and data in SETS:
+        _check_no_label(data, label)
+        return open_named(data)
+    path = Path(data)
+    with reading(path, "data"):
+        return _open_path(path, label)
+
+
+def _open_path(path: Path, label: str | None) -> Dataset:
+    if not path.exists():
+        raise FileError(_missing(path))
+    if not path.is_file() and not path.is_dir():
+        raise FileError(f"{path} is neither a file nor a folder; give {ALLOWED}.")
+    name = path.name.lower()
+    if path.is_file():
+        _check_kind(path, name)
+        if name.endswith(TABLES):
+            return open_table(path, label)
+    _check_no_label(str(path), label)
+    return open_images(path) if path.is_dir() else _reader(name)(path)
+
+
+def _check_kind(path: Path, name: str) -> None:
+    if name.endswith(PICKLES):
+        raise FormatError(f"{path} is a pickle, which can run any program and is never read; save it as .npy or .npz.")
+    if not name.endswith((*TABLES, *READERS)):
+        raise FormatError(f"{path} is of an unknown kind; give {ALLOWED}.")
+    if path.stat().st_size == 0:
+        raise FormatError(f"{path} is empty; write it anew.")
+
+
+def _check_no_label(data: str, label: str | None) -> None:
+    if label is not None:
+        raise InputError(f"label names a column of a table, and {data} is no table file; leave '{label}' out.")
+
+
+def _missing(path: Path) -> str:
+    close = difflib.get_close_matches(str(path), SETS, n=1, cutoff=0.6)
+    beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = close or [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=1)]
+    meant = f"did you mean {near[0]}? The" if near else "the"
+    return f"{path} is not there; {meant} data sets with a name are {', '.join(SETS)}, and a path may be {PATHS}."
+
+
+def _open_idx(path: Path) -> Dataset:
+    images = check_array(read_idx(path), what=str(path))
+    return Dataset(
+        path.name.split(".")[0], ArraySource(images), labels=labels_beside(path, len(images)), origin=str(path)
+    )
+
+
+def _reader(name: str) -> Callable[[Path], Dataset]:
+    return next(reader for ending, reader in READERS.items() if name.endswith(ending))
+
+
+READERS: Mapping[str, Callable[[Path], Dataset]] = MappingProxyType(
+    {
+        ".npy": open_npy,
+        ".npz": open_npz,
+        "-ubyte": _open_idx,
+        "-ubyte.gz": _open_idx,
+        ".idx": _open_idx,
+        ".idx.gz": _open_idx,
+        ".zip": open_images,
+        **dict.fromkeys(ENDINGS, open_images),
+    }
+)

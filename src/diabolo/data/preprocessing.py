@@ -1,0 +1,126 @@
+"""Preprocessing: samples to prepared units and back, fitted on the training data only.
+
+prepared = (x - offset) / scale. Pixels of 8 and 16 bits, and floats that all lie in [0, 1], are prepared to [0, 1];
+other numbers to mean 0 and standard deviation 1, per column for flat samples and over all pixels for images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.data.source import Array, Source
+from diabolo.errors import InputError
+
+CHUNK_BYTES = 64 << 20
+PIXEL_LIMITS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """An affine map and its inverse.
+
+    offset, scale: float64, () or (columns,). dtype: of the data. unit: whether prepared values lie in [0, 1].
+    constant: the numbers of the columns that never change (their scale is 1).
+    """
+
+    offset: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    dtype: np.dtype[np.generic]
+    unit: bool
+    constant: tuple[int, ...] = ()
+
+    @property
+    def compact(self) -> bool:
+        """Whether samples can stay 8-bit until a batch is made: prepared = x / 255."""
+        return self.unit and self.dtype == np.uint8
+
+    def prepare(self, x: Array) -> NDArray[np.float32]:
+        """Return samples (n, *shape) in prepared units. Raises InputError for NaN, infinities and values out of range."""
+        if x.dtype.kind == "f":
+            check_finite(x)
+        prepared = ((x - self.offset) / self.scale).astype(np.float32)
+        if self.unit and x.size and not (prepared.min() >= 0 and prepared.max() <= 1):
+            raise InputError(
+                f"The values must lie from 0 to {float(self.scale):g} as in training, "
+                f"got {x.min():g} to {x.max():g}; scale them the same way."
+            )
+        return prepared
+
+    def restore(self, prepared: NDArray[np.float32]) -> Array:
+        """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
+        x = prepared.astype(np.float64) * self.scale + self.offset
+        if self.dtype.kind in "iu":
+            limits = np.iinfo(self.dtype)
+            x = np.clip(np.rint(x), limits.min, limits.max)
+        if self.dtype.kind == "b":
+            x = x >= 0.5
+        return x.astype(self.dtype)
+
+
+def check_finite(x: Array) -> None:
+    """Raise InputError that counts the NaN and infinite values and names the first."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(x.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(x)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InputError(
+            f"Input X contains NaN or infinity: {int(bad.sum())} values, the first in sample {first[0]}, "
+            f"position {first[1:]}; fill or drop them."
+        )
+
+
+def chunks(source: Source, rows: NDArray[np.int64]) -> Iterator[Array]:
+    """Yield the samples of `rows` in order, in pieces of bounded size."""
+    size = max(1, CHUNK_BYTES // max(1, sample_bytes(source)))
+    for start in range(0, len(rows), size):
+        yield source.take(rows[start : start + size])
+
+
+def sample_bytes(source: Source) -> int:
+    return int(np.prod(source.shape)) * max(4, source.dtype.itemsize)
+
+
+def fit_preprocessing(source: Source, rows: NDArray[np.int64]) -> Preprocessing:
+    """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite."""
+    if source.dtype in PIXEL_LIMITS:
+        limit = np.float64(PIXEL_LIMITS[source.dtype])
+        return Preprocessing(np.asarray(0.0), np.asarray(limit), source.dtype, unit=True)
+    axes = tuple(range(len(source.shape) + 1)) if len(source.shape) > 1 else 0
+    moments = _Moments()
+    for chunk in chunks(source, rows):
+        if chunk.dtype.kind == "f":
+            check_finite(chunk)
+        moments.add(chunk.astype(np.float64), axes)
+    return moments.fitted(source.dtype)
+
+
+class _Moments:
+    """Count, mean, squared deviation and range, joined chunk by chunk (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.deviation = np.asarray(0.0)
+        self.low, self.high = np.asarray(np.inf), np.asarray(-np.inf)
+
+    def add(self, x: NDArray[np.float64], axes: int | tuple[int, ...]) -> None:
+        self.low, self.high = np.minimum(self.low, x.min(axes)), np.maximum(self.high, x.max(axes))
+        mean = x.mean(axes)
+        count = x.size // max(1, mean.size)
+        step = mean - self.mean
+        total = self.count + count
+        self.deviation = self.deviation + ((x - mean) ** 2).sum(axes) + step**2 * (self.count * count / total)
+        self.mean, self.count = self.mean + step * (count / total), total
+
+    def fitted(self, dtype: np.dtype[np.generic]) -> Preprocessing:
+        if dtype.kind in "fb" and self.low.min() >= 0 and self.high.max() <= 1:
+            constant = tuple(int(i) for i in np.flatnonzero(self.high == self.low)) if self.mean.ndim else ()
+            return Preprocessing(np.asarray(0.0), np.asarray(1.0), dtype, unit=True, constant=constant)
+        same = np.atleast_1d(self.high == self.low)
+        spread = np.sqrt(self.deviation / self.count)
+        scale = np.where(self.high == self.low, 1.0, np.maximum(spread, np.finfo(np.float64).tiny))
+        mean = np.where(self.high == self.low, self.low, self.mean)
+        return Preprocessing(mean, scale, dtype, unit=False, constant=tuple(int(i) for i in np.flatnonzero(same)))

@@ -1,0 +1,278 @@
+"""Tables of numbers: CSV and Parquet by polars, read block by block where they are large; data frames by narwhals."""
+
+import csv
+import gzip
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+from numpy.typing import NDArray
+from polars.exceptions import PanicException
+
+from diabolo.data.arrays import as_labels
+from diabolo.data.limits import LARGE_CSV_BYTES, MAX_HEADER_BYTES, held, reading
+from diabolo.data.source import Array, Dataset
+from diabolo.errors import FileError, FormatError, InputError
+
+MISSING = ("NA", "N/A", "null", "NULL")
+"""Words of a CSV that mean an empty cell."""
+SEPARATORS = (",", ";", "\t")
+BLOCK_BYTES = 2**25
+FEWEST_ROWS, MOST_ROWS = 2**10, 2**16
+EXACT_IN_FLOAT32 = (pl.Boolean, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.Float32)
+ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
+PROBE = """
+import os, sys, polars
+try:
+    table = polars.scan_parquet(sys.argv[1], glob=False, hive_partitioning=False)
+    table.sink_ipc(os.devnull, compression="uncompressed")
+except BaseException as error:
+    print(error)
+    sys.exit(1)
+"""
+NAMES = (pl.String, pl.Categorical, pl.Enum)
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """Rows of a table that are read when they are taken, a block at a time, so that it may exceed the memory.
+
+    dtype: float32 where that holds every column exactly, else float64.
+    """
+
+    path: Path
+    table: pl.LazyFrame
+    columns: tuple[str, ...]
+    dtype: np.dtype[np.generic]
+    rows: int
+    in_memory: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.columns),)
+
+    @property
+    def block(self) -> int:
+        """Rows of about 32 MiB, between 1,024 and 65,536."""
+        rows = BLOCK_BYTES // (len(self.columns) * self.dtype.itemsize)
+        return min(max(rows, FEWEST_ROWS), MOST_ROWS)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def take(self, rows: NDArray[np.int64]) -> Array:
+        """Return `rows` as an array (len(rows), columns).
+
+        Raises IndexError for a row that is not there; FileError or FormatError if the file cannot be read.
+        """
+        taken: Array = np.empty((len(rows), len(self.columns)), self.dtype)
+        if len(rows) == 0:
+            return taken
+        if rows.min() < 0 or rows.max() >= self.rows:
+            raise IndexError(f"rows must lie in 0..{self.rows - 1}, got {rows.min()}..{rows.max()}.")
+        order = np.argsort(rows, kind="stable")
+        edges = np.flatnonzero(np.diff(rows[order] // self.block)) + 1
+        with _parsing(self.path):
+            for some in np.split(order, edges):
+                first, last = int(rows[some[0]]), int(rows[some[-1]])
+                taken[some] = self._between(first, last)[rows[some] - first]
+        return taken
+
+    def _between(self, first: int, last: int) -> Array:
+        number = pl.Float32 if self.dtype == np.float32 else pl.Float64
+        part = self.table.slice(first, last - first + 1).select(cs.by_name(self.columns).cast(number))
+        return part.collect().to_numpy(order="c")
+
+
+def open_table(path: Path, label: str | None = None) -> Dataset:
+    """Open a CSV, TSV (each also `.gz`) or Parquet file whose columns are numbers or booleans.
+
+    A column named by `label` is split off as whole-number class labels (names are numbered in sorted order).
+    A small table is held in memory; of a large one only blocks are, and a CSV above 256 MiB is turned
+    into a temporary Parquet file first.
+    Raises FileError if the file cannot be read; FormatError if it is damaged; InputError if it is empty,
+    lacks the label, or has columns that are not numbers, share a name, or have missing or infinite values.
+    """
+    with _parsing(path):
+        table = _scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan_csv(path, label)
+        schema = table.collect_schema()
+        _check_label(schema.names(), label, path)
+        columns = {name: dtype for name, dtype in schema.items() if name != label}
+        rows = table.select(pl.len()).collect().item()
+        _check_shape(rows, len(columns), str(path))
+        _check_numbers([name for name, dtype in columns.items() if not _is_number(dtype)], str(path))
+        _check_values(table, columns, str(path))
+        labels = None if label is None else _labels(table, label, path)
+        exact = all(dtype in EXACT_IN_FLOAT32 for dtype in columns.values())
+        dtype = np.dtype(np.float32 if exact else np.float64)
+        source = ParquetSource(path, table, tuple(columns), dtype, rows)
+        return Dataset(path.name.split(".")[0], held(source), labels=labels, columns=source.columns, origin=str(path))
+
+
+def frame_to_array(frame: Any) -> tuple[Array, tuple[str, ...]]:
+    """Return a data frame of any library as an array (rows, columns) of float64, and its column names.
+
+    Raises InputError if it is no eager data frame, is empty, or its columns are not numbers,
+    share a name, or have missing or infinite values.
+    """
+    import narwhals as nw
+
+    what = "the data frame"
+    try:
+        table = nw.from_native(frame, eager_only=True)
+    except (TypeError, nw.exceptions.NarwhalsError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{what} must be an eager table with one name a column, got {type(frame)}: {reason}."
+        ) from error
+    names = tuple(str(name) for name in table.columns)
+    _check_names(names, what)
+    _check_shape(len(table), len(names), what)
+    kinds = zip(names, table.schema.values(), strict=True)
+    _check_numbers([name for name, kind in kinds if not (kind.is_numeric() or kind == nw.Boolean)], what)
+    _refuse(dict(zip(names, table.select(nw.all().null_count()).row(0), strict=True)), "missing values", what)
+    array: Array = np.ascontiguousarray(table.select(nw.all().cast(nw.Float64)).to_numpy())
+    _refuse(dict(zip(names, (~np.isfinite(array)).sum(axis=0), strict=True)), "values that are NaN or infinite", what)
+    return array, names
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    with reading(path, "a table"):
+        try:
+            yield
+        except PanicException as error:  # polars' Rust gave up; it is no Exception of Python's
+            raise ValueError(str(error)) from error
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    """Open a Parquet file, once another process has read it through.
+
+    A damaged length makes polars ask for petabytes, and Rust then ends the whole process
+    (https://github.com/pola-rs/polars/issues/15342); here that is the other process.
+    """
+    command = [sys.executable, "-P", "-c", PROBE, str(path.absolute())]
+    probe = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if probe.returncode != 0:
+        raise ValueError(probe.stdout.decode(errors="replace") or "reading it ended the process")
+    return pl.scan_parquet(path, **ONE_FILE)
+
+
+def _scan_csv(path: Path, label: str | None) -> pl.LazyFrame:
+    packed = path.suffix.lower() == ".gz"
+    if not packed and path.stat().st_size > LARGE_CSV_BYTES:
+        with path.open("rb") as stream:
+            separator = _separator(stream, path)
+        return _converted(path, separator, label)
+    with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+        content = cast(IO[bytes], stream).read(LARGE_CSV_BYTES + 1)
+    if len(content) > LARGE_CSV_BYTES:
+        raise FormatError(f"{path} unpacks to more than {LARGE_CSV_BYTES} bytes; unpack it to a plain CSV first.")
+    separator = _separator(io.BytesIO(content), path)
+    return pl.read_csv(content, separator=separator, null_values=MISSING, infer_schema_length=None).lazy()
+
+
+def _separator(stream: IO[bytes], path: Path) -> str:
+    """Check the line of column names, and return what separates them."""
+    line = next((text for text in iter(lambda: stream.readline(MAX_HEADER_BYTES), b"") if text.strip()), b"")
+    if not line:
+        raise InputError(f"{path} is an empty table; give a line of column names and lines of numbers.")
+    text = line.decode("utf-8-sig").rstrip("\r\n")
+    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=text.count)
+    _check_names(next(csv.reader([text], delimiter=separator)), str(path))
+    return separator
+
+
+def _converted(path: Path, separator: str, label: str | None) -> pl.LazyFrame:
+    """Stream a large CSV into a temporary Parquet file, which goes when the returned table does."""
+    folder = Path(tempfile.mkdtemp(prefix="diabolo-"))
+    try:
+        if shutil.disk_usage(folder).free < path.stat().st_size:
+            raise FileError(f"{path} needs a temporary copy, and {folder.parent} is too full; set TMPDIR elsewhere.")
+        options: dict[str, Any] = {"separator": separator, "null_values": list(MISSING), "glob": False}
+        begin = pl.scan_csv(path, infer_schema_length=10_000, **options)
+        whole = [name for name, dtype in begin.collect_schema().items() if dtype.is_integer() and name != label]
+        # a column may go on with fractions after the lines that its type was guessed from
+        every = pl.scan_csv(
+            path, infer_schema_length=10_000, schema_overrides=dict.fromkeys(whole, pl.Float64), **options
+        )
+        every.sink_parquet(folder / "table.parquet", row_group_size=MOST_ROWS)
+        table = pl.scan_parquet(folder / "table.parquet", **ONE_FILE)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(table, shutil.rmtree, folder, ignore_errors=True)
+    return table
+
+
+def _check_names(names: Sequence[str], what: str) -> None:
+    unnamed = [str(number) for number, name in enumerate(names, 1) if not name.strip()]
+    if unnamed:
+        raise InputError(f"{what} has columns without a name (number {_some(unnamed)}); name or drop them.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{what} has columns that share a name: {_some(twice)}; rename or drop them.")
+
+
+def _check_label(names: Sequence[str], label: str | None, path: Path) -> None:
+    if label is not None and label not in names:
+        raise InputError(f"label must be a column of {path}, got '{label}'; its columns are: {_some(names)}.")
+
+
+def _check_shape(rows: int, columns: int, what: str) -> None:
+    if rows == 0 or columns == 0:
+        raise InputError(f"{what} has {rows} rows and {columns} columns to learn from; give at least one of each.")
+
+
+def _is_number(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype == pl.Boolean
+
+
+def _check_numbers(others: Sequence[str], what: str) -> None:
+    if others:
+        raise InputError(
+            f"{what} has columns that are not numbers: {_some(others)}; drop them, or give one as the label."
+        )
+
+
+def _check_values(table: pl.LazyFrame, columns: Mapping[str, pl.DataType], what: str) -> None:
+    """Look through the whole table once, in bounded memory, for values that cannot be learnt from."""
+    floats = [name for name, dtype in columns.items() if dtype.is_float()]
+    nulls = [cs.by_name(name).null_count().alias(f"null {name}") for name in columns]
+    infinite = [(~cs.by_name(name).is_finite()).sum().alias(f"infinite {name}") for name in floats]
+    found = table.select(*nulls, *infinite).collect(engine="streaming").row(0)
+    _refuse(dict(zip(columns, found, strict=False)), "missing values", what)
+    _refuse(dict(zip(floats, found[len(columns) :], strict=True)), "values that are NaN or infinite", what)
+
+
+def _refuse(counts: Mapping[str, int], which: str, what: str) -> None:
+    bad = [f"{name} ({count})" for name, count in counts.items() if count]
+    if bad:
+        raise InputError(f"{what} has {which} in: {_some(bad)}; fill them in, or drop those rows or columns.")
+
+
+def _labels(table: pl.LazyFrame, label: str, path: Path) -> Array:
+    values = table.select(cs.by_name(label)).collect().to_series()
+    _refuse({label: values.null_count()}, "missing values", str(path))
+    if values.dtype in NAMES:
+        return np.unique(values.cast(pl.String).to_numpy(), return_inverse=True)[1].astype(np.int64)
+    labels = as_labels(values.to_numpy(), len(values))
+    if labels is None:
+        raise InputError(f"label must be a column of names or whole numbers, and '{label}' holds {values.dtype}.")
+    return labels
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more

@@ -1,0 +1,25 @@
+"""The exceptions of diabolo: one line each that says what was given, what is allowed, what to do."""
+
+
+class DiaboloError(Exception):
+    """Base of every error that diabolo raises on purpose."""
+
+
+class InputError(DiaboloError, ValueError):
+    """An argument or the data cannot be used."""
+
+
+class FileError(DiaboloError, OSError):
+    """A path is missing, in the way, or cannot be read or written."""
+
+
+class FormatError(InputError):
+    """A file is damaged, too large, of another kind or of a newer version."""
+
+
+class TrainingError(DiaboloError, RuntimeError):
+    """Training cannot go on."""
+
+
+class MissingExtraError(DiaboloError, ImportError):
+    """A part needs packages that were not installed; the message names the extra."""

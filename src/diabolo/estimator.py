@@ -1,0 +1,223 @@
+"""The autoencoder with scikit-learn's manners."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from diabolo.config import ModelConfig, Recipe
+from diabolo.data.source import Array, ArraySource, Source
+from diabolo.errors import InputError
+from diabolo.jobs import apply
+from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
+from diabolo.model.presets import configure
+from diabolo.model.summary import Summary, summarise
+from diabolo.training.fitting import Dials, fit
+from diabolo.training.loop import Callback
+from diabolo.training.model_file import Trained, load_model, save_model
+from diabolo.training.recipes import recipe_for
+
+Samples = ArrayLike | Source
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Learn a code of `latent` numbers for samples of any shape, and the way back.
+
+    Parameters
+    ----------
+    preset : 'dense', 'deep', 'conv' or 'vae'; see `diabolo.model.presets`.
+    latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
+    epochs : passes over the data; None takes as many as the default recipe needs for that many samples.
+    batch_size, learning_rate, schedule : of the recipe; None takes the default's. schedule: 'one-cycle' or 'constant'.
+    patience : epochs without a better held-out loss before training stops.
+    validation : share of the samples held out to choose the best weights (at most 5,000 samples).
+    device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
+    random_state : seed; the same seed on the same machine gives the same bits. No global generator is touched.
+
+    Attributes
+    ----------
+    trained_ : model, preprocessing, history and facts of the run, as the model file holds them.
+    history_ : one record per epoch, losses in nats per sample.
+    n_features_in_, feature_names_in_ : as scikit-learn has them, for flat samples.
+
+    Samples are arrays (n, columns), (n, height, width) or (n, height, width, channels), data frames, or a `Source` as
+    `diabolo.open_data` gives them. Images of 8 or 16 bits and floats in [0, 1] get a Bernoulli likelihood, other
+    numbers are standardised and get a Gaussian one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from diabolo import Autoencoder
+    >>> X = load_digits().images / 16
+    >>> ae = Autoencoder("dense", latent=8, epochs=5).fit(X)
+    >>> ae.encode(X[:3]).shape, ae.reconstruct(X[:3]).shape
+    ((3, 8), (3, 8, 8))
+    """
+
+    def __init__(
+        self,
+        preset: str = "dense",
+        *,
+        latent: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        schedule: str = "one-cycle",
+        patience: int = 10,
+        validation: float = 0.05,
+        device: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.preset = preset
+        self.latent = latent
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.patience = patience
+        self.validation = validation
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Samples,
+        y: object = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Path | None = None,
+        resume: bool = False,
+    ) -> Self:
+        """Learn from samples; `y` is not looked at.
+
+        checkpoint: a file that each epoch is saved to; with `resume`, a run that was killed goes on from there.
+        Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
+        """
+        del y
+        source = self._source(X, fitting=True)
+        dials = Dials(_seed(self.random_state), self.device, callbacks, checkpoint, resume)
+        self.trained_ = fit(source, self._configuration, self._recipe, dials)
+        return self
+
+    def encode(self, X: Samples) -> NDArray[np.float32]:
+        """Return the codes, (n, latent)."""
+        check_is_fitted(self)
+        return apply.encode(self.trained_, self._source(X))
+
+    def decode(self, codes: ArrayLike) -> Array:
+        """Return the samples (n, *shape) that codes (n, latent) stand for, in the units and dtype of the training data."""
+        check_is_fitted(self)
+        return apply.decode(self.trained_, np.asarray(codes))
+
+    def reconstruct(self, X: Samples) -> Array:
+        """Return decode(encode(X))."""
+        return self.decode(self.encode(X))
+
+    def transform(self, X: Samples) -> NDArray[np.float32]:
+        """Return the codes, as `encode` does."""
+        return self.encode(X)
+
+    def inverse_transform(self, X: ArrayLike) -> Array:
+        """Return samples for codes, as `decode` does."""
+        return self.decode(X)
+
+    def score_samples(self, X: Samples) -> NDArray[np.float32]:
+        """Return -(distortion + beta * rate) of each sample, (n,), in nats: higher is more like the training data."""
+        check_is_fitted(self)
+        terms = apply.score(self.trained_, self._source(X))
+        return np.asarray(-self.trained_.model.loss(terms).numpy())
+
+    def score(self, X: Samples, y: object = None) -> float:
+        """Return the mean of `score_samples`."""
+        del y
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the model file. Raises FileError if something is in the way and `force` is false."""
+        check_is_fitted(self)
+        save_model(Path(path), self.trained_, force=force)
+
+    def summary(self) -> Summary:
+        """Return the layers, output shapes and parameters of encoder, decoder and autoencoder; print it to read it."""
+        check_is_fitted(self)
+        return summarise(self.trained_.model)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The torch module from prepared samples to codes."""
+        return self.autoencoder.encoder
+
+    @property
+    def decoder(self) -> Decoder:
+        """The torch module from codes to prepared samples."""
+        return self.autoencoder.decoder
+
+    @property
+    def autoencoder(self) -> AutoencoderModel:
+        """The torch module decoder(encoder(x)), on prepared samples."""
+        check_is_fitted(self)
+        return self.trained_.model
+
+    @property
+    def history_(self) -> tuple[Any, ...]:
+        return self.trained_.history
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.trained_.model.config.latent
+
+    def _configuration(self, shape: tuple[int, ...], unit: bool) -> ModelConfig:
+        return configure(self.preset, shape, latent=self.latent, unit=unit)
+
+    def _recipe(self, samples: int) -> Recipe:
+        return recipe_for(
+            samples,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            patience=self.patience,
+            validation=self.validation,
+        )
+
+    def _source(self, X: Samples, *, fitting: bool = False) -> Source:
+        """Return samples as a source, validated as scikit-learn does; a source and a memory map are taken as they are."""
+        if hasattr(X, "in_memory"):
+            return X  # type: ignore[return-value]
+        if isinstance(X, np.memmap):
+            return ArraySource(X)
+        least = 2 if fitting else 1
+        array = validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
+        if array.ndim > 4 or array.dtype.kind not in "fiub":
+            raise InputError(f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}.")
+        return ArraySource(array)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _seed(random_state: object) -> int:
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
+        return int(random_state)
+    raise InputError(f"random_state must be a whole number >= 0, got {random_state!r}.")
+
+
+def load(path: str | Path) -> Autoencoder:
+    """Return the estimator of a model file, ready to use.
+
+    Raises FileError if there is none, FormatError if it is damaged, of another kind or of a newer version.
+    """
+    trained = load_model(Path(path))
+    config = trained.model.config
+    estimator = Autoencoder(config.preset, latent=config.latent, random_state=trained.about.get("seed", 0))
+    estimator.trained_ = trained
+    if len(config.shape) == 1:
+        estimator.n_features_in_ = config.shape[0]
+    return estimator

@@ -1,0 +1,55 @@
+"""Files that are written whole or not at all."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from diabolo.errors import FileError
+
+
+def check_free(path: Path, *, force: bool = False) -> None:
+    """Refuse a path that cannot be written, before any work is done for it.
+
+    Raises FileError if something is there and `force` is false, if it is a folder,
+    or if its folder does not exist.
+    """
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; give the path of a file.")
+    if path.exists() and not force:
+        raise FileError(f"{path} is already there; choose another name or pass --force.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileError(f"The folder {folder} does not exist; make it first.")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"The folder {folder} cannot be written; choose another.")
+
+
+@contextmanager
+def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends well.
+
+    After an error, or a killed run, nothing is left under the final name.
+    Raises FileError if `path` is in the way or the disk is full.
+    """
+    check_free(path, force=force)
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        reason = "no space is left on the disk" if error.errno == errno.ENOSPC else error.strerror or error
+        raise FileError(f"{path} could not be written: {reason}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

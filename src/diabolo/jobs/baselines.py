@@ -1,0 +1,24 @@
+"""The baseline of every autoencoder: principal components, the best linear code of the same size."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+Prepared = NDArray[np.float32]
+Reconstruct = Callable[[Prepared], Prepared]
+
+
+def principal_components(samples: Prepared, latent: int, *, unit: bool) -> Reconstruct:
+    """Fit PCA on prepared samples (n, dimensions) and return its reconstruction of others.
+
+    unit: whether values are kept in [0, 1] afterwards. At most min(n, dimensions) components are taken.
+    """
+    pca = PCA(min(latent, *samples.shape), random_state=0).fit(samples)
+
+    def reconstruct(x: Prepared) -> Prepared:
+        back = pca.inverse_transform(pca.transform(x)).astype(np.float32)
+        return np.clip(back, 0, 1) if unit else back
+
+    return reconstruct

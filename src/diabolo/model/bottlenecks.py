@@ -1,0 +1,56 @@
+"""Bottlenecks: what happens at the latent, and what it costs in nats per sample."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from diabolo.config import PlainConfig, VariationalConfig
+
+
+class Coded(NamedTuple):
+    """code: (n, latent); rate: (n,) in nats per sample."""
+
+    code: Tensor
+    rate: Tensor
+
+
+class Plain(nn.Module):
+    """The code is the latent itself; rate 0."""
+
+    per_latent = 1
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return the code that stands for the sample, without noise."""
+        return latent
+
+    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+        """Return a code as training sees it, and its rate."""
+        del generator
+        return Coded(latent, latent.new_zeros(len(latent)))
+
+
+class Variational(nn.Module):
+    """The latent holds the mean and log variance of a normal distribution q(code | x).
+
+    rate = KL(q || N(0, 1)) = sum((mean^2 + variance - 1 - log variance) / 2)  (Kingma and Welling 2014, appendix B).
+    """
+
+    per_latent = 2
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return latent.chunk(2, dim=1)[0]
+
+    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+        mean, log_variance = latent.chunk(2, dim=1)
+        log_variance = log_variance.clamp(-20, 20)
+        noise = torch.empty_like(mean).normal_(generator=generator)
+        rate = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        return Coded(mean + noise * (log_variance / 2).exp(), rate)
+
+
+BOTTLENECKS: dict[type, Callable[[Any], Plain | Variational]] = {
+    PlainConfig: lambda _: Plain(),
+    VariationalConfig: lambda _: Variational(),
+}

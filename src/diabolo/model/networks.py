@@ -1,0 +1,124 @@
+"""Networks: an encoder and a decoder built as a matching pair for samples of any shape."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig
+from diabolo.errors import InputError
+from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
+
+
+@dataclass(frozen=True)
+class Pair:
+    """encoder: (n, *shape) -> (n, per_latent * latent); decoder: (n, latent) -> likelihood parameters (n, *shape)."""
+
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
+
+def activation(name: str) -> list[nn.Module]:
+    return {"relu": [nn.ReLU()], "linear": []}[name]
+
+
+def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Fully connected layers with ReLU between them; no activation on the decoder's output."""
+    sizes = [math.prod(config.shape), *network.widths]
+    encoder: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        encoder += [linear(inputs, outputs), nn.ReLU()]
+    encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
+    decoder: list[nn.Module] = []
+    mirrored = [config.latent, *reversed(sizes)]
+    for inputs, outputs in zip(mirrored, mirrored[1:], strict=False):
+        decoder += [linear(inputs, outputs), nn.ReLU()]
+    decoder[-1] = nn.Unflatten(1, config.shape)
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def grid(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (channels, height, width) of a sample; a flat vector is an image one pixel high."""
+    if len(shape) == 1:
+        return 1, 1, shape[0]
+    return (shape[2] if len(shape) == 3 else 1), shape[0], shape[1]
+
+
+def stages(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return (height, width) before the first pooling and after each: half, rounded up."""
+    sizes = [grid(shape)[1:]]
+    for _ in network.channels:
+        height, width = sizes[-1]
+        sizes.append((math.ceil(height / 2), math.ceil(width / 2)))
+    return sizes
+
+
+def map_size(network: ConvolutionalConfig, shape: tuple[int, ...]) -> int:
+    """Return the numbers in the last stage's map: the latent size of a network without a dense layer."""
+    return network.channels[-1] * math.prod(stages(network, shape)[-1])
+
+
+def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Convolution, ReLU and pooling per stage; the decoder mirrors it with upsampling.
+
+    Upsampling an odd size's half gives a surplus. A convolution leaves its padding out where the surplus is
+    2 or more (the lecture's 16 -> 14); what is left in the end is cut off.
+    """
+    size = map_size(network, config.shape)
+    if not network.dense and config.latent != size:
+        raise InputError(f"latent must be {size} for a network without a dense layer, got {config.latent}.")
+    code_map = (network.channels[-1], *stages(network, config.shape)[-1])
+    encoder = [*_unfolded(config.shape), ChannelsFirst(), *_downward(network, config.shape)]
+    decoder: list[nn.Module] = []
+    if network.dense:
+        encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
+        decoder += [linear(config.latent, size), nn.ReLU()]
+    else:
+        encoder += _map_parameters(network, per_latent) + [nn.Flatten()]
+    decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def _unfolded(shape: tuple[int, ...]) -> list[nn.Module]:
+    return [nn.Unflatten(1, (1, shape[0]))] if len(shape) == 1 else []
+
+
+def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Module]:
+    last = network.channels[-1]
+    return [convolution(last, per_latent * last)] if per_latent > 1 else []
+
+
+def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    inputs = grid(shape)[0]
+    for outputs in network.channels:
+        layers += [convolution(inputs, outputs), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
+        inputs = outputs
+    return layers
+
+
+def _upward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    sizes = stages(network, shape)[::-1]
+    inputs, now = network.channels[-1], sizes[0]
+    for wanted, following, outputs in zip(sizes, sizes[1:], reversed(network.channels), strict=False):
+        spare = _spare(now, wanted)
+        layers += [convolution(inputs, outputs, padding=spare), nn.ReLU(), nn.Upsample(scale_factor=2)]
+        now = (2 * (now[0] - 2 + 2 * spare[0]), 2 * (now[1] - 2 + 2 * spare[1]))
+        assert now >= following
+        inputs = outputs
+    layers.append(convolution(inputs, grid(shape)[0], padding=_spare(now, sizes[-1])))
+    return layers
+
+
+def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """Return the padding (height, width): 0 where the map is 2 or more too large, else 1."""
+    return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
+
+
+NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
+    DenseConfig: dense,
+    ConvolutionalConfig: convolutional,
+}

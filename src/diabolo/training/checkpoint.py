@@ -1,0 +1,80 @@
+"""Checkpoints: all that a run needs to go on to the same final weights, in one safetensors file per run."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from diabolo.config import from_json
+from diabolo.errors import FormatError, InputError
+from diabolo.files import written_whole
+from diabolo.training.history import Record
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after `len(history)` epochs.
+
+    run: what makes this run this run (configuration, recipe, seed, data), as JSON text; another run's is refused.
+    weights, best: the model's; moments: the optimizer's. rate_scale: what is left of the learning rate after failures.
+    """
+
+    run: str
+    weights: State
+    best: State
+    moments: State
+    history: tuple[Record, ...]
+    seconds: float
+    rate_scale: float
+    failures: int
+
+
+PARTS = ("weights", "best", "moments")
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint whole, in the place of the one before."""
+    tensors = {
+        f"{part}/{name}": tensor.detach().cpu().contiguous()
+        for part in PARTS
+        for name, tensor in getattr(checkpoint, part).items()
+    }
+    plain = {
+        "run": checkpoint.run,
+        "history": [asdict(record) for record in checkpoint.history],
+        "seconds": checkpoint.seconds,
+        "rate_scale": checkpoint.rate_scale,
+        "failures": checkpoint.failures,
+    }
+    with written_whole(path, force=True) as temporary:
+        save_file(tensors, temporary, metadata={"diabolo.checkpoint": json.dumps(plain)})
+
+
+def load_checkpoint(path: Path, run: str) -> Checkpoint:
+    """Read the checkpoint of `run`. Raises FormatError if it is damaged, InputError if it is another run's."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            plain = json.loads((file.metadata() or {})["diabolo.checkpoint"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        history = tuple(from_json(Record, record) for record in plain["history"])
+        seconds, rate_scale, failures = float(plain["seconds"]), float(plain["rate_scale"]), int(plain["failures"])
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise FormatError(f"{path} is not a readable checkpoint ({error}); delete it and train anew.") from error
+    if plain.get("run") != run:
+        raise InputError(f"{path} belongs to a run with other data or options; give the same ones, or --force to train anew.")
+    parts: dict[str, State] = {part: {} for part in PARTS}
+    for name, tensor in tensors.items():
+        part, _, key = name.partition("/")
+        parts.setdefault(part, {})[key] = tensor
+    return Checkpoint(run, parts["weights"], parts["best"], parts["moments"], history, seconds, rate_scale, failures)
+
+
+def copied(state: State) -> State:
+    """Return a copy of a model's weights that training does not change."""
+    return {name: tensor.detach().clone(memory_format=torch.preserve_format) for name, tensor in state.items()}

@@ -1,0 +1,104 @@
+"""From samples and dials to a trained model: the whole of `fit`."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from diabolo.config import ModelConfig, Recipe, to_json
+from diabolo.data.preprocessing import Preprocessing, fit_preprocessing
+from diabolo.data.source import Source
+from diabolo.errors import InputError
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.training.loop import Callback, Run, Task, generator_for, split
+from diabolo.training.model_file import Trained
+from diabolo.version import __version__
+
+FINGERPRINTED = 1000
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; 'auto' is the GPU if there is one. Raises InputError if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}") from error
+    return device
+
+
+def fingerprint(source: Source) -> str:
+    """Return the SHA-256 of the samples' count, shape, dtype and of up to 1,000 of them, evenly spaced."""
+    rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), FINGERPRINTED)).astype(np.int64))
+    head = f"{len(source)} {source.shape} {source.dtype.str}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(source.take(rows)).tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Dials:
+    """How a run goes, beside the recipe."""
+
+    seed: int = 0
+    device: str = "auto"
+    callbacks: Sequence[Callback] = ()
+    checkpoint: Path | None = None
+    resume: bool = False
+
+
+def fit(
+    source: Source,
+    configured: Callable[[tuple[int, ...], bool], ModelConfig],
+    recipe: Callable[[int], Recipe],
+    dials: Dials,
+) -> Trained:
+    """Train a model on a source.
+
+    configured: (shape, unit) -> configuration, asked once the preprocessing is known.
+    recipe: number of samples to train on -> recipe.
+    """
+    if len(source) < 2:
+        raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
+    chosen = recipe(len(source))
+    rows, held_out = split(len(source), chosen.validation, dials.seed)
+    preprocessing = fit_preprocessing(source, rows)
+    config = configured(source.shape, preprocessing.unit)
+    _warn(config, preprocessing)
+    device = choose_device(dials.device)
+    print_of_data = fingerprint(source)
+    model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
+    task = Task(source, preprocessing, rows, held_out, print_of_data)
+    watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
+    outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
+    about: dict[str, Any] = {
+        "diabolo": __version__,
+        "samples": len(source),
+        "fingerprint": print_of_data,
+        "recipe": to_json(chosen),
+        "seed": dials.seed,
+        "seconds": outcome.seconds,
+        "stopped": outcome.stopped,
+        "device": str(device),
+    }
+    return Trained(model.eval(), preprocessing, outcome.history, about)
+
+
+def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
+    dimensions = math.prod(config.shape)
+    if config.latent > dimensions:
+        warnings.warn(
+            f"latent = {config.latent} is larger than a sample ({dimensions} numbers): nothing is compressed; "
+            "choose a smaller one.",
+            stacklevel=4,
+        )
+    if preprocessing.constant and len(config.shape) == 1 and not preprocessing.compact:
+        some = ", ".join(str(column) for column in preprocessing.constant[:5])
+        warnings.warn(f"{len(preprocessing.constant)} columns never change (numbers {some}); they carry nothing.", stacklevel=4)

@@ -1,0 +1,22 @@
+"""What happened in training: a list of plain records."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch.
+
+    epoch: counted from 1. loss, validation: mean loss in nats per sample on the training and held-out samples
+    (loss = distortion + beta * rate). distortion, rate: the two parts of `validation`. learning_rate: at the
+    epoch's end. seconds: since the start of training, evaluation counted in. best: whether these weights are the best so far.
+    """
+
+    epoch: int
+    loss: float
+    validation: float
+    distortion: float
+    rate: float
+    learning_rate: float
+    seconds: float
+    best: bool

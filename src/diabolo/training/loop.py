@@ -1,0 +1,247 @@
+"""The one training loop."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diabolo.config import Recipe, to_json
+from diabolo.data.preprocessing import Preprocessing
+from diabolo.data.source import Source
+from diabolo.errors import TrainingError
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.training.batches import Batches, Rows, compacted, expanded
+from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
+from diabolo.training.history import Record
+from diabolo.training.schedule import learning_rate
+
+EVALUATED_TOGETHER = 4096
+FAILURES_ALLOWED = 1
+
+
+class Callback(Protocol):
+    """What watches a run: a progress bar, a tracker."""
+
+    def on_start(self, epochs: int, batches: int, done: int) -> None:
+        """Training starts with `done` of `epochs` behind it, each of `batches` batches."""
+
+    def on_batch(self) -> None:
+        """One batch is done."""
+
+    def on_epoch(self, record: Record) -> None:
+        """One epoch is done."""
+
+    def on_message(self, text: str) -> None:
+        """Something that a user should know."""
+
+    def on_end(self) -> None:
+        """Training is over, well or not."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """history: a record per epoch. seconds: of training. stopped: 'finished', 'early' or 'interrupted'."""
+
+    history: tuple[Record, ...]
+    seconds: float
+    stopped: str
+
+
+class _Failed(Exception):
+    """The loss is not finite, or it exploded."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt from what: `rows` of `source` are trained on, `held_out` rows decide which weights are best."""
+
+    source: Source
+    preprocessing: Preprocessing
+    rows: Rows
+    held_out: Rows
+    fingerprint: str
+
+
+def generator_for(device: torch.device | str, *numbers: int) -> torch.Generator:
+    """Return a generator seeded by several numbers (seed, epoch, ...); the same numbers give the same draws."""
+    state = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
+    return torch.Generator(device).manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
+
+
+def split(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Return (rows to train on, rows held out): a random share, at least 1 and at most 5,000, if there is one to spare."""
+    held = min(5000, max(1, round(share * count))) if share > 0 and count > 2 else 0
+    order = np.random.default_rng((seed, 1)).permutation(count).astype(np.int64)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+class Run:
+    """One training of `model` on `task` by `recipe`. The model ends with the best weights."""
+
+    def __init__(
+        self,
+        model: AutoencoderModel,
+        task: Task,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Path | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
+        self.callbacks, self.checkpoint = callbacks, checkpoint
+        self.weights = [weights for weights in model.parameters() if weights.requires_grad]
+        self.optimizer = torch.optim.Adam(self.weights, lr=recipe.learning_rate, fused=True)
+        self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
+        self.steps = len(self.batches)
+        held_out = task.held_out if len(task.held_out) else task.rows[:5000]
+        self.held_out = compacted(task.source, held_out, task.preprocessing).to(device)
+        self.history: list[Record] = []
+        self.rate_scale, self.failures, self.before = 1.0, 0, 0.0
+        self.best = copied(model.state_dict())
+        if resume and checkpoint is not None and checkpoint.exists():
+            self._restore(load_checkpoint(checkpoint, self.identity))
+
+    @property
+    def identity(self) -> str:
+        """What makes this run this run; only a checkpoint with the same identity is gone on with."""
+        run = {"model": to_json(self.model.config), "recipe": to_json(self.recipe), "seed": self.seed}
+        return json.dumps({**run, "data": self.task.fingerprint, "rows": len(self.task.rows)}, sort_keys=True)
+
+    def train(self) -> Outcome:
+        """Train to the end, to the patience's end, or to Ctrl-C. Raises TrainingError if the loss fails twice."""
+        self.started = time.perf_counter() - self.before
+        stopped = "finished"
+        self._tell("on_start", self.recipe.epochs, self.steps, len(self.history))
+        try:
+            while len(self.history) < self.recipe.epochs:
+                if self._patience_ended():
+                    stopped = "early"
+                    break
+                self._epoch_or_back(len(self.history) + 1)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        finally:
+            self._tell("on_end")
+        self.model.load_state_dict(self.best)
+        return Outcome(tuple(self.history), time.perf_counter() - self.started, stopped)
+
+    def _epoch_or_back(self, epoch: int) -> None:
+        """Train one epoch; if its loss fails, go back to its start with a tenth of the rate."""
+        before, moments = copied(self.model.state_dict()), copied(self._moments())
+        try:
+            loss = self._epoch(epoch)
+            self._record(epoch, loss, *self._evaluate())
+        except _Failed as failure:
+            self.model.load_state_dict(before)
+            self._set_moments(moments)
+            self.failures += 1
+            if self.failures > FAILURES_ALLOWED:
+                raise TrainingError(
+                    f"The loss became {failure} in epoch {epoch} again, after going back with a lower learning rate; "
+                    f"give a lower one than {self.recipe.learning_rate * self.rate_scale:g}, or look at the data's scale."
+                ) from None
+            self.rate_scale *= 0.1
+            rate = self.recipe.learning_rate * self.rate_scale
+            self._tell("on_message", f"The loss became {failure} in epoch {epoch}: back to its start, at rate {rate:g}.")
+
+    def _epoch(self, epoch: int) -> float:
+        """Run every batch once and return the mean loss in nats per sample."""
+        self.model.train()
+        generator = generator_for("cpu", self.seed, epoch, self.failures)
+        noise = generator_for(self.device, self.seed, epoch, self.failures, 2)
+        total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
+        for index, batch in enumerate(self.batches.epoch(generator)):
+            loss = self.model.loss(self.model.terms(batch, noise)).mean()
+            self._step(loss, (epoch - 1) * self.steps + index)
+            total += loss.detach() * len(batch)
+            count += len(batch)
+            if index % 100 == 0 and not torch.isfinite(total):
+                break
+            self._tell("on_batch")
+        return self._sound(float(total) / count)
+
+    def _step(self, loss: Tensor, step: int) -> None:
+        peak = self.recipe.learning_rate * self.rate_scale
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe.schedule, peak, step, self.steps * self.recipe.epochs)
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss / self.model.dimensions).backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip:
+            torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.clip)
+        self.optimizer.step()
+
+    def _evaluate(self) -> tuple[float, float]:
+        """Return the held-out (distortion, rate) in nats per sample."""
+        self.model.eval()
+        generator = generator_for(self.device, self.seed, 3)
+        distortion = rate = 0.0
+        with torch.inference_mode():
+            for batch in self.held_out.split(EVALUATED_TOGETHER):
+                terms = self.model.evaluate(expanded(batch), generator)
+                distortion += float(terms.distortion.sum(dtype=torch.float64))
+                rate += float(terms.rate.sum(dtype=torch.float64))
+        return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
+
+    def _sound(self, loss: float) -> float:
+        """Return the loss, or raise _Failed if it is not finite or far above the first epoch's."""
+        if not np.isfinite(loss):
+            raise _Failed("not finite")
+        if self.history and loss > 100 * abs(self.history[0].loss) + 100 * self.model.dimensions:
+            raise _Failed(f"{loss:.3g}, a hundred times the first epoch's,")
+        return loss
+
+    def _record(self, epoch: int, loss: float, distortion: float, rate: float) -> None:
+        validation = distortion + self.model.config.beta * rate
+        best = all(validation < record.validation for record in self.history)
+        if best:
+            self.best = copied(self.model.state_dict())
+        group = self.optimizer.param_groups[0]
+        seconds = time.perf_counter() - self.started
+        record = Record(epoch, loss, validation, distortion, rate, group["lr"], seconds, best)
+        self.history.append(record)
+        if self.checkpoint is not None:
+            self._save(self.checkpoint, seconds)
+        self._tell("on_epoch", record)
+
+    def _patience_ended(self) -> bool:
+        since = next((i for i, record in enumerate(reversed(self.history)) if record.best), 0)
+        return since >= self.recipe.patience
+
+    def _save(self, path: Path, seconds: float) -> None:
+        weights, history = dict(self.model.state_dict()), tuple(self.history)
+        state = Checkpoint(
+            self.identity, weights, self.best, self._moments(), history, seconds, self.rate_scale, self.failures
+        )
+        save_checkpoint(path, state)
+
+    def _restore(self, state: Checkpoint) -> None:
+        self.model.load_state_dict(state.weights)
+        self.best = {name: tensor.to(self.device) for name, tensor in state.best.items()}
+        self._set_moments(state.moments)
+        self.history, self.before = list(state.history), state.seconds
+        self.rate_scale, self.failures = state.rate_scale, state.failures
+
+    def _moments(self) -> State:
+        """Return the optimizer's state as tensors named 'parameter.key'."""
+        kept = self.optimizer.state_dict()["state"]
+        return {f"{number}.{key}": tensor for number, entry in kept.items() for key, tensor in entry.items()}
+
+    def _set_moments(self, moments: State) -> None:
+        kept: dict[int, State] = {}
+        for name, tensor in moments.items():
+            number, _, key = name.partition(".")
+            kept.setdefault(int(number), {})[key] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": kept})
+
+    def _tell(self, event: str, *values: object) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(*values)

@@ -1,0 +1,120 @@
+"""The model file: weights, and all that is needed to use them, in one .safetensors file. Nothing is unpickled.
+
+The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from diabolo.config import ModelConfig, from_json, to_json
+from diabolo.data.preprocessing import Preprocessing
+from diabolo.errors import FileError, FormatError
+from diabolo.files import written_whole
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.training.history import Record
+
+FORMAT = 1
+DTYPES = ("|b1", "|u1", "|i1", "<u2", "<u4", "<u8", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and all that belongs to it.
+
+    about: JSON values for people and programs: data, fingerprint, recipe, seed, seconds, stopped, figures, columns.
+    """
+
+    model: AutoencoderModel
+    preprocessing: Preprocessing
+    history: tuple[Record, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
+    """Write the model file whole or not at all. Raises FileError if something is in the way and `force` is false."""
+    tensors = {f"model.{name}": weights for name, weights in trained.model.state_dict().items()}
+    tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
+    tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
+    plain = {
+        "format": FORMAT,
+        "config": to_json(trained.model.config),
+        "preprocessing": _preprocessing_to_json(trained.preprocessing),
+        "history": [asdict(record) for record in trained.history],
+        "about": trained.about,
+    }
+    with written_whole(path, force=force) as temporary:
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"diabolo": json.dumps(plain)})
+
+
+def load_model(path: Path) -> Trained:
+    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
+    if not path.is_file():
+        raise FileError(f"There is no model file {path}; `diabolo train DATA --out {path.name}` makes one.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("diabolo")
+            if text is None:
+                raise FormatError(f"{path} is a safetensors file, but not a model of diabolo.")
+            return _read(json.loads(text), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except FormatError as error:
+        raise FormatError(f"{path} cannot be used: {error}") from error
+    except PermissionError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}.") from error
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"{path} is not a readable model file (damaged, cut off, or of another kind): {error}") from error
+
+
+def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
+    if plain["format"] != FORMAT:
+        raise FormatError(f"it has format version {plain['format']}, this diabolo reads {FORMAT}; install a newer one.")
+    config = from_json(ModelConfig, plain["config"])
+    model = AutoencoderModel(config)
+    weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
+        raise FormatError("its weights do not fit its configuration.")
+    model.load_state_dict(weights, assign=True)
+    history = tuple(from_json(Record, record) for record in plain["history"])
+    preprocessing = _preprocessing_from_json(plain["preprocessing"], tensors, config.shape)
+    return Trained(in_memory_format(model).eval(), preprocessing, history, dict(plain["about"]))
+
+
+def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:
+    """Return the model with its convolutions' weights channels last, where it has any."""
+    if any(weights.dim() == 4 for weights in model.parameters()):
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
+    dtype = preprocessing.dtype.newbyteorder("<").str
+    return {
+        "dtype": dtype,
+        "unit": preprocessing.unit,
+        "constant": list(preprocessing.constant),
+        "per_column": bool(preprocessing.scale.ndim),
+    }
+
+
+def _preprocessing_from_json(plain: dict[str, Any], tensors: dict[str, Tensor], shape: tuple[int, ...]) -> Preprocessing:
+    if plain["dtype"] not in DTYPES:
+        raise FormatError(f"its data type must be one of {', '.join(DTYPES)}, got {plain['dtype']!r}.")
+    offset, scale = (tensors[f"preprocessing.{name}"].numpy() for name in ("offset", "scale"))
+    wanted = shape if plain["per_column"] else (1,)
+    if offset.shape != wanted or scale.shape != wanted or offset.dtype != np.float64 or scale.dtype != np.float64:
+        raise FormatError("its preprocessing does not fit its configuration.")
+    if not (np.isfinite(offset).all() and np.isfinite(scale).all() and (scale > 0).all()):
+        raise FormatError("its preprocessing has values that are not usable.")
+    if not plain["per_column"]:
+        offset, scale = offset.reshape(()), scale.reshape(())
+    constant = tuple(int(column) for column in plain["constant"])
+    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant)
