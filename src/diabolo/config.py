@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from diabolo.errors import FormatError, InputError
+from diabolo.errors import ArgumentError, FormatError, InputError
 
 T = TypeVar("T")
 Activation = str
@@ -15,20 +15,20 @@ MOST_LAYERS = 64
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
     if len(values) > MOST_LAYERS:
-        raise InputError(f"{name} may have at most {MOST_LAYERS} entries, got {len(values)}.")
+        raise ArgumentError(f"{name} may have at most {MOST_LAYERS} entries, got {len(values)}.")
     for value in values:
         if not least <= value < LARGEST:
-            raise InputError(f"{name} must be whole numbers >= {least}, got {value}.")
+            raise ArgumentError(f"{name} must be whole numbers >= {least}, got {value}.")
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}.")
+        raise ArgumentError(f"{name} must be one of {', '.join(allowed)}, got {value!r}.")
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise InputError(f"{name} must be from {low:g} to {high:g}, got {value:g}.")
+        raise ArgumentError(f"{name} must be from {low:g} to {high:g}, got {value:g}.")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ConvolutionalConfig:
     def __post_init__(self) -> None:
         _check_counts("channels", self.channels)
         if not self.channels:
-            raise InputError("channels must name one stage or more, got none.")
+            raise ArgumentError("channels must name one stage or more, got none.")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.shape) <= 3:
-            raise InputError(f"A sample's shape must have 1 to 3 sizes, got {self.shape}.")
+            raise ArgumentError(f"A sample's shape must have 1 to 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
         _check_counts("latent", (self.latent,))
         _check_range("beta", self.beta, 0, 1e6)
@@ -156,7 +156,7 @@ class Recipe:
     schedule: 'one-cycle' (up to `learning_rate`, then down to nothing) or 'constant'.
     clip: bound on the gradient's norm, for a loss in nats per dimension (0: none).
     patience: epochs without a better held-out loss before training stops.
-    validation: held-out share of the samples (0: none; the training loss then decides).
+    validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     """
 
     epochs: int

@@ -6,7 +6,11 @@ class DiaboloError(Exception):
 
 
 class InputError(DiaboloError, ValueError):
-    """An argument or the data cannot be used."""
+    """The data, or an argument, cannot be used."""
+
+
+class ArgumentError(InputError):
+    """A parameter or an option has a value that is not allowed."""
 
 
 class FileError(DiaboloError, OSError):

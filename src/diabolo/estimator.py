@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.source import Array, ArraySource, Source
-from diabolo.errors import InputError
+from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.presets import configure
@@ -32,8 +32,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     preset : 'dense', 'deep', 'conv' or 'vae'; see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
-    epochs : passes over the data; None takes as many as the default recipe needs for that many samples.
-    batch_size, learning_rate, schedule : of the recipe; None takes the default's. schedule: 'one-cycle' or 'constant'.
+    recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
+    epochs : passes over the data.
+    batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
@@ -64,21 +65,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         preset: str = "dense",
         *,
         latent: int | None = None,
+        recipe: str = "default",
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
-        schedule: str = "one-cycle",
-        patience: int = 10,
-        validation: float = 0.05,
+        patience: int | None = None,
+        validation: float | None = None,
         device: str = "auto",
         random_state: int = 0,
     ) -> None:
         self.preset = preset
         self.latent = latent
+        self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.schedule = schedule
         self.patience = patience
         self.validation = validation
         self.device = device
@@ -176,11 +177,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(
+            self.recipe,
             samples,
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            schedule=self.schedule,
             patience=self.patience,
             validation=self.validation,
         )
@@ -206,7 +207,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 def _seed(random_state: object) -> int:
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
         return int(random_state)
-    raise InputError(f"random_state must be a whole number >= 0, got {random_state!r}.")
+    raise ArgumentError(f"random_state must be a whole number >= 0, got {random_state!r}.")
 
 
 def load(path: str | Path) -> Autoencoder:

@@ -40,7 +40,7 @@ _RC: dict[str, Any] = {
     "ytick.labelcolor": MUTED,
     "legend.frameon": False,
 }
-_DPI = 230
+_DPI = 210
 # matplotlib's style settings belong to the process, so that drawings of two threads take turns.
 _DRAWING = Lock()
 

@@ -52,7 +52,9 @@ def decimals(value: float | None, digits: int) -> str:
 def brief(value: object, digits: int = 4) -> str:
     """Return a value of a sample in a few significant digits, as escaped text."""
     if isinstance(value, float | np.floating):
-        return f"{float(value):.{digits}g}".replace("-", "−").replace("nan", "NaN").replace("inf", "∞")
+        size = abs(float(value))
+        form = ".0f" if 10**digits <= size < 1e9 else f".{digits}g"
+        return f"{float(value):{form}}".replace("-", "−").replace("nan", "NaN").replace("inf", "∞")
     text = str(value)
     return escape(text if len(text) <= 24 else text[:23] + "…")
 

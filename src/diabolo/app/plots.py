@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.canvas import FIRST, INK, MUTED, PAPER, SECOND, draw
-from diabolo.app.palette import Categories, categories
+from diabolo.app.palette import Categories, Entry, categories
 from diabolo.data.source import Array
 from diabolo.training.history import Record
 
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_MOST_POINTS = 20_000
+_MOST_POINTS = 5_000
 _MOST_STEPS = 400
+
+
+def best_record(history: Sequence[Record]) -> Record | None:
+    """Return the last record that was the best so far, or None."""
+    return next((record for record in reversed(history) if record.best and np.isfinite(record.validation)), None)
 
 
 def loss_curves(history: Sequence[Record]) -> str:
@@ -25,7 +30,6 @@ def loss_curves(history: Sequence[Record]) -> str:
 
     Records whose rate is not 0 get a third line, the distortion. An empty history gives an empty plot.
     """
-
     from matplotlib.ticker import MaxNLocator
 
     def paint(axes: "Axes") -> None:
@@ -36,10 +40,12 @@ def loss_curves(history: Sequence[Record]) -> str:
             axes.plot(epochs, values, line, color=colour, linewidth=1.6, marker=dots, markersize=4, label=label)
         _scale(axes, [value for _, values, _, _ in series for value in values])
         _mark_best(axes, history)
-        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", ylabel="nats per sample")
+        if len(history) == 1:
+            axes.set_xlim(history[0].epoch - 1, history[0].epoch + 1)
         if history:
-            axes.legend(loc="upper right")
+            axes.legend(loc="upper right" if len(history) > 2 else "best")
 
     return draw(paint, alt=_loss_alt(history))
 
@@ -48,7 +54,7 @@ def latent_plane(codes: Array, labels: Array | None = None) -> str:
     """Return the SVG of codes (m, latent) in the plane, coloured by labels (m,).
 
     Two numbers are shown as they are, more by their first two principal components, one as a strip (with no
-    labels, a histogram). At most 20,000 points, taken evenly, are drawn; codes that are not finite are left out.
+    labels, a histogram). At most 5,000 points, taken evenly, are drawn; codes that are not finite are left out.
     """
     flat = np.asarray(codes, dtype=np.float64).reshape(len(codes), -1)
     rows = np.flatnonzero(np.isfinite(flat).all(axis=1))
@@ -62,6 +68,7 @@ def latent_plane(codes: Array, labels: Array | None = None) -> str:
             _histogram(axes, flat[rows, 0], xlabel="code")
             return
         points = _strip(axes, flat[rows], groups) if flat.shape[1] == 1 else _plane(axes, flat[rows])
+        points = _in_view(axes, points)
         if groups is not None:
             _scatter_groups(axes, points, groups)
         else:
@@ -106,24 +113,19 @@ def _scale(axes: "Axes", values: list[float]) -> None:
         axes.set_yscale("log")
 
 
-def _best(history: Sequence[Record]) -> Record | None:
-    return next((record for record in reversed(history) if record.best and np.isfinite(record.validation)), None)
-
-
 def _mark_best(axes: "Axes", history: Sequence[Record]) -> None:
-    best = _best(history)
+    best = best_record(history)
     if best is None:
         return
     axes.plot(best.epoch, best.validation, "o", color=FIRST, markersize=7, markerfacecolor=PAPER, markeredgewidth=1.6)
-    late = best.epoch > (history[0].epoch + history[-1].epoch) / 2
     axes.annotate(
-        f"best {best.validation:,.4g}", (best.epoch, best.validation), (0, 11), textcoords="offset points",
-        ha="right" if late else "left", color=FIRST, fontweight="bold",
+        f"{best.validation:,.4g}", (best.epoch, best.validation), (0, 8), textcoords="offset points",
+        ha="center", color=FIRST, fontweight="bold",
     )  # fmt: skip
 
 
 def _loss_alt(history: Sequence[Record]) -> str:
-    best = _best(history)
+    best = best_record(history)
     if best is None:
         return f"Loss over {len(history)} epochs"
     found = f"{best.validation:,.4g} nats per sample, epoch {best.epoch}"
@@ -170,6 +172,19 @@ def _strip(axes: "Axes", codes: Floats, groups: Categories | None) -> Floats:
     return np.column_stack([codes[:, 0], height])
 
 
+def _in_view(axes: "Axes", points: Floats) -> Floats:
+    """Move points far outside of where 99 of 100 lie to the border, and say so, lest a few decide the scale."""
+    if len(points) < 100:
+        return points
+    low, high = np.quantile(points, (0.005, 0.995), axis=0)
+    room = np.maximum(high - low, 1e-12)
+    inside = np.clip(points, low - room, high + room)
+    moved = int((inside != points).any(axis=1).sum())
+    if moved:
+        axes.set_title(f"{moved:,} codes far outside are drawn at the border", fontsize=7.5, color=MUTED, loc="right")
+    return inside
+
+
 def _scatter_groups(axes: "Axes", points: Floats, groups: Categories) -> None:
     from matplotlib.patheffects import withStroke
 
@@ -180,13 +195,26 @@ def _scatter_groups(axes: "Axes", points: Floats, groups: Categories) -> None:
         x, y = points[mine].T
         axes.scatter(x, y, size, colours, marker=marker, alpha=0.75, linewidths=0, rasterized=True)
     halo = [withStroke(linewidth=3, foreground=PAPER)]
-    for number, entry in enumerate(groups.entries):
-        mine = groups.index == number
+    for entry, place in _places(points, groups):
         # Other scripts are left to the legend: matplotlib's own font would miss their glyphs.
-        if mine.any() and entry.name.isascii() and len(entry.name) <= 12:
-            place = np.median(points[mine], axis=0)
-            axes.annotate(entry.name, place, ha="center", va="center", fontweight="bold", fontsize=10,
+        if entry.name.isascii() and len(entry.name) <= 12:
+            axes.annotate(entry.name, (place[0], place[1]), ha="center", va="center", fontweight="bold", fontsize=10,
                           path_effects=halo, parse_math=False)  # fmt: skip
+
+
+def _places(points: Floats, groups: Categories) -> list[tuple[Entry, Floats]]:
+    """Return where each group's name stands: at its median, and a little further where two would overlap."""
+    present = [number for number in range(len(groups.entries)) if (groups.index == number).any()]
+    if not present:
+        return []
+    span = np.maximum(np.ptp(points, axis=0), 1e-9) * (0.045, 0.07)
+    places = np.array([np.median(points[groups.index == number], axis=0) for number in present]) / span
+    for _ in range(50):
+        apart = places[:, None] - places[None] + 1e-3 * np.subtract.outer(present, present)[..., None]
+        distance = np.linalg.norm(apart, axis=2, keepdims=True)
+        push = np.where((distance > 0) & (distance < 1), apart * (1 - distance) / np.maximum(distance, 1e-9), 0.0)
+        places = places + 0.5 * push.sum(axis=1)
+    return [(groups.entries[number], place) for number, place in zip(present, places * span, strict=True)]
 
 
 def _scatter_values(axes: "Axes", points: Floats, values: Array | None) -> None:

@@ -30,14 +30,21 @@ def report_page(evaluations: Sequence[Evaluation], *, title: str, notes: Sequenc
         links=_links(evaluations, anchors),
         summary=_summary(evaluations, anchors),
         warnings="".join(markup.warnings(e.warnings, subject=e.name) for e in evaluations) if len(anchors) > 1 else "",
-        sections="".join(section(e, anchor=anchor) for e, anchor in zip(evaluations, anchors, strict=True)),
+        sections="".join(
+            section(evaluation, anchor=anchor, source=len(_sources(evaluations)) > 1)
+            for evaluation, anchor in zip(evaluations, anchors, strict=True)
+        ),
     )
 
 
 def _subtitle(evaluations: Sequence[Evaluation]) -> str:
     """Return what the figures were measured on, where that is the same for all."""
-    sources = {f"{evaluation.data}, {evaluation.split}" for evaluation in evaluations}
+    sources = _sources(evaluations)
     return sources.pop() if len(sources) == 1 else f"{len(evaluations)} models on {len(sources)} sets of samples"
+
+
+def _sources(evaluations: Sequence[Evaluation]) -> set[str]:
+    return {f"{evaluation.data}, {evaluation.split}" for evaluation in evaluations}
 
 
 def _links(evaluations: Sequence[Evaluation], anchors: Sequence[str]) -> str:
@@ -50,13 +57,11 @@ def _summary(evaluations: Sequence[Evaluation], anchors: Sequence[str]) -> str:
     units = {unit(evaluation) for evaluation in evaluations}
     per = units.pop() if len(units) == 1 else "value"
     titles = {"bce": f"BCE per {per}", "mse": f"MSE per {per}", "psnr": "PSNR, dB"}
-    own = [titles[name] for name in measures]
-    head = ["model", "latent", "compression", *own, *(f"PCA: {name}" for name in own), "parameters", "seconds"]
+    both = [title for name in measures for title in (titles[name], f"PCA’s {name.upper()}")]
+    head = ["model", "latent", "compression", *both, "parameters", "seconds"]
     rows = [_row(e, anchor, measures) for e, anchor in zip(evaluations, anchors, strict=True)]
     numeric = [False] + [True] * (len(head) - 1)
-    return markup.table(
-        head, rows, numeric=numeric, caption="All models, beside PCA of the same latent size", kind="all"
-    )
+    return markup.table(head, rows, numeric=numeric, caption="Beside PCA of the same latent size", kind="all")
 
 
 def _is_shown(name: str, evaluations: Sequence[Evaluation]) -> bool:
@@ -72,9 +77,9 @@ def _row(evaluation: Evaluation, anchor: str, measures: Sequence[str]) -> list[s
     sign = ' <span class="sign">Warning</span>' if evaluation.warnings else ""
     name = f'<a href="#{anchor}">{escape(evaluation.name)}</a>{sign}'
     compression = f"{markup.decimals(evaluation.compression, 1)}×"
-    mine, theirs = zip(*(_beside(model, baseline, measure) for measure in measures), strict=True)
+    beside = [cell for measure in measures for cell in _beside(model, baseline, measure)]
     seconds = markup.decimals(evaluation.seconds, 1)
-    return [name, f"{model.latent:,}", compression, *mine, *theirs, f"{model.parameters:,}", seconds]
+    return [name, f"{model.latent:,}", compression, *beside, f"{model.parameters:,}", seconds]
 
 
 def _beside(model: Figures, baseline: Figures | None, measure: str) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def _rows(flat: Array, rebuilt: Array, columns: Sequence[str], notes: Sequence[s
 
 def _cell(original: object, rebuilt: object, spread: float) -> str:
     level = _level(original, rebuilt, spread)
-    return f'{markup.brief(original)} <span class="e{level}">{markup.brief(rebuilt, 3)}</span>'
+    return f'{markup.brief(original)} <span class="e{level}">{markup.brief(rebuilt)}</span>'
 
 
 def _level(original: object, rebuilt: object, spread: float) -> int:
@@ -115,6 +115,6 @@ def _deviation(column: Array) -> float:
 
 
 def _key() -> str:
-    words = [f"&lt; {limit:g}" for limit in _LIMITS] + ["more, or another word"]
+    words = [f"&lt; {limit:g}" for limit in _LIMITS] + ["1 or more"]
     chips = " ".join(f'<span class="e{level}">{word}</span>' for level, word in enumerate(words))
     return f'<p class="key">Error in standard deviations of the column: {chips}</p>\n'

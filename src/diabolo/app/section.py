@@ -9,20 +9,25 @@ from diabolo.app import markup, plots, samples
 from diabolo.app.palette import categories
 from diabolo.jobs.evaluation import Evaluation, Figures
 
+_DIGITS = (("bce", 4), ("mse", 5), ("psnr", 2))
 
-def section(evaluation: Evaluation, *, anchor: str) -> str:
-    """Return the HTML section of one model: what it reached, what it makes of samples, how it is built."""
+
+def section(evaluation: Evaluation, *, anchor: str, source: bool) -> str:
+    """Return the HTML section of one model: what it reached, what it makes of samples, how it is built.
+
+    source: whether it says which samples it was measured on.
+    """
+    lead = f'<p class="lead">{escape(evaluation.data)}, {escape(evaluation.split)}</p>\n' if source else ""
     parts = [
         f'<section id="{escape(anchor)}" aria-labelledby="{escape(anchor)}-name">\n',
         f'<h2 id="{escape(anchor)}-name">{escape(evaluation.name)}</h2>\n',
-        f'<p class="lead">{escape(evaluation.data)}, {escape(evaluation.split)}</p>\n',
+        lead,
         markup.warnings(evaluation.warnings),
         _tiles(evaluation),
         "<h3>Reconstructions</h3>\n",
         samples.pairs(evaluation.originals, evaluation.reconstructions, columns=evaluation.columns),
-        f'<div class="two">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
-        _worst(evaluation),
-        f'<div class="two">\n{_figures(evaluation)}{_layers(evaluation)}</div>\n',
+        f'<div class="two even">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
+        _rest(evaluation),
         "</section>\n",
     ]
     return "".join(parts)
@@ -66,8 +71,11 @@ def _quality(model: Figures, baseline: Figures | None) -> tuple[str, str, str]:
 def _training(evaluation: Evaluation) -> str:
     if not evaluation.history:
         return markup.figure('<p class="empty">No epochs were recorded.</p>', "Loss per epoch.")
-    last = evaluation.history[-1]
-    words = f"Loss per epoch, {len(evaluation.history):,} in {markup.duration(last.seconds)}; the ring is the best one."
+    count, best = len(evaluation.history), plots.best_record(evaluation.history)
+    words = (
+        f"Loss over {count:,} {'epoch' if count == 1 else 'epochs'}, {markup.duration(evaluation.history[-1].seconds)}"
+    )
+    words += "." if best is None else f"; the ring marks the best, epoch {best.epoch:,}."
     return markup.figure(plots.loss_curves(evaluation.history), words)
 
 
@@ -88,6 +96,15 @@ def _latent(evaluation: Evaluation) -> str:
     return markup.figure(plots.latent_plane(evaluation.codes, evaluation.labels) + legend, how)
 
 
+def _rest(evaluation: Evaluation) -> str:
+    """Return the worst samples and the tables, in pairs; rows of a table need the whole width."""
+    worst, spread = _worst(evaluation), _distortions(evaluation)
+    figures, layers = _figures(evaluation), _layers(evaluation)
+    if samples.are_pictures(evaluation.worst):
+        return f'<div class="two">\n{worst}{spread}</div>\n<div class="two">\n{figures}{layers}</div>\n'
+    return f'{worst}<div class="two">\n{spread}{figures}</div>\n{layers}'
+
+
 def _worst(evaluation: Evaluation) -> str:
     notes = [f"{markup.decimals(float(value), 1)} nats" for value in evaluation.worst_distortions]
     shown = samples.pairs(
@@ -96,42 +113,40 @@ def _worst(evaluation: Evaluation) -> str:
         columns=evaluation.columns,
         notes=notes,
         scale=evaluation.originals,
-        most=6,
+        most=10,
     )
-    return f'<h3>Worst reconstructions</h3>\n<div class="two">\n<div>{shown}</div>{_distortions(evaluation)}</div>\n'
+    return _titled("Worst reconstructions", shown)
 
 
 def _distortions(evaluation: Evaluation) -> str:
     values = np.asarray(evaluation.distortions, dtype=np.float64).reshape(-1)
     values = values[np.isfinite(values)]
     if not len(values):
-        return markup.figure('<p class="empty">No finite distortion.</p>', "Distortion per sample.")
+        return markup.figure('<p class="empty">No finite distortion.</p>', "Distortion per sample.", kind="low")
     middle, high = (markup.decimals(float(np.quantile(values, share)), 1) for share in (0.5, 0.99))
     words = f"half of the samples below {middle} nats, 99 of 100 below {high}"
     drawn = plots.histogram(values, xlabel="distortion, nats per sample", alt=f"Distortions: {words}")
-    return markup.figure(drawn, f"Distortion of {len(values):,} samples: {words}.")
+    return markup.figure(drawn, f"Distortion of {len(values):,} samples: {words}.", kind="low")
 
 
 def _figures(evaluation: Evaluation) -> str:
+    lines = (evaluation.model, *evaluation.baselines)
+    shown = [(name, digits) for name, digits in _DIGITS if any(getattr(line, name) is not None for line in lines)]
     rows = [
-        [
-            escape(figures.name),
-            f"{figures.latent:,}",
-            f"{figures.parameters:,}",
-            markup.decimals(figures.bce, 4),
-            markup.decimals(figures.mse, 5),
-            markup.decimals(figures.psnr, 2),
-        ]
-        for figures in (evaluation.model, *evaluation.baselines)
+        [escape(line.name), f"{line.latent:,}", f"{line.parameters:,}"]
+        + [markup.decimals(getattr(line, name), digits) for name, digits in shown]
+        for line in lines
     ]
-    head = ["", "latent", "parameters", f"BCE, nats per {unit(evaluation)}", "MSE", "PSNR, dB"]
-    numeric = [False] + [True] * 5
-    return f"<div><h3>Beside its baselines</h3>\n{markup.table(head, rows, numeric=numeric, caption='Figures')}</div>\n"
+    head = ["", "latent", "parameters", *(f"{name.upper()}{', dB' if name == 'psnr' else ''}" for name, _ in shown)]
+    numeric = [False] + [True] * (len(head) - 1)
+    return _titled("Beside its baselines", markup.table(head, rows, numeric=numeric, caption="Figures", kind="quiet"))
 
 
 def _layers(evaluation: Evaluation) -> str:
-    rows = [
-        [escape(part), escape(layer), escape(shape), escape(size)] for part, layer, shape, size in evaluation.layers
-    ]
+    rows = [[escape(cell) for cell in layer] for layer in evaluation.layers]
     head, numeric = ["part", "layer", "output shape", "parameters"], [False, False, False, True]
-    return f"<div><h3>Layers</h3>\n{markup.table(head, rows, numeric=numeric, caption='Layers')}</div>\n"
+    return _titled("Layers", markup.table(head, rows, numeric=numeric, caption="Layers", kind="quiet"))
+
+
+def _titled(title: str, content: str) -> str:
+    return f"<div><h3>{title}</h3>\n{content}</div>\n"

@@ -5,8 +5,9 @@ import os
 import threading
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast
@@ -174,12 +175,14 @@ def _label(container: Container, name: str) -> str:
     return f"{name} in {container.path}"
 
 
-def _opened(container: Container, name: str) -> Image.Image:
+@contextmanager
+def _opened(container: Container, name: str) -> Iterator[Image.Image]:
     label = _label(container, name)
     if container.size(name) > MAX_IMAGE_BYTES:
         raise FormatError(f"{label} has more than {MAX_IMAGE_BYTES} bytes, the most for an image; leave it out.")
     try:
-        return Image.open(container.open(name), formats=FORMATS)
+        with container.open(name) as stream, Image.open(stream, formats=FORMATS) as image:
+            yield image
     except UnidentifiedImageError as error:
         raise FormatError(f"{label} is not an image, or is damaged; replace it or leave it out.") from error
 

@@ -1,5 +1,6 @@
 """How much a file may ask of this machine, and how every reader puts its refusal."""
 
+import errno
 import math
 import os
 import zipfile
@@ -113,7 +114,7 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except MemoryError as error:
         raise FormatError(f"{path} needs more memory than is free here; give a smaller file.") from error
     except OSError as error:
-        if error.errno is None:
+        if error.errno in (None, errno.EINVAL):  # no errno: the parser's own; EINVAL: an offset out of the file
             raise _damaged(path, kind, error) from error
         raise FileError(f"{path} could not be read: {error.strerror}; check the path and its permissions.") from error
     except Exception as error:

@@ -12,7 +12,7 @@ from diabolo.config import (
     ModelConfig,
     VariationalConfig,
 )
-from diabolo.errors import InputError
+from diabolo.errors import ArgumentError
 from diabolo.model.networks import map_size
 
 
@@ -65,8 +65,8 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
         DenseConfig(widths=(128, 64), code='relu')
     """
     if preset not in PRESETS:
-        raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
+        raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
     if latent is not None and (isinstance(latent, bool) or latent != int(latent) or latent < 1):
-        raise InputError(f"latent must be a whole number >= 1, got {latent}.")
+        raise ArgumentError(f"latent must be a whole number >= 1, got {latent}.")
     config = PRESETS[preset](shape, latent)
     return replace(config, likelihood=BernoulliConfig() if unit else GaussianConfig())

@@ -14,7 +14,7 @@ import torch
 from diabolo.config import ModelConfig, Recipe, to_json
 from diabolo.data.preprocessing import Preprocessing, fit_preprocessing
 from diabolo.data.source import Source
-from diabolo.errors import InputError
+from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.model_file import Trained
@@ -32,7 +32,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}") from error
+        raise ArgumentError(f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}") from error
     return device
 
 

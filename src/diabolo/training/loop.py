@@ -201,7 +201,7 @@ class Run:
 
     def _record(self, epoch: int, loss: float, distortion: float, rate: float) -> None:
         validation = distortion + self.model.config.beta * rate
-        best = all(validation < record.validation for record in self.history)
+        best = not len(self.task.held_out) or all(validation < record.validation for record in self.history)
         if best:
             self.best = copied(self.model.state_dict())
         group = self.optimizer.param_groups[0]

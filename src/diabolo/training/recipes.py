@@ -1,44 +1,50 @@
-"""Recipes: the default one, sized to the data, and the lecture's own."""
+"""Recipes: the default one, sized to the data, and the lecture's own; each dial can be set on top."""
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from diabolo.config import Recipe
-from diabolo.errors import InputError
+from diabolo.errors import ArgumentError
 
-BATCH, PEAK = 128, 1e-2
-STEPS, EPOCHS = 3000, 20
-LECTURE_EPOCHS = {"dense": 50, "deep": 100, "conv": 10}
+BATCH, PEAK, STEPS, EPOCHS = 128, 1e-2, 3000, 20
+
+
+def default(samples: int) -> Recipe:
+    """One cycle up to 1e-2: 20 epochs of batches of 128, or for few samples 3,000 steps (at most 500 epochs)."""
+    size = max(1, min(BATCH, samples // 10))
+    return Recipe(min(500, max(EPOCHS, -(-STEPS * size // samples))), size, PEAK)
+
+
+def lecture(samples: int) -> Recipe:
+    """Adam at 1e-3, 50 epochs of batches of 128, all samples trained on, no clipping, the last weights kept."""
+    del samples
+    return Recipe(50, 128, 1e-3, schedule="constant", clip=0, patience=10_000, validation=0)
+
+
+RECIPES: dict[str, Callable[[int], Recipe]] = {"default": default, "lecture": lecture}
 
 
 def recipe_for(
+    name: str,
     samples: int,
     *,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
-    schedule: str = "one-cycle",
-    patience: int = 10,
-    validation: float = 0.05,
+    patience: int | None = None,
+    validation: float | None = None,
 ) -> Recipe:
-    """Return the default recipe with the dials that are given.
+    """Return the recipe called `name` for that many samples, with the dials that are given.
 
-    Without `epochs` it makes 20, or for few samples as many as 3,000 steps take, at most 500. Without `batch_size` it takes 128, or fewer so that
-    an epoch has 10 steps. Raises InputError for a dial out of range.
+    Raises ArgumentError for an unknown name or a dial out of range.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+    if name not in RECIPES:
+        raise ArgumentError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}.")
+    whole = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+    for dial, value in whole.items():
         if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
-            raise InputError(f"{name} must be a whole number >= 1, got {value!r}.")
-    size = batch_size or max(1, min(BATCH, samples // 10))
-    steps = max(1, -(-samples // size))
-    return Recipe(
-        epochs=int(epochs or min(500, max(EPOCHS, -(-STEPS // steps)))),
-        batch_size=int(size),
-        learning_rate=float(learning_rate or PEAK),
-        schedule=schedule,
-        patience=patience,
-        validation=validation,
-    )
-
-
-def lecture_recipe(preset: str, *, epochs: int | None = None) -> Recipe:
-    """Return the lecture's own recipe: Adam at 1e-3, batches of 128, no clipping; every epoch is run."""
-    count = epochs or LECTURE_EPOCHS[preset]
-    return Recipe(count, 128, 1e-3, schedule="constant", clip=0, patience=count)
+            raise ArgumentError(f"{dial} must be a whole number >= 1, got {value!r}.")
+    given = {dial: int(value) for dial, value in whole.items() if value is not None}
+    shares = {"learning_rate": learning_rate, "validation": validation}
+    given |= {dial: float(value) for dial, value in shares.items() if value is not None}  # type: ignore[misc]
+    return replace(RECIPES[name](samples), **given)  # type: ignore[arg-type]

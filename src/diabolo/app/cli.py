@@ -1,0 +1,305 @@
+"""The command line: one verb a job. Heavy imports live inside the commands, so that --help answers at once."""
+
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diabolo.errors import ArgumentError, DiaboloError
+from diabolo.version import __version__
+
+if TYPE_CHECKING:
+    from diabolo.training.loop import Callback
+
+DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip of
+images, or a CSV, TSV or Parquet table."""
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help=f"Autoencoders that learn the code of your data and put it to work.\n\n{DATA}",
+    epilog="Exit status: 0 done, 1 the work failed, 2 wrong usage. --debug after any verb shows a traceback.",
+)
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
+Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors).")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
+Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
+Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PAGE")] = Path("out/demo.html"),
+    seed: Seed = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train the lecture's three autoencoders on real handwritten digits and write a report page."""
+    from diabolo.app.report import report_page
+    from diabolo.app.train import evaluation_of, fitted
+    from diabolo.data.opening import open_data
+    from diabolo.estimator import Autoencoder
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    data = open_data("mnist")
+    _say(f"{data.name}: {len(data.train):,} digits to learn from, {data.origin}", *data.notes)
+    evaluations = []
+    for preset in ("dense", "deep", "conv"):
+        estimator = Autoencoder(preset, device=device, random_state=seed)
+        trained, figures = fitted(estimator, data, _watchers(preset, data.train.shape, quiet=quiet))
+        _print_figures(figures)
+        evaluations.append(evaluation_of(trained, data))
+    title = f"Three autoencoders of {data.name}"
+    _write_text(out, report_page(evaluations, title=title, notes=data.notes), force=True)
+    print(f"The report: {out.absolute()}")
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
+    preset: Annotated[str, typer.Option(help="dense, deep, conv or vae.")] = "dense",
+    latent: Annotated[int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")] = None,
+    recipe: Annotated[str, typer.Option(help="default, or lecture for the lecture's own; the next options overrule it.")] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
+    patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    label: Label = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
+    track: Annotated[str | None, typer.Option(metavar="TARGET", help="tensorboard:FOLDER or mlflow:URI.")] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Learn the code of DATA and write a model file."""
+    from diabolo.app.train import fitted
+    from diabolo.data.opening import open_data
+    from diabolo.errors import FileError
+    from diabolo.estimator import Autoencoder
+    from diabolo.files import check_free
+
+    if out.suffix != ".safetensors":
+        raise ArgumentError(f"--out must end in .safetensors, got {out}.")
+    check_free(out, force=force)
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    if checkpoint.exists() and not (resume or force):
+        raise FileError(f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force.")
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    opened = open_data(data, label=label)
+    _say(*opened.notes)
+    estimator = Autoencoder(
+        preset,
+        latent=latent,
+        recipe=recipe,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        patience=patience,
+        validation=validation,
+        device=device,
+        random_state=seed,
+    )
+    watchers = _watchers(preset, opened.train.shape, quiet=quiet, track=track)
+    trained, figures = fitted(estimator, opened, watchers, checkpoint, resume=resume)
+    estimator.save(out, force=force)
+    checkpoint.unlink(missing_ok=True)
+    about = trained.about
+    if about["stopped"] == "interrupted":
+        _say(f"Stopped by Ctrl-C after {len(trained.history)} epochs; the best weights so far are kept.")
+    if as_json:
+        print(json.dumps({"model": str(out), **about}))
+        return
+    print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
+    _print_figures(figures)
+    print(f"Written: {out}")
+
+
+@app.command()
+def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json = False) -> None:
+    """Say what a model is, what it was trained on and how good it is."""
+    from diabolo.app.about import about_json, about_text
+    from diabolo.estimator import load
+
+    estimator = load(model)
+    print(json.dumps(about_json(estimator.trained_)) if as_json else about_text(estimator.trained_))
+
+
+@app.command()
+def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
+    """Write the codes of DATA: .npy, .csv or .parquet, one row a sample."""
+    from diabolo.data.opening import open_data
+    from diabolo.data.writing import check_destination, write_samples
+    from diabolo.estimator import load
+
+    estimator = load(model)
+    check_destination(out, (estimator.trained_.model.config.latent,), force=force)
+    opened = open_data(data, label=label)
+    _say(*opened.notes)
+    codes = estimator.encode(opened.train)
+    write_samples(out, codes, force=force)
+    print(f"{len(codes):,} codes of {codes.shape[1]} numbers: {out}")
+
+
+@app.command()
+def decode(
+    codes: Annotated[str, typer.Argument(metavar="CODES", help=".npy, .csv or .parquet, one row a code.")],
+    model: Model,
+    out: Out,
+    force: Force = False,
+) -> None:
+    """Write the samples that CODES stand for: .npy, .csv, .parquet, or a folder of images."""
+    import numpy as np
+
+    from diabolo.data.opening import open_data
+    from diabolo.data.writing import check_destination, write_samples
+    from diabolo.estimator import load
+
+    estimator = load(model)
+    trained = estimator.trained_
+    check_destination(out, trained.model.config.shape, force=force)
+    source = open_data(codes).train
+    samples = estimator.decode(source.take(np.arange(len(source))))
+    write_samples(out, samples, columns=trained.about.get("columns"), force=force)
+    print(f"{len(samples):,} samples: {out}")
+
+
+@app.command()
+def report(
+    model: Annotated[Path, typer.Argument(metavar="MODEL")],
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PAGE", help="HTML page to write.")],
+    label: Label = None,
+    force: Force = False,
+) -> None:
+    """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
+    from diabolo.app.report import report_page
+    from diabolo.app.train import evaluation_of
+    from diabolo.data.opening import open_data
+    from diabolo.estimator import load
+    from diabolo.files import check_free
+
+    check_free(out, force=force)
+    trained = load(model).trained_
+    opened = open_data(data, label=label)
+    evaluation = evaluation_of(trained, opened)
+    _write_text(out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force)
+    _say(*evaluation.warnings)
+    print(f"The report: {out.absolute()}")
+
+
+@app.command()
+def datasets(as_json: Json = False) -> None:
+    """List the data sets that have a name, and where each was found."""
+    from dataclasses import asdict
+
+    from diabolo.data.named import datasets as listed
+
+    if as_json:
+        print(json.dumps([asdict(item) for item in listed()]))
+        return
+    for item in listed():
+        print(f"{item.name:<12}{item.what}\n{'':<12}{item.where} ({item.terms})")
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets table.md and page.html.")] = Path("out/reproduce"),
+    seed: Seed = 0,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Repeat the lecture's experiments by the lecture's own recipes, beside what it claims and beside PCA."""
+    from diabolo.app.report import report_page
+    from diabolo.app.reproduce import CLAIMS, rows
+    from diabolo.app.reproduce import reproduce as repeat
+    from diabolo.app.text import columns_text, markdown
+    from diabolo.data.opening import open_data
+
+    if name is not None and name not in CLAIMS:
+        raise ArgumentError(f"NAME must be one of {', '.join(CLAIMS)}, got {name!r}.")
+    data = open_data("mnist")
+    _say(*data.notes)
+    found = repeat(
+        [name] if name else list(CLAIMS),
+        data,
+        seed=seed,
+        device=device,
+        watch=lambda preset: _watchers(preset, data.train.shape, quiet=quiet),
+    )
+    table = rows(found)
+    print(columns_text(table))
+    out.mkdir(parents=True, exist_ok=True)
+    _write_text(out / "table.md", markdown(table), force=True)
+    page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
+    _write_text(out / "page.html", page, force=True)
+    print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+def _watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | None = None) -> "list[Callback]":
+    from math import prod
+
+    from diabolo.app.progress import Messages, ProgressBar
+    from diabolo.app.track import tracker
+
+    watchers: list[Callback] = [Messages() if quiet else ProgressBar(name, prod(shape))]
+    return [*watchers, tracker(track)] if track else watchers
+
+
+def _print_figures(figures: Sequence[object]) -> None:
+    from diabolo.app.text import columns_text, figure_rows
+    from diabolo.jobs.evaluate import warnings as warned
+
+    model, *baselines = figures
+    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
+    _say(*warned(model, baselines))  # type: ignore[arg-type]
+
+
+def _write_text(path: Path, text: str, *, force: bool) -> None:
+    from diabolo.files import written_whole
+
+    with written_whole(path, force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage. Errors are one line on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    warnings.showwarning = lambda message, *_: _say(f"Warning: {message}")
+    try:
+        app([word for word in given if word != "--debug"], prog_name="diabolo")
+    except Exception as error:
+        if debug:
+            raise
+        known = isinstance(error, DiaboloError)
+        text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug shows where."
+        _say(f"diabolo: {' '.join(text.split())}")
+        sys.exit(2 if isinstance(error, ArgumentError) else 1)

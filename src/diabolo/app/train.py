@@ -1,0 +1,67 @@
+"""Train and measure: what the commands `train`, `demo` and `reproduce` have in common."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from diabolo.data.source import Dataset, Subset
+from diabolo.estimator import Autoencoder
+from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out
+from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.training.loop import Callback
+from diabolo.training.model_file import Trained
+
+
+def fitted(
+    estimator: Autoencoder,
+    data: Dataset,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Path | None = None,
+    *,
+    resume: bool = False,
+) -> tuple[Trained, tuple[Figures, ...]]:
+    """Train on a data set and measure on what training did not see; the figures go into the model's facts."""
+    estimator.fit(data.train, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
+    unseen = unseen_of(estimator.trained_, data)
+    found = figures(estimator.trained_, unseen.samples, data.train)
+    about = {
+        **estimator.trained_.about,
+        "data": data.name,
+        "columns": list(data.columns) if data.columns else None,
+        "split": unseen.split,
+        "figures": [asdict(figure) for figure in found],
+    }
+    estimator.trained_ = replace(estimator.trained_, about=about)
+    return estimator.trained_, found
+
+
+def unseen_of(trained: Trained, data: Dataset) -> Unseen:
+    """Return the test set of the data, or the samples that the run held out, or (where there are neither) all."""
+    if data.test is not None:
+        return Unseen(data.test, data.test_labels, f"test set, {len(data.test):,} samples")
+    if trained.about.get("samples") == len(data.train):
+        rows = held_out(trained, data.train)
+        if len(rows):
+            labels = None if data.labels is None else data.labels[rows]
+            return Unseen(Subset(data.train, rows), labels, f"held-out samples, {len(rows):,}")
+    return Unseen(data.train, data.labels, f"all samples, {len(data.train):,}, as given")
+
+
+def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
+    """Return what a report shows of a model on a data set; PCA is fitted on the data's training samples."""
+    return evaluate(trained, unseen_of(trained, data), data.train, data=data.name, columns=data.columns)
+
+
+def count_text(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return '28x28' for (28, 28), '30 columns' for (30,)."""
+    return "x".join(str(size) for size in shape) if len(shape) > 1 else f"{shape[0]} columns"
+
+
+def factor_text(dimensions: int, latent: int) -> str:
+    return f"{np.round(dimensions / latent, 1):g}"
