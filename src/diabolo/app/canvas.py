@@ -21,10 +21,13 @@ _THEME = {
     FIRST: "var(--first, #1f6fb5)",
     SECOND: "var(--second, #c2570c)",
 }
+HALO = "halo"
+"""A `gid` for text that the page sets off from what lies under it."""
+
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "diabolo",
-    "font.size": 8.5,
+    "font.size": 9.5,
     "text.color": INK,
     "axes.edgecolor": RULE,
     "axes.labelcolor": MUTED,
@@ -65,6 +68,7 @@ def _inline(svg: str, alt: str) -> str:
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
     body = body.replace("xlink:href", "href")
+    body = body.replace(f' id="{HALO}"', f' class="{HALO}"')
     prefix = f"p{zlib.crc32(svg.encode()):08x}-"
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', body))
     body = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", body)

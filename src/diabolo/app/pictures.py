@@ -48,7 +48,7 @@ def shown_width(shape: tuple[int, ...], *, target: int = 84) -> int:
     """Return the width in CSS pixels at which a picture (h, w, ...) is shown: a whole multiple, if it is small."""
     height, width = shape[:2]
     if max(height, width) > CRISP:
-        return max(1, round(1.5 * target * width / max(height, width)))
+        return max(1, round(1.56 * target * width / max(height, width)))
     return width * max(1, round(target / max(height, width, 1)))
 
 

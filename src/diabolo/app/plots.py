@@ -1,12 +1,13 @@
 """Drawings as inline SVG, without state: they take their colours and their font from the page around them."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.canvas import FIRST, INK, MUTED, PAPER, SECOND, draw
+from diabolo.app.canvas import FIRST, HALO, INK, MUTED, PAPER, SECOND, draw
 from diabolo.app.palette import Categories, Entry, categories
 from diabolo.data.source import Array
 from diabolo.training.history import Record
@@ -56,7 +57,7 @@ def latent_plane(codes: Array, labels: Array | None = None) -> str:
     Two numbers are shown as they are, more by their first two principal components, one as a strip (with no
     labels, a histogram). At most 5,000 points, taken evenly, are drawn; codes that are not finite are left out.
     """
-    flat = np.asarray(codes, dtype=np.float64).reshape(len(codes), -1)
+    flat = np.asarray(codes, dtype=np.float64).reshape(len(codes), math.prod(codes.shape[1:]))
     rows = np.flatnonzero(np.isfinite(flat).all(axis=1))
     rows = rows[:: max(1, -(-len(rows) // _MOST_POINTS))]
     marks = None if labels is None else np.asarray(labels).reshape(-1)[rows]
@@ -152,7 +153,7 @@ def _histogram(axes: "Axes", values: Floats, *, xlabel: str) -> None:
 
 def _plane(axes: "Axes", codes: Floats) -> Floats:
     axes.set(xlabel="first number of the code", ylabel="second number of the code")
-    if codes.shape[1] == 2 or len(codes) < 3:
+    if codes.shape[1] == 2 or len(codes) < 3 or not np.ptp(codes, axis=0).any():
         return codes[:, :2]
     from sklearn.decomposition import PCA
 
@@ -181,25 +182,22 @@ def _in_view(axes: "Axes", points: Floats) -> Floats:
     inside = np.clip(points, low - room, high + room)
     moved = int((inside != points).any(axis=1).sum())
     if moved:
-        axes.set_title(f"{moved:,} codes far outside are drawn at the border", fontsize=7.5, color=MUTED, loc="right")
+        axes.set_title(f"far outside, drawn at the border: {moved:,}", fontsize=7.5, color=MUTED, loc="right")
     return inside
 
 
 def _scatter_groups(axes: "Axes", points: Floats, groups: Categories) -> None:
-    from matplotlib.patheffects import withStroke
-
     size = _dot(len(points))
     for marker in dict.fromkeys(entry.marker for entry in groups.entries):
         mine = np.array([entry.marker == marker for entry in groups.entries])[groups.index]
         colours = [groups.entries[index].colour for index in groups.index[mine]]
         x, y = points[mine].T
         axes.scatter(x, y, size, colours, marker=marker, alpha=0.75, linewidths=0, rasterized=True)
-    halo = [withStroke(linewidth=3, foreground=PAPER)]
     for entry, place in _places(points, groups):
         # Other scripts are left to the legend: matplotlib's own font would miss their glyphs.
         if entry.name.isascii() and len(entry.name) <= 12:
             axes.annotate(entry.name, (place[0], place[1]), ha="center", va="center", fontweight="bold", fontsize=10,
-                          path_effects=halo, parse_math=False)  # fmt: skip
+                          gid=HALO, parse_math=False)  # fmt: skip
 
 
 def _places(points: Floats, groups: Categories) -> list[tuple[Entry, Floats]]:

@@ -49,13 +49,13 @@ def _pictures(originals: Array, reconstructions: Array, notes: Sequence[str], mo
     width = pictures.shown_width(shape)
     cells = []
     for index in range(min(len(originals), most, 8 if large else most)):
-        picture = pictures.sheet(np.stack([originals[index], reconstructions[index]]), columns=1)
+        picture = pictures.sheet(np.stack([originals[index], reconstructions[index]]), columns=1, gap=3 if large else 1)
         note = f"<figcaption>{escape(notes[index])}</figcaption>" if index < len(notes) else ""
         alt = f"Sample {index + 1}: the original above, its reconstruction below"
         image = f'<img src="{pictures.data_uri(picture)}" alt="{alt}" style="width:{width}px">'
         cells.append(f'<figure class="pair">{image}{note}</figure>')
     words = "Original above, reconstruction below."
-    size = f" Shown smaller than they are ({shape[1]:,} × {shape[0]:,} pixels)." if large else ""
+    size = f" Shown reduced, from {shape[1]:,} × {shape[0]:,} pixels." if large else ""
     return f'<div class="pairs{"" if large else " crisp"}">{"".join(cells)}</div>\n<p class="key">{words}{size}</p>\n'
 
 
@@ -74,7 +74,11 @@ def _rows(flat: Array, rebuilt: Array, columns: Sequence[str], notes: Sequence[s
     names = [escape(note) for note in notes[: len(flat)]] or [f"sample {i + 1}" for i in range(len(flat))]
     shown = range(min(flat.shape[1], _LONG))
     body = [
-        [escape(columns[c]), *(_cell(flat[i, c], rebuilt[i, c], spread[c]) for i in range(len(flat)))] for c in shown
+        [
+            escape(columns[c]).replace("_", "_<wbr>"),
+            *(_cell(flat[i, c], rebuilt[i, c], spread[c]) for i in range(len(flat))),
+        ]
+        for c in shown
     ]
     caption = "Original value, then its reconstruction"
     left = f", the first {_LONG} of {flat.shape[1]:,} columns" if flat.shape[1] > _LONG else ""

@@ -44,7 +44,11 @@ def _tiles(evaluation: Evaluation) -> str:
     baseline = evaluation.baselines[0] if evaluation.baselines else None
     measure, quality, beside = _quality(model, baseline)
     tiles = [
-        ("Latent", f"{model.latent:,}", f"numbers for {size:,} {unit(evaluation)}{'s' if size != 1 else ''}"),
+        (
+            "Latent",
+            f"{model.latent:,}",
+            f"{_many('number', model.latent)} for {size:,} {_many(unit(evaluation), size)}",
+        ),
         ("Compression", f"{markup.decimals(evaluation.compression, 1)}×", "fewer numbers"),
         (f"{measure} per {unit(evaluation)}", quality, beside),
     ]
@@ -72,9 +76,7 @@ def _training(evaluation: Evaluation) -> str:
     if not evaluation.history:
         return markup.figure('<p class="empty">No epochs were recorded.</p>', "Loss per epoch.")
     count, best = len(evaluation.history), plots.best_record(evaluation.history)
-    words = (
-        f"Loss over {count:,} {'epoch' if count == 1 else 'epochs'}, {markup.duration(evaluation.history[-1].seconds)}"
-    )
+    words = f"Loss over {count:,} {_many('epoch', count)}, {markup.duration(evaluation.history[-1].seconds)}"
     words += "." if best is None else f"; the ring marks the best, epoch {best.epoch:,}."
     return markup.figure(plots.loss_curves(evaluation.history), words)
 
@@ -146,6 +148,10 @@ def _layers(evaluation: Evaluation) -> str:
     rows = [[escape(cell) for cell in layer] for layer in evaluation.layers]
     head, numeric = ["part", "layer", "output shape", "parameters"], [False, False, False, True]
     return _titled("Layers", markup.table(head, rows, numeric=numeric, caption="Layers", kind="quiet"))
+
+
+def _many(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 def _titled(title: str, content: str) -> str:

@@ -168,7 +168,7 @@ def _contents(path: Path) -> tuple[Container, list[str]]:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    return any(part == "__MACOSX" or part.lstrip(".") not in (part, "") for part in PurePosixPath(name).parts)
 
 
 def _label(container: Container, name: str) -> str:
@@ -185,6 +185,8 @@ def _opened(container: Container, name: str) -> Iterator[Image.Image]:
             yield image
     except UnidentifiedImageError as error:
         raise FormatError(f"{label} is not an image, or is damaged; replace it or leave it out.") from error
+    except Image.DecompressionBombError as error:
+        raise FormatError(f"{label} has more than {MAX_IMAGE_PIXELS} pixels; cut it up.") from error
 
 
 def _read_header(container: Container, name: str) -> Header:
@@ -195,7 +197,7 @@ def _read_header(container: Container, name: str) -> Header:
 def _header(image: Image.Image, name: str, label: str) -> Header:
     """Read what an opened image says of itself, and refuse it if it may not be decoded."""
     if image.width * image.height > MAX_IMAGE_PIXELS:
-        raise FormatError(f"{label} has {image.width}x{image.height} pixels, more than {MAX_IMAGE_PIXELS}; cut it up.")
+        raise FormatError(f"{label} has more than {MAX_IMAGE_PIXELS} pixels; cut it up.")
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise FormatError(f"{label} is animated or has many pages; save the frames as single images.")
     if image.mode not in GREY + COLOUR + DEEP:
@@ -251,7 +253,7 @@ def _labels(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, tuple[str, 
 
 def _ignored(there: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     others = sum(not _hidden(name) for name in there) - len(names)
-    return (f"{others} files that are not images were ignored.",) if others else ()
+    return (f"files that are not images, ignored: {others}.",) if others else ()
 
 
 def _changes(headers: Sequence[Header], shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -259,8 +261,8 @@ def _changes(headers: Sequence[Header], shape: tuple[int, ...]) -> tuple[str, ..
     notes = []
     grey = sum(header.mode in GREY for header in headers)
     if len(shape) == 3 and grey:
-        notes.append(f"{grey} of {len(headers)} images are grey and are read as RGB, as the others are.")
+        notes.append(f"grey images, read as RGB like the others: {grey} of {len(headers)}.")
     transparent = sum(header.transparent for header in headers)
     if transparent:
-        notes.append(f"the transparency of {transparent} images is left out.")
+        notes.append(f"images whose transparency is left out: {transparent} of {len(headers)}.")
     return tuple(notes)

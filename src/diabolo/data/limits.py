@@ -31,6 +31,9 @@ ALWAYS_FITS = 2**24
 DEFLATE_SLACK = 4096
 """Bytes that a tiny member may claim beyond the ratio."""
 
+OF_THE_DISK = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""Errors that are the disk's even without an errno, as polars raises them."""
+
 
 def available_memory() -> int:
     """Return the bytes of memory that can still be had: free on the machine, and within the container's limit."""
@@ -114,9 +117,10 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except MemoryError as error:
         raise FormatError(f"{path} needs more memory than is free here; give a smaller file.") from error
     except OSError as error:
-        if error.errno in (None, errno.EINVAL):  # no errno: the parser's own; EINVAL: an offset out of the file
-            raise _damaged(path, kind, error) from error
-        raise FileError(f"{path} could not be read: {error.strerror}; check the path and its permissions.") from error
+        if not isinstance(error, OF_THE_DISK) and error.errno in (None, errno.EINVAL):
+            raise _damaged(path, kind, error) from error  # a parser's own, or an offset out of the file
+        reason = error.strerror or type(error).__name__
+        raise FileError(f"{path} could not be read: {reason}; check the path and its permissions.") from error
     except Exception as error:
         raise _damaged(path, kind, error) from error
 

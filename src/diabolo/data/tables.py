@@ -132,10 +132,9 @@ def frame_to_array(frame: Any) -> tuple[Array, tuple[str, ...]]:
     try:
         table = nw.from_native(frame, eager_only=True)
     except (TypeError, nw.exceptions.NarwhalsError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{what} must be an eager table with one name a column, got {type(frame)}: {reason}."
-        ) from error
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        given = type(frame).__name__
+        raise InputError(f"{what} must be collected, with one name a column; got {given}: {reason}.") from error
     names = tuple(str(name) for name in table.columns)
     _check_names(names, what)
     _check_shape(len(table), len(names), what)
