@@ -153,23 +153,28 @@ class ModelConfig:
 class Recipe:
     """How a model is trained.
 
-    schedule: 'one-cycle' (up to `learning_rate`, then down to nothing) or 'constant'.
+    optimizer: 'muon' or 'adam'. schedule: 'linear' (up to `learning_rate`, then down to 0) or 'constant'.
     clip: bound on the gradient's norm, for a loss in nats per dimension (0: none).
     patience: epochs without a better held-out loss before training stops.
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
+    informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
+    units alive; else biases start at 0.
     """
 
     epochs: int
     batch_size: int
     learning_rate: float
-    schedule: str = "one-cycle"
+    optimizer: str = "muon"
+    schedule: str = "linear"
     clip: float = 1.0
     patience: int = 10
     validation: float = 0.05
+    informed_start: bool = True
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
-        _check_choice("schedule", self.schedule, ("one-cycle", "constant"))
+        _check_choice("optimizer", self.optimizer, ("muon", "adam"))
+        _check_choice("schedule", self.schedule, ("linear", "constant"))
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)

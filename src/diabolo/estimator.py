@@ -195,7 +195,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         least = 2 if fitting else 1
         array = validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
         if array.ndim > 4 or array.dtype.kind not in "fiub":
-            raise InputError(f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}.")
+            raise InputError(
+                f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}."
+            )
         return ArraySource(array)
 
     def __sklearn_tags__(self) -> Any:

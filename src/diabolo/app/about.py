@@ -35,5 +35,9 @@ def about_text(trained: Trained) -> str:
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
     if "figures" in about:
-        lines += ["", f"On the {about['split']}:", columns_text(figure_rows([Figures(**item) for item in about["figures"]]))]
+        lines += [
+            "",
+            f"On the {about['split']}:",
+            columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
+        ]
     return "\n".join([*lines, "", str(summarise(trained.model))])

@@ -33,7 +33,9 @@ Force = Annotated[bool, typer.Option("--force", help="Write over what is at --ou
 Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
 Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
-Label = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")]
+Label = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
@@ -76,8 +78,12 @@ def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
     preset: Annotated[str, typer.Option(help="dense, deep, conv or vae.")] = "dense",
-    latent: Annotated[int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")] = None,
-    recipe: Annotated[str, typer.Option(help="default, or lecture for the lecture's own; the next options overrule it.")] = "default",
+    latent: Annotated[
+        int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="default, or lecture for the lecture's own; the next options overrule it.")
+    ] = "default",
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples per step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
@@ -104,7 +110,9 @@ def train(
     check_free(out, force=force)
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     if checkpoint.exists() and not (resume or force):
-        raise FileError(f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force.")
+        raise FileError(
+            f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force."
+        )
     if not resume:
         checkpoint.unlink(missing_ok=True)
     opened = open_data(data, label=label)
@@ -204,7 +212,9 @@ def report(
     trained = load(model).trained_
     opened = open_data(data, label=label)
     evaluation = evaluation_of(trained, opened)
-    _write_text(out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force)
+    _write_text(
+        out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force
+    )
     _say(*evaluation.warnings)
     print(f"The report: {out.absolute()}")
 
@@ -225,8 +235,12 @@ def datasets(as_json: Json = False) -> None:
 
 @app.command()
 def reproduce(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets table.md and page.html.")] = Path("out/reproduce"),
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets table.md and page.html.")] = Path(
+        "out/reproduce"
+    ),
     seed: Seed = 0,
     device: Device = "auto",
     quiet: Quiet = False,

@@ -9,7 +9,18 @@ from diabolo.estimator import Autoencoder
 from diabolo.jobs.evaluation import Evaluation
 from diabolo.training.loop import Callback
 
-HEADS = ("preset", "parameters", "latent", "epochs", "lecture's BCE", "reached BCE", "seconds", "PCA's BCE", "MSE", "PCA's MSE")
+HEADS = (
+    "preset",
+    "parameters",
+    "latent",
+    "epochs",
+    "lecture's BCE",
+    "reached BCE",
+    "seconds",
+    "PCA's BCE",
+    "MSE",
+    "PCA's MSE",
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,9 @@ def reproduce(
     """Train each preset by the lecture's recipe and measure it on the test set, which training never saw."""
     found = []
     for preset in presets:
-        estimator = Autoencoder(preset, recipe="lecture", epochs=CLAIMS[preset].epochs, device=device, random_state=seed)
+        estimator = Autoencoder(
+            preset, recipe="lecture", epochs=CLAIMS[preset].epochs, device=device, random_state=seed
+        )
         trained, _ = fitted(estimator, data, watch(preset))
         found.append(evaluation_of(trained, data))
     return found

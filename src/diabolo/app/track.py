@@ -44,7 +44,9 @@ def tracker(target: str) -> Tracker:
     try:
         return TRACKERS[kind](place)
     except ImportError as error:
-        raise MissingExtraError(f"--track {kind} needs a package ({error}); install it: pip install 'diabolo[track]'.") from error
+        raise MissingExtraError(
+            f"--track {kind} needs a package ({error}); install it: pip install 'diabolo[track]'."
+        ) from error
 
 
 def _tensorboard(folder: str) -> Tracker:

@@ -54,7 +54,9 @@ def pca_of(trained: Trained, training: Source) -> Reconstruct:
     rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
     count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
     samples = trained.preprocessing.prepare(training.take(rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]))
-    return principal_components(samples.reshape(count, -1), trained.model.config.latent, unit=trained.preprocessing.unit)
+    return principal_components(
+        samples.reshape(count, -1), trained.model.config.latent, unit=trained.preprocessing.unit
+    )
 
 
 def figures(trained: Trained, samples: Source, training: Source | None = None) -> tuple[Figures, ...]:

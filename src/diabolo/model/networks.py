@@ -21,7 +21,7 @@ class Pair:
 
 
 def activation(name: str) -> list[nn.Module]:
-    return {"relu": [nn.ReLU()], "linear": []}[name]
+    return {"relu": [nn.ReLU(inplace=True)], "linear": []}[name]
 
 
 def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
@@ -29,12 +29,12 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
     sizes = [math.prod(config.shape), *network.widths]
     encoder: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        encoder += [linear(inputs, outputs), nn.ReLU()]
+        encoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
     mirrored = [config.latent, *reversed(sizes)]
     for inputs, outputs in zip(mirrored, mirrored[1:], strict=False):
-        decoder += [linear(inputs, outputs), nn.ReLU()]
+        decoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     decoder[-1] = nn.Unflatten(1, config.shape)
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
@@ -74,7 +74,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent, size), nn.ReLU()]
+        decoder += [linear(config.latent, size), nn.ReLU(inplace=True)]
     else:
         encoder += _map_parameters(network, per_latent) + [nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
@@ -91,10 +91,11 @@ def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Mo
 
 
 def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
+    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values."""
     layers: list[nn.Module] = []
     inputs = grid(shape)[0]
     for outputs in network.channels:
-        layers += [convolution(inputs, outputs), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
+        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU(inplace=True)]
         inputs = outputs
     return layers
 
@@ -105,7 +106,7 @@ def _upward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Mod
     inputs, now = network.channels[-1], sizes[0]
     for wanted, following, outputs in zip(sizes, sizes[1:], reversed(network.channels), strict=False):
         spare = _spare(now, wanted)
-        layers += [convolution(inputs, outputs, padding=spare), nn.ReLU(), nn.Upsample(scale_factor=2)]
+        layers += [convolution(inputs, outputs, padding=spare), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
         now = (2 * (now[0] - 2 + 2 * spare[0]), 2 * (now[1] - 2 + 2 * spare[1]))
         assert now >= following
         inputs = outputs

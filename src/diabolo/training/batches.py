@@ -37,7 +37,9 @@ class Batches:
     read in chunks of blocks in shuffled order, shuffled again inside a chunk, the next chunk being read meanwhile.
     """
 
-    def __init__(self, source: Source, rows: Rows, preprocessing: Preprocessing, size: int, device: torch.device) -> None:
+    def __init__(
+        self, source: Source, rows: Rows, preprocessing: Preprocessing, size: int, device: torch.device
+    ) -> None:
         self.source, self.rows, self.preprocessing, self.size, self.device = source, rows, preprocessing, size, device
         self.held: Tensor | None = None
         if source.in_memory:

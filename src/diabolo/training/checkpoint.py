@@ -67,7 +67,9 @@ def load_checkpoint(path: Path, run: str) -> Checkpoint:
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise FormatError(f"{path} is not a readable checkpoint ({error}); delete it and train anew.") from error
     if plain.get("run") != run:
-        raise InputError(f"{path} belongs to a run with other data or options; give the same ones, or --force to train anew.")
+        raise InputError(
+            f"{path} belongs to a run with other data or options; give the same ones, or --force to train anew."
+        )
     parts: dict[str, State] = {part: {} for part in PARTS}
     for name, tensor in tensors.items():
         part, _, key = name.partition("/")

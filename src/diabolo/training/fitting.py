@@ -16,11 +16,13 @@ from diabolo.data.preprocessing import Preprocessing, fit_preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.training.batches import compacted, expanded
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.model_file import Trained
 from diabolo.version import __version__
 
 FINGERPRINTED = 1000
+START_ROWS = 4096
 
 
 def choose_device(name: str) -> torch.device:
@@ -32,7 +34,9 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ArgumentError(f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}") from error
+        raise ArgumentError(
+            f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}"
+        ) from error
     return device
 
 
@@ -75,6 +79,8 @@ def fit(
     device = choose_device(dials.device)
     print_of_data = fingerprint(source)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
+    if chosen.informed_start:
+        model.start_at(expanded(compacted(source, rows[:START_ROWS], preprocessing)))
     task = Task(source, preprocessing, rows, held_out, print_of_data)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
@@ -101,4 +107,6 @@ def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
         )
     if preprocessing.constant and len(config.shape) == 1 and not preprocessing.compact:
         some = ", ".join(str(column) for column in preprocessing.constant[:5])
-        warnings.warn(f"{len(preprocessing.constant)} columns never change (numbers {some}); they carry nothing.", stacklevel=4)
+        warnings.warn(
+            f"{len(preprocessing.constant)} columns never change (numbers {some}); they carry nothing.", stacklevel=4
+        )

@@ -19,6 +19,7 @@ from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.training.batches import Batches, Rows, compacted, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
+from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate
 
 EVALUATED_TOGETHER = 4096
@@ -99,7 +100,7 @@ class Run:
         self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
         self.callbacks, self.checkpoint = callbacks, checkpoint
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
-        self.optimizer = torch.optim.Adam(self.weights, lr=recipe.learning_rate, fused=True)
+        self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
         self.steps = len(self.batches)
         held_out = task.held_out if len(task.held_out) else task.rows[:5000]
@@ -136,7 +137,7 @@ class Run:
 
     def _epoch_or_back(self, epoch: int) -> None:
         """Train one epoch; if its loss fails, go back to its start with a tenth of the rate."""
-        before, moments = copied(self.model.state_dict()), copied(self._moments())
+        before, moments = copied(self.model.state_dict()), copied(self.optimizer.state())
         try:
             loss = self._epoch(epoch)
             self._record(epoch, loss, *self._evaluate())
@@ -151,7 +152,9 @@ class Run:
                 ) from None
             self.rate_scale *= 0.1
             rate = self.recipe.learning_rate * self.rate_scale
-            self._tell("on_message", f"The loss became {failure} in epoch {epoch}: back to its start, at rate {rate:g}.")
+            self._tell(
+                "on_message", f"The loss became {failure} in epoch {epoch}: back to its start, at rate {rate:g}."
+            )
 
     def _epoch(self, epoch: int) -> float:
         """Run every batch once and return the mean loss in nats per sample."""
@@ -170,14 +173,18 @@ class Run:
         return self._sound(float(total) / count)
 
     def _step(self, loss: Tensor, step: int) -> None:
-        peak = self.recipe.learning_rate * self.rate_scale
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe.schedule, peak, step, self.steps * self.recipe.epochs)
-        self.optimizer.zero_grad(set_to_none=True)
+        for weights in self.weights:
+            weights.grad = None
         (loss / self.model.dimensions).backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip:
-            torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.clip)
-        self.optimizer.step()
+            self._clip([weights.grad for weights in self.weights if weights.grad is not None])
+        self.rate = self.rate_scale * learning_rate(self.recipe, step, self.steps * self.recipe.epochs)
+        self.optimizer.step(step, self.rate)
+
+    def _clip(self, gradients: list[Tensor]) -> None:
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if norm > self.recipe.clip:
+            torch._foreach_mul_(gradients, self.recipe.clip / norm)
 
     def _evaluate(self) -> tuple[float, float]:
         """Return the held-out (distortion, rate) in nats per sample."""
@@ -204,9 +211,8 @@ class Run:
         best = not len(self.task.held_out) or all(validation < record.validation for record in self.history)
         if best:
             self.best = copied(self.model.state_dict())
-        group = self.optimizer.param_groups[0]
         seconds = time.perf_counter() - self.started
-        record = Record(epoch, loss, validation, distortion, rate, group["lr"], seconds, best)
+        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best)
         self.history.append(record)
         if self.checkpoint is not None:
             self._save(self.checkpoint, seconds)
@@ -219,7 +225,7 @@ class Run:
     def _save(self, path: Path, seconds: float) -> None:
         weights, history = dict(self.model.state_dict()), tuple(self.history)
         state = Checkpoint(
-            self.identity, weights, self.best, self._moments(), history, seconds, self.rate_scale, self.failures
+            self.identity, weights, self.best, self.optimizer.state(), history, seconds, self.rate_scale, self.failures
         )
         save_checkpoint(path, state)
 
@@ -230,17 +236,9 @@ class Run:
         self.history, self.before = list(state.history), state.seconds
         self.rate_scale, self.failures = state.rate_scale, state.failures
 
-    def _moments(self) -> State:
-        """Return the optimizer's state as tensors named 'parameter.key'."""
-        kept = self.optimizer.state_dict()["state"]
-        return {f"{number}.{key}": tensor for number, entry in kept.items() for key, tensor in entry.items()}
-
     def _set_moments(self, moments: State) -> None:
-        kept: dict[int, State] = {}
-        for name, tensor in moments.items():
-            number, _, key = name.partition(".")
-            kept.setdefault(int(number), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": kept})
+        for name, tensor in self.optimizer.state().items():
+            tensor.copy_(moments[name])
 
     def _tell(self, event: str, *values: object) -> None:
         for callback in self.callbacks:

@@ -70,7 +70,9 @@ def load_model(path: Path) -> Trained:
     except PermissionError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}.") from error
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(f"{path} is not a readable model file (damaged, cut off, or of another kind): {error}") from error
+        raise FormatError(
+            f"{path} is not a readable model file (damaged, cut off, or of another kind): {error}"
+        ) from error
 
 
 def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
@@ -105,7 +107,9 @@ def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _preprocessing_from_json(plain: dict[str, Any], tensors: dict[str, Tensor], shape: tuple[int, ...]) -> Preprocessing:
+def _preprocessing_from_json(
+    plain: dict[str, Any], tensors: dict[str, Tensor], shape: tuple[int, ...]
+) -> Preprocessing:
     if plain["dtype"] not in DTYPES:
         raise FormatError(f"its data type must be one of {', '.join(DTYPES)}, got {plain['dtype']!r}.")
     offset, scale = (tensors[f"preprocessing.{name}"].numpy() for name in ("offset", "scale"))

@@ -6,19 +6,19 @@ from dataclasses import replace
 from diabolo.config import Recipe
 from diabolo.errors import ArgumentError
 
-BATCH, PEAK, STEPS, EPOCHS = 128, 1e-2, 3000, 20
+BATCH, RATE, STEPS, EPOCHS = 256, 0.03, 900, 6
 
 
 def default(samples: int) -> Recipe:
-    """One cycle up to 1e-2: 20 epochs of batches of 128, or for few samples 3,000 steps (at most 500 epochs)."""
-    size = max(1, min(BATCH, samples // 10))
-    return Recipe(min(500, max(EPOCHS, -(-STEPS * size // samples))), size, PEAK)
+    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller batches, and as many epochs as 900 steps take."""
+    size = max(1, min(BATCH, samples // 32))
+    return Recipe(max(EPOCHS, round(STEPS * size / samples)), size, RATE)
 
 
 def lecture(samples: int) -> Recipe:
     """Adam at 1e-3, 50 epochs of batches of 128, all samples trained on, no clipping, the last weights kept."""
     del samples
-    return Recipe(50, 128, 1e-3, schedule="constant", clip=0, patience=10_000, validation=0)
+    return Recipe(50, 128, 1e-3, "adam", "constant", clip=0, patience=10_000, validation=0, informed_start=False)
 
 
 RECIPES: dict[str, Callable[[int], Recipe]] = {"default": default, "lecture": lecture}

@@ -1,21 +1,18 @@
 """Learning rates as a function of the step alone, so that a resumed run needs no state of theirs."""
 
-import math
+from diabolo.config import Recipe
+
+WARM_UP = 0.05
 
 
-def learning_rate(schedule: str, peak: float, step: int, steps: int) -> float:
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Return the rate at `step` of `steps` (0-based).
 
-    one-cycle: from peak / 25 up to peak over the first 30 %, then down to nothing, both along half a cosine
-    (Smith and Topin 2018, with torch's default sizes). constant: the peak.
+    linear: up to the recipe's rate over the first 5 %, then down to 0, both along a line. constant: the recipe's rate.
     """
-    if schedule == "constant":
-        return peak
-    rising = max(1.0, 0.3 * steps - 1)
-    if step <= rising:
-        return _between(peak / 25, peak, step / rising)
-    return _between(peak, peak / 250_000, (step - rising) / max(1.0, steps - 1 - rising))
-
-
-def _between(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, share))) / 2
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    share = step / steps
+    if share < WARM_UP:
+        return recipe.learning_rate * (step + 1) / (WARM_UP * steps + 1)
+    return recipe.learning_rate * (1 - share) / (1 - WARM_UP)

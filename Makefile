@@ -1,0 +1,34 @@
+# make demo: the whole tour on real digits; make test: all checks. Each makes .venv and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+export DIABOLO_DATA ?= $(shell test -d ../shared/data && cd ../shared/data && pwd)
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/installed
+	$(BIN)/diabolo demo
+
+test: .venv/installed-dev lint
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev
+	$(BIN)/python bench/train_speed.py
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@ .venv/installed
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache
