@@ -33,7 +33,7 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class DenseConfig:
-    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder; `code` is the latent's activation."""
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder. code: the latent's activation."""
 
     widths: tuple[int, ...] = ()
     code: Activation = "relu"
@@ -184,7 +184,7 @@ def to_json(config: object) -> dict[str, Any]:
     """Return a dataclass as plain JSON values; a choice carries its `kind`."""
     if not is_dataclass(config) or isinstance(config, type):
         raise TypeError(f"not a dataclass: {config!r}")
-    plain = {"kind": _NAMES[type(config)]} if type(config) in _NAMES else {}
+    plain: dict[str, Any] = {"kind": _NAMES[type(config)]} if type(config) in _NAMES else {}
     for item in fields(config):
         value = getattr(config, item.name)
         plain[item.name] = to_json(value) if is_dataclass(value) else asdict_value(value)

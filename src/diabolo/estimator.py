@@ -1,6 +1,5 @@
 """The autoencoder with scikit-learn's manners."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +18,7 @@ from diabolo.model.presets import configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.loop import Callback
-from diabolo.training.model_file import Trained, load_model, save_model
+from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
 
 Samples = ArrayLike | Source
@@ -111,7 +110,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return apply.encode(self.trained_, self._source(X))
 
     def decode(self, codes: ArrayLike) -> Array:
-        """Return the samples (n, *shape) that codes (n, latent) stand for, in the units and dtype of the training data."""
+        """Return the samples (n, *shape) that codes (n, latent) stand for, in the training data's units and dtype."""
         check_is_fitted(self)
         return apply.decode(self.trained_, np.asarray(codes))
 
@@ -187,7 +186,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
 
     def _source(self, X: Samples, *, fitting: bool = False) -> Source:
-        """Return samples as a source, validated as scikit-learn does; a source and a memory map are taken as they are."""
+        """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
         if hasattr(X, "in_memory"):
             return X  # type: ignore[return-value]
         if isinstance(X, np.memmap):

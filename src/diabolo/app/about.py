@@ -28,7 +28,8 @@ def about_text(trained: Trained) -> str:
     lines = [
         f"preset        {config.preset}: {shape_text(config.shape)} -> {config.latent} numbers "
         f"({factor_text(dimensions, config.latent)} times fewer)",
-        f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, data {about['fingerprint'][:12]}",
+        f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, "
+        f"data {about['fingerprint'][:12]}",
         f"recipe        {recipe['schedule']}, peak {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, "
         f"{len(trained.history)} of {recipe['epochs']} epochs, seed {about['seed']}",
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",

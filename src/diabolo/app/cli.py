@@ -15,8 +15,8 @@ from diabolo.version import __version__
 if TYPE_CHECKING:
     from diabolo.training.loop import Callback
 
-DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip of
-images, or a CSV, TSV or Parquet table."""
+DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
+of images, or a CSV, TSV or Parquet table."""
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -304,7 +304,7 @@ def _say(*lines: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage. Errors are one line on standard error."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage. An error is one line on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     warnings.showwarning = lambda message, *_: _say(f"Warning: {message}")

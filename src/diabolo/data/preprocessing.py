@@ -37,10 +37,11 @@ class Preprocessing:
         return self.unit and self.dtype == np.uint8
 
     def prepare(self, x: Array) -> NDArray[np.float32]:
-        """Return samples (n, *shape) in prepared units. Raises InputError for NaN, infinities and values out of range."""
+        """Return samples (n, *shape) in prepared units. Raises InputError for NaN, infinity and values out of range."""
         if x.dtype.kind == "f":
             check_finite(x)
-        prepared = ((x - self.offset) / self.scale).astype(np.float32)
+        numbers: NDArray[np.float64] = x.astype(np.float64)
+        prepared: NDArray[np.float32] = ((numbers - self.offset) / self.scale).astype(np.float32)
         if self.unit and x.size and not (prepared.min() >= 0 and prepared.max() <= 1):
             raise InputError(
                 f"The values must lie from 0 to {float(self.scale):g} as in training, "
@@ -52,11 +53,9 @@ class Preprocessing:
         """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
         x = prepared.astype(np.float64) * self.scale + self.offset
         if self.dtype.kind in "iu":
-            limits = np.iinfo(self.dtype)
+            limits = np.iinfo(self.dtype.name)
             x = np.clip(np.rint(x), limits.min, limits.max)
-        if self.dtype.kind == "b":
-            x = x >= 0.5
-        return x.astype(self.dtype)
+        return (x >= 0.5) if self.dtype.kind == "b" else x.astype(self.dtype)
 
 
 def check_finite(x: Array) -> None:

@@ -25,7 +25,7 @@ def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
         raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
     device = next(trained.model.parameters()).device
     for chunk in chunks(source, np.arange(len(source))):
-        for batch in compact(chunk, trained.preprocessing).split(TOGETHER):
+        for batch in torch.split(compact(chunk, trained.preprocessing), TOGETHER):
             yield expanded(batch.to(device))
 
 
@@ -45,7 +45,7 @@ def decode_batches(trained: Trained, codes: NDArray[np.float32]) -> Iterator[NDA
         raise InputError("Codes must be finite numbers; fill or drop what is NaN, infinite or text.")
     device = next(trained.model.parameters()).device
     with torch.inference_mode():
-        for batch in torch.from_numpy(np.ascontiguousarray(codes, np.float32)).split(TOGETHER):
+        for batch in torch.split(torch.from_numpy(np.ascontiguousarray(codes, np.float32)), TOGETHER):
             yield trained.model.decoder(batch.to(device)).cpu().numpy()
 
 

@@ -18,7 +18,7 @@ def principal_components(samples: Prepared, latent: int, *, unit: bool) -> Recon
     pca = PCA(min(latent, *samples.shape), random_state=0).fit(samples)
 
     def reconstruct(x: Prepared) -> Prepared:
-        back = pca.inverse_transform(pca.transform(x)).astype(np.float32)
+        back: Prepared = pca.inverse_transform(pca.transform(x)).astype(np.float32)
         return np.clip(back, 0, 1) if unit else back
 
     return reconstruct

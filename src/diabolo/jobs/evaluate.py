@@ -76,10 +76,10 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
             if pca is not None:
                 baseline.add(x, pca(x), unit=unit, least=HALF_A_GREY_LEVEL)
     config = trained.model.config
-    found = (model.figures(config.preset, config.latent, count_parameters(trained.model), unit=unit),)
-    if pca is not None:
-        found += (baseline.figures("PCA", min(config.latent, trained.model.dimensions), 0, unit=unit),)
-    return found
+    own = model.figures(config.preset, config.latent, count_parameters(trained.model), unit=unit)
+    if pca is None:
+        return (own,)
+    return own, baseline.figures("PCA", min(config.latent, trained.model.dimensions), 0, unit=unit)
 
 
 def held_out(trained: Trained, training: Source) -> NDArray[np.int64]:

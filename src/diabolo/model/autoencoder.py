@@ -78,10 +78,12 @@ class AutoencoderModel(nn.Module):
     @torch.no_grad()
     def start_at(self, x: Tensor) -> None:
         """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5."""
-        *_, last = (layer for layer in self.decoder.network if isinstance(layer, (nn.Linear, nn.Conv2d)))
-        last.bias.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *last.bias.shape).mean(0)))
-        if isinstance(self.encoder.network[-1], nn.ReLU):
-            self.encoder.network[-2].bias.fill_(0.5)  # type: ignore[operator, union-attr]
+        *_, output = (layer.bias for layer in self.decoder.network if isinstance(layer, (nn.Linear, nn.Conv2d)))
+        if output is not None:
+            output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
+        *_, latent, last = self.encoder.network
+        if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
+            latent.bias.fill_(0.5)
 
     def terms(self, x: Tensor, generator: torch.Generator) -> Terms:
         """Return the loss's two terms as training sees them: corrupted input, drawn code."""

@@ -41,7 +41,7 @@ class Masking(nn.Module):
 
 
 CORRUPTIONS: dict[type, Callable[[Any, bool], Clean | GaussianNoise | Masking]] = {
-    CleanConfig: lambda _, unit: Clean(),
+    CleanConfig: lambda *_: Clean(),
     GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, unit=unit),
-    MaskingConfig: lambda config, unit: Masking(config.fraction),
+    MaskingConfig: lambda config, _: Masking(config.fraction),
 }

@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 
 class ChannelsFirst(nn.Module):
@@ -31,7 +30,7 @@ class AsStored(nn.Module):
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
     """Return a fully connected layer whose weights are not yet drawn (see `draw_weights`)."""
-    return skip_init(nn.Linear, inputs, outputs, device="meta")  # type: ignore[no-any-return]
+    return nn.Linear(inputs, outputs, device="meta")
 
 
 def convolution(inputs: int, outputs: int, *, padding: tuple[int, int] = (1, 1)) -> nn.Conv2d:
@@ -54,4 +53,4 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
                 if layer.bias is not None:
                     layer.bias.zero_()
     if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-        module.to(memory_format=torch.channels_last)
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from torch import nn
@@ -21,19 +22,19 @@ class Pair:
 
 
 def activation(name: str) -> list[nn.Module]:
-    return {"relu": [nn.ReLU(inplace=True)], "linear": []}[name]
+    return [nn.ReLU(inplace=True)] if name == "relu" else []
 
 
 def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
     """Fully connected layers with ReLU between them; no activation on the decoder's output."""
     sizes = [math.prod(config.shape), *network.widths]
     encoder: list[nn.Module] = [nn.Flatten()]
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         encoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
     mirrored = [config.latent, *reversed(sizes)]
-    for inputs, outputs in zip(mirrored, mirrored[1:], strict=False):
+    for inputs, outputs in pairwise(mirrored):
         decoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     decoder[-1] = nn.Unflatten(1, config.shape)
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
@@ -76,7 +77,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
         decoder += [linear(config.latent, size), nn.ReLU(inplace=True)]
     else:
-        encoder += _map_parameters(network, per_latent) + [nn.Flatten()]
+        encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 

@@ -53,7 +53,7 @@ class Batches:
     def epoch(self, generator: torch.Generator) -> Iterator[Tensor]:
         """Yield every sample once, as float32 batches (size, *shape) in prepared units."""
         for chunk in self._chunks(generator):
-            for batch in chunk.split(self.size):
+            for batch in torch.split(chunk, self.size):
                 yield expanded(batch)
 
     def _chunks(self, generator: torch.Generator) -> Iterator[Tensor]:
@@ -79,7 +79,7 @@ class Batches:
         return -(-len(self.rows) // self.source.block)
 
     def _pieces(self, blocks: Rows) -> Iterator[Rows]:
-        """Yield the row numbers of each chunk: as many blocks, in the given order, as fit its bytes (in memory: all)."""
+        """Yield the row numbers of each chunk: as many of the blocks in turn as fit its bytes (in memory: all)."""
         if self.held is not None:
             yield self.rows
             return

@@ -8,8 +8,8 @@ class Record:
     """One epoch.
 
     epoch: counted from 1. loss, validation: mean loss in nats per sample on the training and held-out samples
-    (loss = distortion + beta * rate). distortion, rate: the two parts of `validation`. learning_rate: at the
-    epoch's end. seconds: since the start of training, evaluation counted in. best: whether these weights are the best so far.
+    (loss = distortion + beta * rate). distortion, rate: the parts of `validation`. learning_rate: at the
+    epoch's end. seconds: since the start of training. best: whether the weights are the best so far.
     """
 
     epoch: int

@@ -54,7 +54,7 @@ class Outcome:
     stopped: str
 
 
-class _Failed(Exception):
+class _FailedError(Exception):
     """The loss is not finite, or it exploded."""
 
 
@@ -76,7 +76,7 @@ def generator_for(device: torch.device | str, *numbers: int) -> torch.Generator:
 
 
 def split(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Return (rows to train on, rows held out): a random share, at least 1 and at most 5,000, if there is one to spare."""
+    """Return (rows to train on, rows held out): a random share, from 1 to 5,000 where there are any to spare."""
     held = min(5000, max(1, round(share * count))) if share > 0 and count > 2 else 0
     order = np.random.default_rng((seed, 1)).permutation(count).astype(np.int64)
     return np.sort(order[held:]), np.sort(order[:held])
@@ -141,14 +141,14 @@ class Run:
         try:
             loss = self._epoch(epoch)
             self._record(epoch, loss, *self._evaluate())
-        except _Failed as failure:
+        except _FailedError as failure:
             self.model.load_state_dict(before)
             self._set_moments(moments)
             self.failures += 1
             if self.failures > FAILURES_ALLOWED:
                 raise TrainingError(
-                    f"The loss became {failure} in epoch {epoch} again, after going back with a lower learning rate; "
-                    f"give a lower one than {self.recipe.learning_rate * self.rate_scale:g}, or look at the data's scale."
+                    f"The loss became {failure} in epoch {epoch} again, after going back with a lower rate; "
+                    f"give a lower one than {self.recipe.learning_rate * self.rate_scale:g}, or look at the data."
                 ) from None
             self.rate_scale *= 0.1
             rate = self.recipe.learning_rate * self.rate_scale
@@ -192,18 +192,18 @@ class Run:
         generator = generator_for(self.device, self.seed, 3)
         distortion = rate = 0.0
         with torch.inference_mode():
-            for batch in self.held_out.split(EVALUATED_TOGETHER):
+            for batch in torch.split(self.held_out, EVALUATED_TOGETHER):
                 terms = self.model.evaluate(expanded(batch), generator)
                 distortion += float(terms.distortion.sum(dtype=torch.float64))
                 rate += float(terms.rate.sum(dtype=torch.float64))
         return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
 
     def _sound(self, loss: float) -> float:
-        """Return the loss, or raise _Failed if it is not finite or far above the first epoch's."""
+        """Return the loss, or raise _FailedError if it is not finite or far above the first epoch's."""
         if not np.isfinite(loss):
-            raise _Failed("not finite")
+            raise _FailedError("not finite")
         if self.history and loss > 100 * abs(self.history[0].loss) + 100 * self.model.dimensions:
-            raise _Failed(f"{loss:.3g}, a hundred times the first epoch's,")
+            raise _FailedError(f"{loss:.3g}, a hundred times the first epoch's,")
         return loss
 
     def _record(self, epoch: int, loss: float, distortion: float, rate: float) -> None:

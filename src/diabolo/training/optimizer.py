@@ -31,7 +31,7 @@ class Optimizer(Protocol):
 
 
 class Muon:
-    """Momentum made orthogonal, for every weight seen as a matrix (outputs, all else); Adam at a third of the rate for biases.
+    """Momentum made orthogonal, for weights as matrices (outputs, all else); Adam at a third of the rate for biases.
 
     The momentum G is replaced by (G G^T)^(-1/2) G, found in four steps on the smaller Gram matrix (Jordan et al. 2024,
     Muon; Amsel et al. 2025, The Polar Express, table 1), times sqrt(max(1, outputs / inputs)).
@@ -72,7 +72,7 @@ class Adam:
         used = [i for i, weights in enumerate(self.parameters) if weights.grad is not None]
         if not used:
             return
-        parameters = [self.parameters[i] for i in used]
+        parameters: list[Tensor] = [self.parameters[i] for i in used]
         torch._fused_adam_(
             parameters,
             [weights.grad for weights in parameters if weights.grad is not None],

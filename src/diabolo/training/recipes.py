@@ -10,7 +10,7 @@ BATCH, RATE, STEPS, EPOCHS = 256, 0.03, 900, 6
 
 
 def default(samples: int) -> Recipe:
-    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller batches, and as many epochs as 900 steps take."""
+    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller ones, and as many epochs as 900 steps take."""
     size = max(1, min(BATCH, samples // 32))
     return Recipe(max(EPOCHS, round(STEPS * size / samples)), size, RATE)
 
