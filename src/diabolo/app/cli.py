@@ -107,8 +107,8 @@ def train(
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
-    check_free(out, force=force)
     checkpoint = out.with_name(f"{out.name}.checkpoint")
+    check_free(out, force=force or (resume and checkpoint.exists()))
     if checkpoint.exists() and not (resume or force):
         raise FileError(
             f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force."
@@ -131,11 +131,12 @@ def train(
     )
     watchers = _watchers(preset, opened.train.shape, quiet=quiet, track=track)
     trained, figures = fitted(estimator, opened, watchers, checkpoint, resume=resume)
-    estimator.save(out, force=force)
-    checkpoint.unlink(missing_ok=True)
     about = trained.about
+    estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
-        _say(f"Stopped by Ctrl-C after {len(trained.history)} epochs; the best weights so far are kept.")
+        _say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
+    else:
+        checkpoint.unlink(missing_ok=True)
     if as_json:
         print(json.dumps({"model": str(out), **about}))
         return

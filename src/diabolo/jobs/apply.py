@@ -11,11 +11,9 @@ from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
 from diabolo.model.autoencoder import Terms
-from diabolo.training.batches import compact, expanded
+from diabolo.training.batches import compact, evaluated_together, expanded
 from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Trained
-
-TOGETHER = 2048
 
 
 def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
@@ -25,15 +23,25 @@ def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
         raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
     device = next(trained.model.parameters()).device
     for chunk in chunks(source, np.arange(len(source))):
-        for batch in torch.split(compact(chunk, trained.preprocessing), TOGETHER):
+        for batch in torch.split(compact(chunk, trained.preprocessing), evaluated_together(trained.model.dimensions)):
             yield expanded(batch.to(device))
 
 
 def encode(trained: Trained, source: Source) -> NDArray[np.float32]:
     """Return the codes, (n, latent)."""
+    codes = np.empty((len(source), trained.model.config.latent), np.float32)
     with torch.inference_mode():
-        codes = [trained.model.encoder(batch).cpu().numpy() for batch in batches(trained, source)]
-    return np.concatenate(codes) if codes else np.zeros((0, trained.model.config.latent), np.float32)
+        for rows, batch in _numbered(batches(trained, source)):
+            codes[rows] = trained.model.encoder(batch).cpu().numpy()
+    return codes
+
+
+def _numbered(batches: Iterator[Tensor]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield each batch with its rows. Results go into one array made beforehand: pieces kept apart scatter the heap."""
+    start = 0
+    for batch in batches:
+        yield slice(start, start + len(batch)), batch
+        start += len(batch)
 
 
 def decode_batches(trained: Trained, codes: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -45,15 +53,20 @@ def decode_batches(trained: Trained, codes: NDArray[np.float32]) -> Iterator[NDA
         raise InputError("Codes must be finite numbers; fill or drop what is NaN, infinite or text.")
     device = next(trained.model.parameters()).device
     with torch.inference_mode():
-        for batch in torch.split(torch.from_numpy(np.ascontiguousarray(codes, np.float32)), TOGETHER):
+        for batch in torch.split(
+            torch.from_numpy(np.ascontiguousarray(codes, np.float32)), evaluated_together(trained.model.dimensions)
+        ):
             yield trained.model.decoder(batch.to(device)).cpu().numpy()
 
 
 def decode(trained: Trained, codes: NDArray[np.float32]) -> Array:
     """Return the samples (n, *shape) that codes (n, latent) stand for, in the data's own units and dtype."""
-    restored = [trained.preprocessing.restore(batch) for batch in decode_batches(trained, codes)]
-    shape = trained.model.config.shape
-    return np.concatenate(restored) if restored else np.zeros((0, *shape), trained.preprocessing.dtype)
+    samples = np.empty((len(codes), *trained.model.config.shape), trained.preprocessing.dtype)
+    start = 0
+    for batch in decode_batches(trained, codes):
+        samples[start : start + len(batch)] = trained.preprocessing.restore(batch)
+        start += len(batch)
+    return samples
 
 
 def score(trained: Trained, source: Source) -> Terms:
@@ -62,10 +75,9 @@ def score(trained: Trained, source: Source) -> Terms:
     Where the bottleneck draws the code it is drawn once, from a fixed seed.
     """
     generator = generator_for(next(trained.model.parameters()).device, 0)
-    terms: list[Terms] = []
+    found = Terms(torch.empty(len(source)), torch.empty(len(source)))
     with torch.inference_mode():
-        for batch in batches(trained, source):
-            terms.append(Terms(*(term.cpu() for term in trained.model.evaluate(batch, generator))))
-    if not terms:
-        return Terms(torch.zeros(0), torch.zeros(0))
-    return Terms(torch.cat([term.distortion for term in terms]), torch.cat([term.rate for term in terms]))
+        for rows, batch in _numbered(batches(trained, source)):
+            terms = trained.model.evaluate(batch, generator)
+            found.distortion[rows], found.rate[rows] = terms.distortion.cpu(), terms.rate.cpu()
+    return found

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.jobs.apply import batches, decode, encode, score
 from diabolo.jobs.baselines import Reconstruct, principal_components
@@ -92,7 +93,8 @@ def evaluate(
 ) -> Evaluation:
     """Return everything that a report shows of a model on unseen samples."""
     model, *baselines = figures(trained, unseen.samples, training)
-    rows = np.linspace(0, len(unseen.samples) - 1, min(POINTS, len(unseen.samples))).astype(np.int64)
+    most = min(POINTS, len(unseen.samples), max(WORST, BASELINE_BYTES // sample_bytes(unseen.samples)))
+    rows = np.linspace(0, len(unseen.samples) - 1, most).astype(np.int64)
     looked = ArraySource(unseen.samples.take(rows))
     codes, distortions = encode(trained, looked), score(trained, looked).distortion.numpy()
     worst = np.argsort(-distortions, kind="stable")[:WORST]

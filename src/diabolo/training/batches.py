@@ -8,10 +8,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.data.preprocessing import CHUNK_BYTES, Preprocessing, sample_bytes
+from diabolo.data.preprocessing import CHUNK_BYTES, Preprocessing, chunks, sample_bytes
 from diabolo.data.source import Array, Source
 
 Rows = NDArray[np.int64]
+
+
+EVALUATED_BYTES = 16 << 20
+HELD_BYTES = 256 << 20
+
+
+def evaluated_together(dimensions: int) -> int:
+    """Return how many samples are evaluated at once: 2,048, or fewer where they are large."""
+    return max(1, min(2048, EVALUATED_BYTES // (4 * dimensions)))
+
+
+def bounded(rows: Rows, source: Source, most: int) -> Rows:
+    """Return the first of `rows`, at most `most` and at most 256 MB of samples."""
+    return rows[: max(1, min(most, HELD_BYTES // sample_bytes(source)))]
 
 
 def compact(x: Array, preprocessing: Preprocessing) -> Tensor:
@@ -21,8 +35,14 @@ def compact(x: Array, preprocessing: Preprocessing) -> Tensor:
 
 
 def compacted(source: Source, rows: Rows, preprocessing: Preprocessing) -> Tensor:
-    """Return the samples of `rows`, compact."""
-    return compact(source.take(rows), preprocessing)
+    """Return the samples of `rows`, compact; they are prepared a chunk at a time."""
+    dtype = torch.uint8 if preprocessing.compact else torch.float32
+    samples = torch.empty(len(rows), *source.shape, dtype=dtype)
+    start = 0
+    for chunk in chunks(source, rows):
+        samples[start : start + len(chunk)] = compact(chunk, preprocessing)
+        start += len(chunk)
+    return samples
 
 
 def expanded(batch: Tensor) -> Tensor:

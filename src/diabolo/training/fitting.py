@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from diabolo.config import ModelConfig, Recipe, to_json
-from diabolo.data.preprocessing import Preprocessing, fit_preprocessing
+from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.training.batches import compacted, expanded
+from diabolo.training.batches import bounded, compacted, expanded
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.model_file import Trained
 from diabolo.version import __version__
@@ -43,8 +43,10 @@ def choose_device(name: str) -> torch.device:
 def fingerprint(source: Source) -> str:
     """Return the SHA-256 of the samples' count, shape, dtype and of up to 1,000 of them, evenly spaced."""
     rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), FINGERPRINTED)).astype(np.int64))
-    head = f"{len(source)} {source.shape} {source.dtype.str}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(source.take(rows)).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{len(source)} {source.shape} {source.dtype.str}".encode())
+    for chunk in chunks(source, rows):
+        digest.update(np.ascontiguousarray(chunk).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def fit(
     print_of_data = fingerprint(source)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
-        model.start_at(expanded(compacted(source, rows[:START_ROWS], preprocessing)))
+        model.start_at(expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing)))
     task = Task(source, preprocessing, rows, held_out, print_of_data)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]

@@ -16,13 +16,13 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import TrainingError
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.training.batches import Batches, Rows, compacted, expanded
+from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
 from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate
 
-EVALUATED_TOGETHER = 4096
+MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 
 
@@ -77,7 +77,7 @@ def generator_for(device: torch.device | str, *numbers: int) -> torch.Generator:
 
 def split(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
     """Return (rows to train on, rows held out): a random share, from 1 to 5,000 where there are any to spare."""
-    held = min(5000, max(1, round(share * count))) if share > 0 and count > 2 else 0
+    held = min(MOST_HELD_OUT, max(1, round(share * count))) if share > 0 and count > 2 else 0
     order = np.random.default_rng((seed, 1)).permutation(count).astype(np.int64)
     return np.sort(order[held:]), np.sort(order[:held])
 
@@ -103,7 +103,7 @@ class Run:
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
         self.steps = len(self.batches)
-        held_out = task.held_out if len(task.held_out) else task.rows[:5000]
+        held_out = bounded(task.held_out if len(task.held_out) else task.rows, task.source, MOST_HELD_OUT)
         self.held_out = compacted(task.source, held_out, task.preprocessing).to(device)
         self.history: list[Record] = []
         self.rate_scale, self.failures, self.before = 1.0, 0, 0.0
@@ -118,7 +118,7 @@ class Run:
         return json.dumps({**run, "data": self.task.fingerprint, "rows": len(self.task.rows)}, sort_keys=True)
 
     def train(self) -> Outcome:
-        """Train to the end, to the patience's end, or to Ctrl-C. Raises TrainingError if the loss fails twice."""
+        """Train to the end, or until patience or Ctrl-C ends it. Raises TrainingError if the loss fails twice."""
         self.started = time.perf_counter() - self.before
         stopped = "finished"
         self._tell("on_start", self.recipe.epochs, self.steps, len(self.history))
@@ -129,6 +129,8 @@ class Run:
                     break
                 self._epoch_or_back(len(self.history) + 1)
         except KeyboardInterrupt:
+            if not self.history:
+                raise
             stopped = "interrupted"
         finally:
             self._tell("on_end")
@@ -192,7 +194,7 @@ class Run:
         generator = generator_for(self.device, self.seed, 3)
         distortion = rate = 0.0
         with torch.inference_mode():
-            for batch in torch.split(self.held_out, EVALUATED_TOGETHER):
+            for batch in torch.split(self.held_out, evaluated_together(self.model.dimensions)):
                 terms = self.model.evaluate(expanded(batch), generator)
                 distortion += float(terms.distortion.sum(dtype=torch.float64))
                 rate += float(terms.rate.sum(dtype=torch.float64))
