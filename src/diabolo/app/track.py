@@ -36,7 +36,7 @@ class Tracker:
 def tracker(target: str) -> Tracker:
     """Return the tracker of 'tensorboard:FOLDER' or 'mlflow:URI'.
 
-    Raises ArgumentError for another target, MissingExtraError if its package is not installed.
+    Raises ArgumentError for a target that cannot be used, MissingExtraError if its package is not installed.
     """
     kind, _, place = target.partition(":")
     if kind not in TRACKERS or not place:
@@ -44,9 +44,10 @@ def tracker(target: str) -> Tracker:
     try:
         return TRACKERS[kind](place)
     except ImportError as error:
-        raise MissingExtraError(
-            f"--track {kind} needs a package ({error}); install it: pip install 'diabolo[track]'."
-        ) from error
+        install = "install it: pip install 'diabolo[track]'."
+        raise MissingExtraError(f"--track {kind} needs a package ({error}); {install}") from error
+    except Exception as error:
+        raise ArgumentError(f"--track {target} cannot be used: {error}") from error
 
 
 def _tensorboard(folder: str) -> Tracker:

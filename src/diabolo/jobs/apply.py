@@ -44,29 +44,29 @@ def _numbered(batches: Iterator[Tensor]) -> Iterator[tuple[slice, Tensor]]:
         start += len(batch)
 
 
-def decode_batches(trained: Trained, codes: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield reconstructions in prepared units. Raises InputError if codes are not (n, latent) finite numbers."""
-    latent = trained.model.config.latent
+def decode(trained: Trained, codes: NDArray[np.float32]) -> Array:
+    """Return the samples (n, *shape) that codes (n, latent) stand for, in the data's own units and dtype.
+
+    Raises InputError if codes are not (n, latent) finite numbers.
+    """
+    _check_codes(codes, trained.model.config.latent)
+    samples = np.empty((len(codes), *trained.model.config.shape), trained.preprocessing.dtype)
+    device = next(trained.model.parameters()).device
+    together = evaluated_together(trained.model.dimensions)
+    with torch.inference_mode():
+        for start in range(0, len(codes), together):
+            batch = torch.from_numpy(codes[start : start + together].astype(np.float32)).to(device)
+            samples[start : start + together] = trained.preprocessing.restore(
+                trained.model.decoder(batch).cpu().numpy()
+            )
+    return samples
+
+
+def _check_codes(codes: Array, latent: int) -> None:
     if codes.ndim != 2 or codes.shape[1] != latent:
         raise InputError(f"Codes must have the shape (n, {latent}) of this model, got {codes.shape}.")
     if codes.dtype.kind not in "fiub" or not np.isfinite(codes).all():
         raise InputError("Codes must be finite numbers; fill or drop what is NaN, infinite or text.")
-    device = next(trained.model.parameters()).device
-    with torch.inference_mode():
-        for batch in torch.split(
-            torch.from_numpy(np.ascontiguousarray(codes, np.float32)), evaluated_together(trained.model.dimensions)
-        ):
-            yield trained.model.decoder(batch.to(device)).cpu().numpy()
-
-
-def decode(trained: Trained, codes: NDArray[np.float32]) -> Array:
-    """Return the samples (n, *shape) that codes (n, latent) stand for, in the data's own units and dtype."""
-    samples = np.empty((len(codes), *trained.model.config.shape), trained.preprocessing.dtype)
-    start = 0
-    for batch in decode_batches(trained, codes):
-        samples[start : start + len(batch)] = trained.preprocessing.restore(batch)
-        start += len(batch)
-    return samples
 
 
 def score(trained: Trained, source: Source) -> Terms:

@@ -1,0 +1,5 @@
+"""`python -m diabolo` is `diabolo`."""
+
+from diabolo.app.cli import main
+
+main()

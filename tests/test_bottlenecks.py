@@ -1,0 +1,129 @@
+"""Bottlenecks: the rate against torch's divergence, gradients of every declared term, and no way round the code."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational
+from diabolo.model.presets import PRESETS, configure
+
+each_preset = pytest.mark.parametrize("preset", PRESETS)
+each_unit = pytest.mark.parametrize("unit", [True, False])
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def prepared(preset: str, unit: bool) -> tuple[AutoencoderModel, Tensor]:
+    model = AutoencoderModel(configure(preset, (8, 8), latent=3, unit=unit), seeded())
+    x = torch.rand(16, 8, 8, generator=seeded(1))
+    model.start_at(x)
+    return model, x
+
+
+def test_every_bottleneck_has_its_class() -> None:
+    assert set(BOTTLENECKS) == set(BottleneckConfig.__args__)  # type: ignore[attr-defined]
+    assert isinstance(BOTTLENECKS[PlainConfig](PlainConfig()), Plain)
+    assert isinstance(BOTTLENECKS[VariationalConfig](VariationalConfig()), Variational)
+
+
+def test_plain_costs_nothing_and_changes_nothing() -> None:
+    latent = torch.randn(5, 3, generator=seeded())
+    code, rate = Plain().draw(latent, seeded())
+    assert torch.equal(code, latent)
+    assert torch.equal(Plain()(latent), latent)
+    assert torch.equal(rate, torch.zeros(5))
+
+
+def test_the_rate_is_the_divergence_from_the_standard_normal() -> None:
+    latent = torch.randn(200, 14, generator=seeded()) * 2
+    mean, log_variance = latent[:, :7], latent[:, 7:]
+    wanted = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1)
+    rate = Variational().draw(latent, seeded()).rate
+    torch.testing.assert_close(rate, wanted, rtol=1e-5, atol=1e-5)
+    assert (rate >= 0).all()
+    assert float(Variational().draw(torch.zeros(1, 4), seeded()).rate) == 0
+
+
+def test_the_rate_has_the_divergences_gradient() -> None:
+    latent = (torch.randn(4, 6, generator=seeded()) * 2).double().requires_grad_()
+    (ours,) = torch.autograd.grad(Variational().draw(latent, seeded()).rate.sum(), latent)
+    mean, log_variance = latent.chunk(2, dim=1)
+    reference = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum()
+    torch.testing.assert_close(ours, torch.autograd.grad(reference, latent)[0])
+
+
+def test_codes_are_drawn_from_the_normal_that_the_latent_names() -> None:
+    latent = torch.tensor([[1.0, -2.0, 0.0, 2.0]]).expand(200_000, 4)
+    code = Variational().draw(latent, seeded()).code
+    torch.testing.assert_close(code.mean(0), torch.tensor([1.0, -2.0]), rtol=0, atol=0.03)
+    torch.testing.assert_close(code.std(0), torch.tensor([1.0, 2.718282]), rtol=0.02, atol=0)
+    assert torch.equal(Variational()(latent)[0], torch.tensor([1.0, -2.0]))
+
+
+def test_a_draw_depends_on_its_generator_alone() -> None:
+    latent = torch.randn(5, 6, generator=seeded())
+    one, same, other = (Variational().draw(latent, seeded(seed)).code for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("extreme", [-1e6, 1e6])
+def test_extreme_log_variances_stay_finite(extreme: float) -> None:
+    code, rate = Variational().draw(torch.full((2, 2), extreme), seeded())
+    assert torch.isfinite(code).all()
+    assert torch.isfinite(rate).all()
+
+
+@each_preset
+@each_unit
+def test_the_distortion_has_a_gradient_in_every_weight(preset: str, unit: bool) -> None:
+    model, x = prepared(preset, unit)
+    model.terms(x, seeded()).distortion.mean().backward()
+    for name, weights in model.named_parameters():
+        assert weights.grad is not None, name
+        assert weights.grad.abs().max() > 0, name
+
+
+@each_unit
+def test_the_rate_has_a_gradient_in_the_whole_encoder_and_only_there(unit: bool) -> None:
+    model, x = prepared("vae", unit)
+    model.terms(x, seeded()).rate.mean().backward()
+    for name, weights in model.encoder.named_parameters():
+        assert weights.grad is not None, name
+        assert weights.grad.abs().max() > 0, name
+    assert all(weights.grad is None for weights in model.decoder.parameters())
+
+
+@each_preset
+def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
+    model, x = prepared(preset, True)
+    terms = model.terms(x, seeded())
+    torch.testing.assert_close(model.loss(terms), terms.distortion + model.config.beta * terms.rate)
+    assert (terms.rate > 0).all() == (preset == "vae")
+
+
+@each_preset
+def test_the_reconstruction_depends_on_the_input_through_the_code_alone(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = prepared(preset, True)
+    assert torch.equal(model(x), model.decoder(model.encoder(x)))
+    code = model.encoder(x[:1]).detach().expand(len(x), -1)
+    seen: list[Tensor] = []
+    model.decoder.network.register_forward_hook(lambda *made: seen.append(made[2]))
+    monkeypatch.setattr(model.encoder.bottleneck, "draw", lambda latent, _: Coded(code, latent.new_zeros(len(latent))))
+    model.terms(x, seeded())
+    model.terms(1 - x, seeded())
+    assert torch.equal(seen[0], seen[1])
+    torch.testing.assert_close(seen[0], seen[0][:1].expand_as(seen[0]))
+
+
+@each_preset
+def test_different_samples_have_different_reconstructions(preset: str) -> None:
+    model, x = prepared(preset, True)
+    assert (model(x) - model(1 - x)).abs().max() > 1e-4
