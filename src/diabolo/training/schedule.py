@@ -12,7 +12,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """
     if recipe.schedule == "constant":
         return recipe.learning_rate
-    share = step / steps
+    share = min(1.0, step / steps)
     if share < WARM_UP:
         return recipe.learning_rate * (step + 1) / (WARM_UP * steps + 1)
     return recipe.learning_rate * (1 - share) / (1 - WARM_UP)
