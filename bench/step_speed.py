@@ -27,7 +27,7 @@ def weights_of(preset: str) -> list[nn.Parameter]:
 
 def ours(preset: str) -> Callable[[], object]:
     optimizer = Muon(weights_of(preset))
-    return lambda: optimizer.step(10, 1e-4)  # type: ignore[no-untyped-call]
+    return lambda: optimizer.step(10, 1e-4)
 
 
 def torchs(preset: str) -> Callable[[], object]:
@@ -35,7 +35,7 @@ def torchs(preset: str) -> Callable[[], object]:
     weights = weights_of(preset)
     muon = torch.optim.Muon([w for w in weights if w.dim() == 2], lr=1e-4, weight_decay=0)
     adam = torch.optim.Adam([w for w in weights if w.dim() != 2], lr=1e-4, fused=True)
-    return lambda: (muon.step(), adam.step())
+    return lambda: (muon.step(), adam.step())  # type: ignore[no-untyped-call]
 
 
 def cross_entropy(distortion: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], object]:

@@ -14,7 +14,7 @@ import diabolo
 ROOT = Path(diabolo.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ROOMS = ("errors", "version", "config", "files", "model", "data", "training", "coding", "jobs", "estimator")
-ORDER = (*ROOMS, "deploy", "app", "__init__")
+ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 PUBLIC = ["Autoencoder", "__version__", "load", "open_data"]
 HEAVY = ("torch", "sklearn", "numpy", "scipy", "polars", "matplotlib", "PIL")

@@ -1,5 +1,6 @@
 """The configuration: JSON both ways without loss, and nothing else is read."""
 
+import contextlib
 import json
 from dataclasses import fields, replace
 from typing import Any
@@ -71,6 +72,7 @@ MODEL = ModelConfig("dense", (8, 8), 4, DenseConfig((16,)))
 RECIPE = Recipe(5, 32, 0.01)
 
 
+@settings(max_examples=60)
 @given(models | recipes | networks | corruptions | records)
 def test_json_and_back_is_the_same(config: Any) -> None:
     assert from_json(type(config), json.loads(json.dumps(to_json(config)))) == config
@@ -149,20 +151,14 @@ def test_a_configuration_of_another_kind_is_refused() -> None:
         from_json(DenseConfig, to_json(PlainConfig()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data(), plain_json)
 def test_changed_json_is_refused_or_read_with_no_other_error(data: Any, value: Any) -> None:
     config = data.draw(st.sampled_from([MODEL, RECIPE]))
     plain = to_json(config)
     with_change = changed(plain, data.draw(st.sampled_from(paths(plain))), value)
-    try:
-        assert from_json(type(config), from_json_text(with_change)) is not None
-    except FormatError:
-        pass
-
-
-def from_json_text(plain: Any) -> Any:
-    return json.loads(json.dumps(plain))
+    with contextlib.suppress(FormatError):
+        assert from_json(type(config), with_change) is not None
 
 
 @pytest.mark.parametrize("path", [("beta",), ("latent",), ("shape", 0)])

@@ -79,7 +79,7 @@ def test_extreme_logits_stay_finite(logit: float, value: float) -> None:
 @given(st.floats(-50, 50), st.floats(0, 1))
 def test_one_bernoulli_value_is_the_formula_in_double_precision(logit: float, value: float) -> None:
     wanted = math.log1p(math.exp(-abs(logit))) + max(logit, 0) - logit * value
-    ours = Bernoulli().distortion(torch.tensor([[logit]], dtype=torch.float64), torch.tensor([[value]]).double())
+    ours = Bernoulli().distortion(*torch.tensor([[[logit]], [[value]]], dtype=torch.float64))
     assert float(ours) == pytest.approx(wanted, rel=1e-9, abs=1e-9)
 
 
