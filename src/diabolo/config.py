@@ -202,13 +202,15 @@ def from_json(kind: type[T], plain: Any) -> T:
     """Return the dataclass `kind` that `to_json` made `plain` from. Raises FormatError for anything else."""
     if not isinstance(plain, dict):
         raise FormatError(f"{kind.__name__} must be a JSON object, got {type(plain).__name__}.")
+    if "kind" in plain and plain["kind"] != _NAMES.get(kind):
+        raise FormatError(f"{kind.__name__} cannot be of kind {plain['kind']!r}.")
     hints = get_type_hints(kind)
     unknown = sorted(set(plain) - set(hints) - {"kind"})
     if unknown:
         raise FormatError(f"{kind.__name__} has unknown keys {unknown}; made by a newer version of diabolo?")
     try:
         return kind(**{name: _value(hints[name], plain[name], name) for name in plain if name != "kind"})
-    except (TypeError, InputError) as error:
+    except (TypeError, InputError, OverflowError) as error:
         raise FormatError(f"{kind.__name__} cannot be read: {error}") from error
 
 

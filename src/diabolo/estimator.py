@@ -187,10 +187,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _source(self, X: Samples, *, fitting: bool = False) -> Source:
         """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
-        if hasattr(X, "in_memory"):
-            return X  # type: ignore[return-value]
-        if isinstance(X, np.memmap):
-            return ArraySource(X)
+        if hasattr(X, "in_memory") or isinstance(X, np.memmap):
+            source: Source = ArraySource(X) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
+            if fitting:
+                self._forget_features(source.shape)
+            return source
         least = 2 if fitting else 1
         array = validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
         if array.ndim > 4 or array.dtype.kind not in "fiub":
@@ -198,6 +199,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}."
             )
         return ArraySource(array)
+
+    def _forget_features(self, shape: tuple[int, ...]) -> None:
+        """Set what scikit-learn calls features to those of flat samples that come without names."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                delattr(self, name)
+        if len(shape) == 1:
+            self.n_features_in_ = shape[0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -220,6 +229,5 @@ def load(path: str | Path) -> Autoencoder:
     config = trained.model.config
     estimator = Autoencoder(config.preset, latent=config.latent, random_state=trained.about.get("seed", 0))
     estimator.trained_ = trained
-    if len(config.shape) == 1:
-        estimator.n_features_in_ = config.shape[0]
+    estimator._forget_features(config.shape)
     return estimator

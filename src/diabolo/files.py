@@ -9,6 +9,8 @@ from pathlib import Path
 
 from diabolo.errors import FileError
 
+LONGEST_NAME = 255
+
 
 def check_free(path: Path, *, force: bool = False) -> None:
     """Refuse a path that cannot be written, before any work is done for it.
@@ -16,6 +18,8 @@ def check_free(path: Path, *, force: bool = False) -> None:
     Raises FileError if something is there and `force` is false, if it is a folder,
     or if its folder does not exist.
     """
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise FileError(f"The name {path.name[:40]}... is too long; give one of at most {LONGEST_NAME} bytes.")
     if path.is_dir():
         raise FileError(f"{path} is a folder; give the path of a file.")
     if path.exists() and not force:
@@ -35,10 +39,11 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises FileError if `path` is in the way or the disk is full.
     """
     check_free(path, force=force)
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
@@ -52,4 +57,5 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
         reason = "no space is left on the disk" if error.errno == errno.ENOSPC else error.strerror or error
         raise FileError(f"{path} could not be written: {reason}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -53,9 +53,15 @@ class Preprocessing:
         """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
         x = prepared.astype(np.float64) * self.scale + self.offset
         if self.dtype.kind in "iu":
-            limits = np.iinfo(self.dtype.name)
-            x = np.clip(np.rint(x), limits.min, limits.max)
+            x = np.clip(np.rint(x), *_range(self.dtype))
         return (x >= 0.5) if self.dtype.kind == "b" else x.astype(self.dtype)
+
+
+def _range(dtype: np.dtype[np.generic]) -> tuple[float, float]:
+    """Return the least and the largest whole number of a dtype that float64 holds exactly."""
+    limits = np.iinfo(dtype.name)
+    high = float(limits.max)
+    return float(limits.min), high if int(high) <= limits.max else float(np.nextafter(high, 0))
 
 
 def check_finite(x: Array) -> None:
@@ -85,16 +91,22 @@ def sample_bytes(source: Source) -> int:
 
 def fit_preprocessing(source: Source, rows: NDArray[np.int64]) -> Preprocessing:
     """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite."""
-    if source.dtype in PIXEL_LIMITS:
-        limit = np.float64(PIXEL_LIMITS[source.dtype])
-        return Preprocessing(np.asarray(0.0), np.asarray(limit), source.dtype, unit=True)
+    dtype = source.dtype.newbyteorder("=") if source.dtype.itemsize <= 8 else np.dtype(np.float64)
+    if dtype in PIXEL_LIMITS:
+        limit = np.float64(PIXEL_LIMITS[dtype])
+        return Preprocessing(np.asarray(0.0), np.asarray(limit), dtype, unit=True)
     axes = tuple(range(len(source.shape) + 1)) if len(source.shape) > 1 else 0
     moments = _Moments()
-    for chunk in chunks(source, rows):
-        if chunk.dtype.kind == "f":
-            check_finite(chunk)
-        moments.add(chunk.astype(np.float64), axes)
-    return moments.fitted(source.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for chunk in chunks(source, rows):
+            moments.add(_finite(chunk).astype(np.float64), axes)
+    return moments.fitted(dtype)
+
+
+def _finite(x: Array) -> Array:
+    if x.dtype.kind == "f":
+        check_finite(x)
+    return x
 
 
 class _Moments:
@@ -120,6 +132,9 @@ class _Moments:
             return Preprocessing(np.asarray(0.0), np.asarray(1.0), dtype, unit=True, constant=constant)
         same = np.atleast_1d(self.high == self.low)
         spread = np.sqrt(self.deviation / self.count)
-        scale = np.where(self.high == self.low, 1.0, np.maximum(spread, np.finfo(np.float64).tiny))
+        if not np.isfinite(spread).all():
+            largest = max(abs(float(self.low.min())), abs(float(self.high.max())))
+            raise InputError(f"Values up to {largest:.3g} are too large to be standardised; scale them below 1e150.")
+        scale = np.where(self.high == self.low, 1.0, np.where(spread > 0, spread, self.high - self.low))
         mean = np.where(self.high == self.low, self.low, self.mean)
         return Preprocessing(mean, scale, dtype, unit=False, constant=tuple(int(i) for i in np.flatnonzero(same)))

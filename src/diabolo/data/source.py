@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK_BYTES = 1 << 20
 Array = NDArray[np.generic]
 
 
@@ -48,7 +49,7 @@ class ArraySource:
 
     @property
     def block(self) -> int:
-        return 1 if self.in_memory else 1024
+        return 1 if self.in_memory else max(1, min(1024, BLOCK_BYTES // max(1, self.array[:1].nbytes)))
 
     @property
     def in_memory(self) -> bool:

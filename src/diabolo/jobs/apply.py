@@ -12,7 +12,6 @@ from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
-from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Trained
 
 
@@ -72,12 +71,11 @@ def _check_codes(codes: Array, latent: int) -> None:
 def score(trained: Trained, source: Source) -> Terms:
     """Return the distortion and the rate of each sample, (n,) each, in nats per sample.
 
-    Where the bottleneck draws the code it is drawn once, from a fixed seed.
+    The code is the one that stands for the sample, without noise, so a sample's score depends on nothing else.
     """
-    generator = generator_for(next(trained.model.parameters()).device, 0)
     found = Terms(torch.empty(len(source)), torch.empty(len(source)))
     with torch.inference_mode():
         for rows, batch in _numbered(batches(trained, source)):
-            terms = trained.model.evaluate(batch, generator)
+            terms = trained.model.score(batch)
             found.distortion[rows], found.rate[rows] = terms.distortion.cpu(), terms.rate.cpu()
     return found

@@ -95,6 +95,12 @@ class AutoencoderModel(nn.Module):
         code, rate = self.encoder.bottleneck.draw(self.encoder.network(x), generator)
         return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x), rate)
 
+    def score(self, x: Tensor) -> Terms:
+        """Return the two terms at the code that stands for the sample, without noise: always the same."""
+        latent = self.encoder.network(x)
+        parameters = self.decoder.network(self.encoder.bottleneck(latent))
+        return Terms(self.decoder.likelihood.distortion(parameters, x), self.encoder.bottleneck.rate(latent))
+
     def loss(self, terms: Terms) -> Tensor:
         """Return distortion + beta * rate, (n,), in nats per sample."""
         return terms.distortion + self.config.beta * terms.rate

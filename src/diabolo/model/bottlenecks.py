@@ -25,10 +25,14 @@ class Plain(nn.Module):
         """Return the code that stands for the sample, without noise."""
         return latent
 
+    def rate(self, latent: Tensor) -> Tensor:
+        """Return what the code costs, (n,), in nats per sample."""
+        return latent.new_zeros(len(latent))
+
     def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
         """Return a code as training sees it, and its rate."""
         del generator
-        return Coded(latent, latent.new_zeros(len(latent)))
+        return Coded(latent, self.rate(latent))
 
 
 class Variational(nn.Module):
@@ -42,12 +46,18 @@ class Variational(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         return latent.chunk(2, dim=1)[0]
 
+    def rate(self, latent: Tensor) -> Tensor:
+        mean, log_variance = self._split(latent)
+        return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+
     def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
-        mean, log_variance = latent.chunk(2, dim=1)
-        log_variance = log_variance.clamp(-20, 20)
+        mean, log_variance = self._split(latent)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        rate = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
-        return Coded(mean + noise * (log_variance / 2).exp(), rate)
+        return Coded(mean + noise * (log_variance / 2).exp(), self.rate(latent))
+
+    def _split(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = latent.chunk(2, dim=1)
+        return mean, log_variance.clamp(-20, 20)
 
 
 BOTTLENECKS: dict[type, Callable[[Any], Plain | Variational]] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from diabolo.config import BernoulliConfig, GaussianConfig
 
@@ -27,6 +28,7 @@ class _CrossEntropy(torch.autograd.Function):
         return entropy
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (slope,) = ctx.saved_tensors
         return slope * gradients[0].view(-1, *[1] * (slope.dim() - 1)), None

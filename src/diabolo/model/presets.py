@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Integral
 
 from diabolo.config import (
     BernoulliConfig,
@@ -64,9 +65,9 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
         >>> configure("deep", (28, 28)).network
         DenseConfig(widths=(128, 64), code='relu')
     """
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
-    if latent is not None and (isinstance(latent, bool) or latent != int(latent) or latent < 1):
-        raise ArgumentError(f"latent must be a whole number >= 1, got {latent}.")
-    config = PRESETS[preset](shape, latent)
+    if latent is not None and (isinstance(latent, bool) or not isinstance(latent, Integral) or latent < 1):
+        raise ArgumentError(f"latent must be a whole number >= 1, got {latent!r}.")
+    config = PRESETS[preset](shape, None if latent is None else int(latent))
     return replace(config, likelihood=BernoulliConfig() if unit else GaussianConfig())

@@ -67,14 +67,20 @@ class Batches:
             self.buffer = torch.empty_like(self.held)
 
     def __len__(self) -> int:
-        """Return the batches of an epoch; a chunk's last batch may be smaller."""
-        return sum(-(-len(piece) // self.size) for piece in self._pieces(np.arange(self._blocks())))
+        """Return the batches of an epoch; the last may be smaller."""
+        return -(-len(self.rows) // self.size)
 
     def epoch(self, generator: torch.Generator) -> Iterator[Tensor]:
         """Yield every sample once, as float32 batches (size, *shape) in prepared units."""
+        rest: Tensor | None = None
         for chunk in self._chunks(generator):
-            for batch in torch.split(chunk, self.size):
+            waiting = chunk if rest is None else torch.cat([rest, chunk])
+            full = len(waiting) // self.size * self.size
+            for batch in torch.split(waiting[:full], self.size) if full else ():
                 yield expanded(batch)
+            rest = waiting[full:]
+        if rest is not None and len(rest):
+            yield expanded(rest)
 
     def _chunks(self, generator: torch.Generator) -> Iterator[Tensor]:
         if self.held is not None:

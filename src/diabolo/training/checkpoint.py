@@ -1,19 +1,17 @@
 """Checkpoints: all that a run needs to go on to the same final weights, in one safetensors file per run."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from diabolo.config import from_json
 from diabolo.errors import FormatError, InputError
-from diabolo.files import written_whole
 from diabolo.training.history import Record
+from diabolo.training.tensor_file import read_tensors, write_tensors
 
+KEY = "diabolo.checkpoint"
 State = dict[str, Tensor]
 
 
@@ -40,11 +38,7 @@ PARTS = ("weights", "best", "moments")
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint whole, in the place of the one before."""
-    tensors = {
-        f"{part}/{name}": tensor.detach().cpu().contiguous()
-        for part in PARTS
-        for name, tensor in getattr(checkpoint, part).items()
-    }
+    tensors = {f"{part}/{name}": tensor for part in PARTS for name, tensor in getattr(checkpoint, part).items()}
     plain = {
         "run": checkpoint.run,
         "history": [asdict(record) for record in checkpoint.history],
@@ -52,19 +46,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "rate_scale": checkpoint.rate_scale,
         "failures": checkpoint.failures,
     }
-    with written_whole(path, force=True) as temporary:
-        save_file(tensors, temporary, metadata={"diabolo.checkpoint": json.dumps(plain)})
+    write_tensors(path, tensors, KEY, plain, force=True)
 
 
 def load_checkpoint(path: Path, run: str) -> Checkpoint:
     """Read the checkpoint of `run`. Raises FormatError if it is damaged, InputError if it is another run's."""
     try:
-        with safe_open(path, framework="pt") as file:
-            plain = json.loads((file.metadata() or {})["diabolo.checkpoint"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, plain = read_tensors(path, KEY, "checkpoint")
         history = tuple(from_json(Record, record) for record in plain["history"])
         seconds, rate_scale, failures = float(plain["seconds"]), float(plain["rate_scale"]), int(plain["failures"])
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{path} is not a readable checkpoint ({error}); delete it and train anew.") from error
     if plain.get("run") != run:
         raise InputError(

@@ -71,13 +71,13 @@ class Task:
 
 def generator_for(device: torch.device | str, *numbers: int) -> torch.Generator:
     """Return a generator seeded by several numbers (seed, epoch, ...); the same numbers give the same draws."""
-    state = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
+    state = np.random.SeedSequence((*numbers, 1 + len(numbers))).generate_state(2, np.uint32)
     return torch.Generator(device).manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
 def split(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
     """Return (rows to train on, rows held out): a random share, from 1 to 5,000 where there are any to spare."""
-    held = min(MOST_HELD_OUT, max(1, round(share * count))) if share > 0 and count > 2 else 0
+    held = min(MOST_HELD_OUT, count // 2, max(1, round(share * count))) if share > 0 and count > 2 else 0
     order = np.random.default_rng((seed, 1)).permutation(count).astype(np.int64)
     return np.sort(order[held:]), np.sort(order[:held])
 
@@ -121,8 +121,8 @@ class Run:
         """Train to the end, or until patience or Ctrl-C ends it. Raises TrainingError if the loss fails twice."""
         self.started = time.perf_counter() - self.before
         stopped = "finished"
-        self._tell("on_start", self.recipe.epochs, self.steps, len(self.history))
         try:
+            self._tell("on_start", self.recipe.epochs, self.steps, len(self.history))
             while len(self.history) < self.recipe.epochs:
                 if self._patience_ended():
                     stopped = "early"
@@ -166,6 +166,8 @@ class Run:
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             loss = self.model.loss(self.model.terms(batch, noise)).mean()
+            if index == 0 and not self.history:
+                self.first = float(loss.detach())
             self._step(loss, (epoch - 1) * self.steps + index)
             total += loss.detach() * len(batch)
             count += len(batch)
@@ -201,11 +203,12 @@ class Run:
         return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
 
     def _sound(self, loss: float) -> float:
-        """Return the loss, or raise _FailedError if it is not finite or far above the first epoch's."""
+        """Return the loss, or raise _FailedError if it is not finite or far above the first."""
         if not np.isfinite(loss):
             raise _FailedError("not finite")
-        if self.history and loss > 100 * abs(self.history[0].loss) + 100 * self.model.dimensions:
-            raise _FailedError(f"{loss:.3g}, a hundred times the first epoch's,")
+        first = self.history[0].loss if self.history else self.first
+        if loss > 100 * (abs(first) + self.model.dimensions):
+            raise _FailedError(f"{loss:.3g}, a hundred times the first,")
         return loss
 
     def _record(self, epoch: int, loss: float, distortion: float, rate: float) -> None:

@@ -3,25 +3,22 @@
 The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from diabolo.config import ModelConfig, from_json, to_json
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FileError, FormatError
-from diabolo.files import written_whole
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.training.history import Record
+from diabolo.training.tensor_file import read_tensors, write_tensors
 
-FORMAT = 1
+KEY = "diabolo"
 DTYPES = ("|b1", "|u1", "|i1", "<u2", "<u4", "<u8", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
 
 
@@ -44,50 +41,38 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
     tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
     tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
     plain = {
-        "format": FORMAT,
         "config": to_json(trained.model.config),
         "preprocessing": _preprocessing_to_json(trained.preprocessing),
         "history": [asdict(record) for record in trained.history],
         "about": trained.about,
     }
-    with written_whole(path, force=force) as temporary:
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, temporary, metadata={"diabolo": json.dumps(plain)})
+    write_tensors(path, tensors, KEY, plain, force=force)
 
 
 def load_model(path: Path) -> Trained:
     """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
     if not path.is_file():
         raise FileError(f"There is no model file {path}; `diabolo train DATA --out {path.name}` makes one.")
+    tensors, plain = read_tensors(path, KEY, "model file")
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("diabolo")
-            if text is None:
-                raise FormatError(f"{path} is a safetensors file, but not a model of diabolo.")
-            return _read(json.loads(text), {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except FormatError as error:
+        return _read(plain, tensors)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
-    except PermissionError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}.") from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(
-            f"{path} is not a readable model file (damaged, cut off, or of another kind): {error}"
-        ) from error
 
 
 def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
-    if plain["format"] != FORMAT:
-        raise FormatError(f"it has format version {plain['format']}, this diabolo reads {FORMAT}; install a newer one.")
     config = from_json(ModelConfig, plain["config"])
     model = AutoencoderModel(config)
     weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
         raise FormatError("its weights do not fit its configuration.")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise FormatError("its weights are not all finite numbers.")
     model.load_state_dict(weights, assign=True)
     history = tuple(from_json(Record, record) for record in plain["history"])
     preprocessing = _preprocessing_from_json(plain["preprocessing"], tensors, config.shape)
-    return Trained(in_memory_format(model).eval(), preprocessing, history, dict(plain["about"]))
+    return Trained(in_memory_format(model).eval(), preprocessing, history, {**plain["about"]})
 
 
 def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Integral, Real
 
 from diabolo.config import Recipe
 from diabolo.errors import ArgumentError
@@ -38,13 +39,16 @@ def recipe_for(
 
     Raises ArgumentError for an unknown name or a dial out of range.
     """
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise ArgumentError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}.")
     whole = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
     for dial, value in whole.items():
-        if value is not None and (isinstance(value, bool) or value != int(value) or value < 1):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
             raise ArgumentError(f"{dial} must be a whole number >= 1, got {value!r}.")
     given = {dial: int(value) for dial, value in whole.items() if value is not None}
     shares = {"learning_rate": learning_rate, "validation": validation}
+    for dial, number in shares.items():
+        if number is not None and (isinstance(number, bool) or not isinstance(number, Real)):
+            raise ArgumentError(f"{dial} must be a number, got {number!r}.")
     given |= {dial: float(value) for dial, value in shares.items() if value is not None}  # type: ignore[misc]
     return replace(RECIPES[name](samples), **given)  # type: ignore[arg-type]
