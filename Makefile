@@ -3,13 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DIABOLO_DATA ?= $(shell test -d ../shared/data && cd ../shared/data && pwd)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint browser bench clean
 
 demo: .venv/installed
 	$(BIN)/diabolo demo
 
-test: .venv/installed-dev lint
+test: .venv/installed-dev lint browser
 	$(BIN)/python -m pytest -n 2
+
+browser:
+	@command -v chromium chromedriver >/dev/null \
+	  || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq -y chromium chromium-driver >/dev/null; } \
+	  || echo "chromium could not be installed: the tests of pages in a browser are skipped"
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

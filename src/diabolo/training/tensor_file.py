@@ -26,10 +26,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, plain: di
     Raises FileError if something is in the way and `force` is false, or if it cannot be written (a full disk).
     """
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"format": FORMAT, **plain})
+    content = {"format": FORMAT, **plain}
+    text = json.dumps({**content, "sha256": digest(kept, content)})
     with written_whole(path, force=force) as temporary:
         try:
-            save_file(kept, temporary, metadata={key: text, "sha256": digest(kept, text)})
+            save_file(kept, temporary, metadata={key: text})
         except SafetensorError as error:
             raise FileError(f"{path} could not be written: {error}.") from error
 
@@ -56,14 +57,14 @@ def read_tensors(path: Path, key: str, what: str) -> tuple[Tensors, dict[str, An
     version = plain.get("format") if isinstance(plain, dict) else None
     if type(version) is not int or version != FORMAT:
         raise FormatError(f"{path} has format version {version}, this diabolo reads {FORMAT}; install a newer one.")
-    if metadata.get("sha256") != digest(tensors, metadata[key]):
+    if plain.pop("sha256", None) != digest(tensors, plain):
         raise FormatError(f"{path} is damaged: its checksum is not that of its content; make or copy it anew.")
     return tensors, plain
 
 
-def digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    """Return the SHA-256 over the text and each tensor's name, type, shape and bytes, in the order of names."""
-    found = hashlib.sha256(text.encode())
+def digest(tensors: Mapping[str, Tensor], plain: dict[str, Any]) -> str:
+    """Return the SHA-256 over `plain` as JSON and each tensor's name, type, shape and bytes, in the order of names."""
+    found = hashlib.sha256(json.dumps(plain).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
