@@ -163,8 +163,9 @@ def test_any_bytes_are_decoded_or_refused_in_little_memory() -> None:
             assert coder.decode(data.tobytes(), 50).shape == (50, 4)
         except FormatError:
             refused += 1
-    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    assert peak < 1 << 20
     assert refused >= 1900  # a changed escape is a symbol like any other: the archive's digests are there for it
 
 
@@ -185,7 +186,7 @@ def test_wrong_arguments_are_refused() -> None:
         coder.decode(FIXED, -1)
 
 
-def test_it_is_fast_enough() -> None:
+def test_it_codes_millions_of_symbols_a_second() -> None:
     symbols = laplace(10_000, 32)
     coder = EntropyCoder(tables_from_counts(symbols))
     data = coder.encode(symbols)
@@ -195,4 +196,4 @@ def test_it_is_fast_enough() -> None:
             start = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - start)
-        assert symbols.size / min(seconds) > 5e6  # 1e7 and more on an idle core; bench figures are in docs/format.md
+        assert symbols.size / min(seconds) > 5e6  # five times as many on an idle core

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -10,10 +10,11 @@ from typing import BinaryIO, Self
 
 import numpy as np
 
-from diabolo.coding.index import MAX_HEADER, read_tail, write_tail
+from diabolo.coding.index import ENTRY, MAX_HEADER, read_tail, write_tail
 from diabolo.coding.items import Item, pack_items, unpack_items
 from diabolo.coding.layout import (
     BLOCK,
+    BLOCK_MARK,
     Entry,
     Header,
     Method,
@@ -24,7 +25,8 @@ from diabolo.coding.layout import (
     write_entry,
     write_header,
 )
-from diabolo.errors import ArgumentError, DiaboloError, FileError, FormatError, InputError
+from diabolo.coding.opening import opened, reading
+from diabolo.errors import ArgumentError, FormatError, InputError
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Block:
 
 
 class ArchiveWriter:
-    """Writes an archive from front to back; holds 64 bytes a block, and no payload.
+    """Writes an archive from front to back; holds 56 bytes a block, and no payload.
 
     >>> import io
     >>> from diabolo.coding.layout import Promise
@@ -61,12 +63,12 @@ class ArchiveWriter:
         """Append a block. Raises InputError if it has no items, or more than 65,536."""
         table, unpacked = pack_items(items, self._header.usual)
         self._begin(table + payload)
-        number = len(self._entries) // BLOCK.size
+        number = len(self._entries) // ENTRY
         entry = Entry(number, len(items), self._items, len(table), unpacked, len(payload), method)
         head = write_entry(sealed(entry, table, payload, key_of(self._raw)))
         for part in (head, table, payload):
             self._write(part)
-        self._entries += head
+        self._entries += head[len(BLOCK_MARK) :]
         self._items += len(items)
 
     def finish(self) -> None:
@@ -173,27 +175,3 @@ def checked_items(entry: Entry, head: bytes, table: bytes, header: Header, key: 
     if digest(head[:-8], table, key=key) != entry.digest:
         raise FormatError(f"the names of block {entry.number} are damaged: their checksum is wrong.")
     return unpack_items(table, entry.unpacked, entry.items, header.usual)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open an archive for reading; raises as `reading` does. What is no plain file, such as a pipe, is refused."""
-    with reading(path):
-        if path.exists() and not path.is_file():
-            raise FileError(f"{path} is no file; give the path of an archive.")
-        with path.open("rb") as file:
-            yield file
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Put `path` before the reason of a FormatError, and turn errors of the disk into FileError."""
-    try:
-        yield
-    except FormatError as error:
-        raise FormatError(f"{path} cannot be read: {error}") from error
-    except DiaboloError:
-        raise
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise FileError(f"{path} cannot be read: {reason}; check the path and its permissions.") from error

@@ -26,18 +26,18 @@ from diabolo.coding.layout import (
 from diabolo.errors import FormatError
 
 MAX_HEADER = FIXED.size + 4 * MAX_AXES + MAX_MODE + MAX_SETTINGS + 8
-FIELDS = np.dtype(
-    "S8, <u4, <u4, <u8, <u4, <u4, <u8, u1, V7, V8, V8",
-)
-"""The fields of layout.BLOCK, for a look at all blocks at once."""
+FIELDS = np.dtype("<u4, <u4, <u8, <u4, <u4, <u8, u1, V7, V8, V8")
+"""The fields of layout.BLOCK but for the mark, for a look at all blocks at once."""
+ENTRY = FIELDS.itemsize
+"""Bytes of a block header in the index, without its mark, so that no search for blocks ends in the index."""
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
     """Where the blocks are.
 
-    raw: the 64 bytes of each of the n block headers; starts: (n + 1,) int64, offsets in the file, the last one the
-    index's own; firsts: (n + 1,) int64, numbers of the blocks' first items, the last one the number of items.
+    raw: the 56 bytes that follow the mark in each of the n block headers; starts: (n + 1,) int64, offsets in the
+    file, the last one the index's own; firsts: (n + 1,) int64, numbers of the first items, the last one their count.
     """
 
     raw: bytes
@@ -49,8 +49,8 @@ class Index:
         return len(self.starts) - 1
 
     def entry_bytes(self, block: int) -> bytes:
-        """Return the 64 bytes of one block header."""
-        return self.raw[block * BLOCK.size : (block + 1) * BLOCK.size]
+        """Return the 64 bytes of one block header, as they are in the block."""
+        return BLOCK_MARK + self.raw[block * ENTRY : (block + 1) * ENTRY]
 
     def entry(self, block: int) -> Entry:
         """Return one block header. Raises FormatError if its values are out of bounds."""
@@ -67,8 +67,8 @@ class Tail:
 
 
 def write_tail(entries: bytes, items: int, header: bytes, offset: int) -> bytes:
-    """Return what follows the last block: `entries` are all block headers, `offset` is where the tail begins."""
-    body = INDEX.pack(INDEX_MARK, len(entries) // BLOCK.size, items) + entries + header
+    """Return what follows the last block: `entries` are all block headers, unmarked; `offset` is its own."""
+    body = INDEX.pack(INDEX_MARK, len(entries) // ENTRY, items) + entries + header
     check = digest(body, offset.to_bytes(8, "little"), key=key_of(header))
     return body + END.pack(offset, check, END_MARK)
 
@@ -88,10 +88,10 @@ def read_tail(file: BinaryIO, size: int) -> Tail:
         raise FormatError("the end mark of the archive is damaged: the index would lie outside the file.")
     file.seek(offset)
     mark, blocks, items = INDEX.unpack(file.read(INDEX.size))
-    copy = region - INDEX.size - blocks * BLOCK.size
+    copy = region - INDEX.size - blocks * ENTRY
     if mark != INDEX_MARK or not FIXED.size <= copy <= MAX_HEADER:
         raise FormatError("the index of the archive is damaged: it does not fill its place.")
-    entries = file.read(blocks * BLOCK.size)
+    entries = file.read(blocks * ENTRY)
     header, raw = read_header(file.read(copy))
     body = INDEX.pack(mark, blocks, items) + entries + raw
     if len(raw) != copy or digest(body, offset.to_bytes(8, "little"), key=key_of(raw)) != check:
@@ -102,9 +102,9 @@ def read_tail(file: BinaryIO, size: int) -> Tail:
 def _index(entries: bytes, items: int, start: int, end: int) -> Index:
     """Return the index of blocks that fill the file from `start` to `end`. Raises FormatError if they do not."""
     fields: NDArray[Any] = np.frombuffer(entries, dtype=FIELDS)
-    marks, numbers, counts, given, packed, _, payload = (fields[f"f{place}"] for place in range(7))
+    numbers, counts, given, packed, _, payload = (fields[f"f{place}"] for place in range(6))
     lengths = BLOCK.size + packed.astype(np.float64) + payload
-    if (marks != BLOCK_MARK).any() or (numbers != np.arange(len(fields))).any() or start + lengths.sum() > 2**53:
+    if (numbers != np.arange(len(fields))).any() or start + lengths.sum() > 2**53:
         raise FormatError("the index of the archive does not list its blocks in order.")
     starts = np.concatenate([[start], start + np.cumsum(lengths)]).astype(np.int64)
     firsts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)

@@ -13,7 +13,7 @@ from diabolo.errors import FormatError, InputError
 
 MAX_ITEMS = 1 << 16
 """Items of one block."""
-MAX_TABLE = 1 << 26
+MAX_TABLE = 1 << 24
 """Bytes of the table of one block, unpacked."""
 MAX_AXES = 8
 MAX_NUMBERS = 1 << 32
@@ -73,9 +73,9 @@ def unpack_items(packed: bytes, size: int, count: int, usual: Item) -> tuple[Ite
         raise FormatError("the table of names does not unpack to the size it should; the file is damaged.")
     ranks = np.frombuffer(table[:count], dtype=np.uint8).astype(np.int64)
     end = count + 4 * int(ranks.sum())
-    texts = table[end:].split(b"\0")
-    if len(ranks) != count or end > size or len(texts) != 2 * count + 1 or texts[-1]:
+    if len(ranks) != count or end > size or table.count(b"\0", end) != 2 * count or table[-1]:
         raise FormatError("the table of names does not fit the number of items; the file is damaged.")
+    texts = table[end:].split(b"\0")
     shapes = np.split(np.frombuffer(table[count:end], dtype="<u4"), np.cumsum(ranks)[:-1])
     try:
         return tuple(

@@ -145,7 +145,8 @@ def read_entry(data: bytes) -> Entry:
         raise FormatError("a block header is missing; the file is damaged.")
     _, number, items, first, packed, unpacked, payload, method, *checks = BLOCK.unpack(data)
     entry = Entry(number, items, first, packed, unpacked, payload, method, *checks)
-    possible = 1 <= items <= MAX_ITEMS and first <= 2**63 and unpacked <= min(MAX_TABLE, MAX_RATIO * packed)
+    possible = unpacked <= min(MAX_TABLE, MAX_RATIO * packed) and packed <= 2 * MAX_TABLE
+    possible = possible and 1 <= items <= MAX_ITEMS and first <= 2**63
     if not possible or bool(packed) != bool(unpacked) or method > max(Method) or data != write_entry(entry):
         raise FormatError("a block header has values out of bounds; the file is damaged.")
     return entry

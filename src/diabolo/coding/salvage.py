@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from diabolo.coding.archive import Block, checked_items, opened
+from diabolo.coding.archive import Block, checked_items
 from diabolo.coding.index import MAX_HEADER, Index, Tail, read_tail
 from diabolo.coding.items import Item
 from diabolo.coding.layout import BLOCK, BLOCK_MARK, Entry, Method, digest_of, key_of, read_entry, read_header
+from diabolo.coding.opening import opened
 from diabolo.errors import FormatError
 
 TRIALS = 16
-"""Times the file's size that may be looked at; only a file made to waste time needs more than 2."""
-TRIAL_COST = 256
+"""Times the file's size that may be looked at in vain; only a file made to waste time needs more than 1."""
+TRIALS_AT_LEAST = 1 << 26
+TRIAL_COST = 1 << 10
 """Bytes that one look at a block header counts for."""
+ITEM_COST = 16
+"""Bytes that an item of a damaged block counts for."""
 
 
 @dataclass(frozen=True)
@@ -58,36 +62,37 @@ class Salvage:
         found: dict[int, Damage] = {}
         hurt: dict[int, Damage] = {}
         with opened(self._path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            budget = TRIALS * len(data) + (1 << 20)
+            budget = TRIALS * len(data) + TRIALS_AT_LEAST
             start = data.find(BLOCK_MARK)
             while start >= 0 and budget > 0:
                 after = start + 1
                 budget -= TRIAL_COST
                 with suppress(FormatError):
-                    entry, items = self._head(data, start)
-                    budget -= entry.length
+                    entry = self._entry(data, start)
+                    budget -= entry.packed
                     place = start + BLOCK.size + entry.packed
+                    head, table = data[start : start + BLOCK.size], data[start + BLOCK.size : place]
+                    items = checked_items(entry, head, table, self.header, self._key)
                     if entry.number not in found and _digest(data, place, entry, self._key) == entry.payload_digest:
                         found[entry.number] = Damage(entry.first, entry.items)
                         after = start + entry.length
                         yield Block(entry.number, entry.first, items, Method(entry.method), data[place:after])
                     else:
+                        budget -= entry.length + ITEM_COST * entry.items
                         hurt[entry.number] = Damage(entry.first, entry.items, items)
                 start = data.find(BLOCK_MARK, after)
         self.damaged = self._missing(found, hurt)
 
-    def _head(self, data: mmap.mmap, start: int) -> tuple[Entry, tuple[Item, ...]]:
-        """Return a block's header and items. Raises FormatError if they are damaged, cut off or of another archive."""
+    def _entry(self, data: mmap.mmap, start: int) -> Entry:
+        """Return a block's header. Raises FormatError if it is out of bounds, cut off or not in the index."""
         head = data[start : start + BLOCK.size]
         entry = read_entry(head)
         if start + entry.length > len(data):
             raise FormatError("the block is cut off.")
-        if self._index is not None and (
-            entry.number >= len(self._index) or self._index.entry_bytes(entry.number) != head
-        ):
+        index = self._index
+        if index is not None and (entry.number >= len(index) or index.entry_bytes(entry.number) != head):
             raise FormatError("the block is not this archive's.")
-        table = data[start + BLOCK.size : start + BLOCK.size + entry.packed]
-        return entry, checked_items(entry, head, table, self.header, self._key)
+        return entry
 
     def _missing(self, found: dict[int, Damage], hurt: dict[int, Damage]) -> list[Damage]:
         """Return what was not found: by the index, or else by the gaps between what was."""
