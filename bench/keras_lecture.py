@@ -62,8 +62,8 @@ class Clock(Callback):
         self.x_test, self.figure, self.paced = x_test, figure, paced
 
     def start(self) -> None:
-        if self.paced:
-            sys.stdin.readline()
+        if self.paced and not sys.stdin.readline():
+            raise SystemExit
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -146,7 +146,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["--learning-rate", "-1"], "learning_rate must be from"),
         (["--device", "tpu"], "device must be"),
         (["--track", "x"], "--track must be tensorboard:FOLDER or mlflow:URI"),
-        (["--seed", "-1"], "random_state must be a whole number >= 0, got -1"),
+        (["--seed", "-1"], "must be a whole number >= 0, got -1"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(

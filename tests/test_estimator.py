@@ -327,7 +327,6 @@ OPTIONS: list[tuple[str, Any]] = [
     ("device", "gpu"),
     ("device", "cuda:77"),
     ("random_state", -1),
-    ("random_state", None),
     ("random_state", 1.5),
 ]
 

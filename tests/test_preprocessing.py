@@ -203,18 +203,32 @@ def test_large_finite_numbers_are_not_called_infinite() -> None:
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.01])
+def test_values_a_little_out_of_the_trained_range_are_taken(value: float) -> None:
+    x = RANDOM.uniform(size=(10, 3))
+    preprocessing = fitted(x)
+    x[3, 1] = value
+    assert preprocessing.prepare(x)[3, 1] == np.float32(value)
+
+
+@pytest.mark.parametrize("value", [-1.01, 2.01, 255.0])
 def test_values_out_of_the_trained_range_are_refused(value: float) -> None:
     x = RANDOM.uniform(size=(10, 3))
     preprocessing = fitted(x)
     x[3, 1] = value
-    with pytest.raises(InputError, match=r"must lie from 0 to 1 as in training, got .*; scale them the same way"):
+    with pytest.raises(InputError, match=r"must lie within 0 to 1 as in training, got .*; scale them as"):
         preprocessing.prepare(x)
 
 
 def test_pixels_out_of_range_are_refused_in_pixels() -> None:
     preprocessing = fitted(np.zeros((3, 2, 2), np.uint8))
-    with pytest.raises(InputError, match="must lie from 0 to 255 as in training, got 0 to 256"):
+    with pytest.raises(InputError, match="must lie within 0 to 255 as in training, got 0 to 256"):
         preprocessing.prepare(np.array([[[0, 256], [0, 0]]]))
+
+
+def test_values_too_far_out_are_refused() -> None:
+    preprocessing = fitted(RANDOM.normal(size=(10, 3)))
+    with pytest.raises(InputError, match=r"must lie within 1e\+15 standard deviations"):
+        preprocessing.prepare(np.full((1, 3), 1e30))
 
 
 def test_nothing_at_all_can_be_prepared() -> None:

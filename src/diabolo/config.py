@@ -187,11 +187,11 @@ def to_json(config: object) -> dict[str, Any]:
     plain: dict[str, Any] = {"kind": _NAMES[type(config)]} if type(config) in _NAMES else {}
     for item in fields(config):
         value = getattr(config, item.name)
-        plain[item.name] = to_json(value) if is_dataclass(value) else asdict_value(value)
+        plain[item.name] = to_json(value) if is_dataclass(value) else _plain(value)
     return plain
 
 
-def asdict_value(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Return a field's value as JSON has it: tuples as lists, dataclasses as objects."""
     if isinstance(value, tuple):
         return [asdict(item) if is_dataclass(item) and not isinstance(item, type) else item for item in value]

@@ -1,6 +1,7 @@
 """The autoencoder with scikit-learn's manners."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,18 +11,20 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
-from diabolo.data.source import Array, ArraySource, Source
+from diabolo.data.arrays import check_array
+from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.presets import configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
+from diabolo.training.history import Record
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
 
-Samples = ArrayLike | Source
+Samples = ArrayLike | Source | Dataset
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -37,7 +40,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
-    random_state : seed; the same seed on the same machine gives the same bits. No global generator is touched.
+    random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
+        No global generator is touched.
 
     Attributes
     ----------
@@ -71,7 +75,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         patience: int | None = None,
         validation: float | None = None,
         device: str = "auto",
-        random_state: int = 0,
+        random_state: int | None = 0,
     ) -> None:
         self.preset = preset
         self.latent = latent
@@ -90,7 +94,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y: object = None,
         *,
         callbacks: Sequence[Callback] = (),
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
     ) -> Self:
         """Learn from samples; `y` is not looked at.
@@ -100,8 +104,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         del y
         source = self._source(X, fitting=True)
-        dials = Dials(_seed(self.random_state), self.device, callbacks, checkpoint, resume)
-        self.trained_ = fit(source, self._configuration, self._recipe, dials)
+        place = None if checkpoint is None else Path(checkpoint)
+        dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
+        trained = fit(source, self._configuration, self._recipe, dials)
+        columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
+        about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
+        self.trained_ = replace(trained, about=about)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -164,7 +172,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self.trained_.model
 
     @property
-    def history_(self) -> tuple[Any, ...]:
+    def history_(self) -> tuple[Record, ...]:
+        """One record per epoch."""
+        check_is_fitted(self)
         return self.trained_.history
 
     @property
@@ -187,8 +197,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _source(self, X: Samples, *, fitting: bool = False) -> Source:
         """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
+        if isinstance(X, Dataset):
+            X = X.train
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):
-            source: Source = ArraySource(X) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
+            source: Source = ArraySource(check_array(X)) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
             if fitting:
                 self._forget_features(source.shape)
             return source
@@ -214,10 +226,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return tags
 
 
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return constructor parameters as JSON values: NumPy's numbers as Python's."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
+
+
 def _seed(random_state: object) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
         return int(random_state)
-    raise ArgumentError(f"random_state must be a whole number >= 0, got {random_state!r}.")
+    raise ArgumentError(f"The seed (random_state) must be a whole number >= 0, got {random_state!r}.")
 
 
 def load(path: str | Path) -> Autoencoder:
@@ -226,8 +245,12 @@ def load(path: str | Path) -> Autoencoder:
     Raises FileError if there is none, FormatError if it is damaged, of another kind or of a newer version.
     """
     trained = load_model(Path(path))
-    config = trained.model.config
-    estimator = Autoencoder(config.preset, latent=config.latent, random_state=trained.about.get("seed", 0))
+    known = trained.about.get("parameters") or {"preset": trained.model.config.preset}
+    estimator = Autoencoder()
+    estimator.set_params(**{name: value for name, value in known.items() if name in estimator.get_params()})
     estimator.trained_ = trained
-    estimator._forget_features(config.shape)
+    estimator._forget_features(trained.model.config.shape)
+    columns = trained.about.get("columns")
+    if columns:
+        estimator.feature_names_in_ = np.array(columns, dtype=object)
     return estimator

@@ -20,6 +20,8 @@ def check_free(path: Path, *, force: bool = False) -> None:
     """
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise FileError(f"The name {path.name[:40]}... is too long; give one of at most {LONGEST_NAME} bytes.")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FileError(f"{path} is no ordinary file; give another path.")
     if path.is_dir():
         raise FileError(f"{path} is a folder; give the path of a file.")
     if path.exists() and not force:
@@ -31,6 +33,13 @@ def check_free(path: Path, *, force: bool = False) -> None:
         raise FileError(f"The folder {folder} cannot be written; choose another.")
 
 
+def _umask() -> int:
+    """Return the process's umask; it can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
 @contextmanager
 def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well.
@@ -39,15 +48,14 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     Raises FileError if `path` is in the way or the disk is full.
     """
     check_free(path, force=force)
+    path = path.resolve()
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}.", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

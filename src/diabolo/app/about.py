@@ -39,7 +39,7 @@ def about_text(trained: Trained) -> str:
     if "figures" in about:
         lines += [
             "",
-            f"On the {about['split']}:",
+            f"Measured on the {about['split']}:",
             columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
         ]
     return "\n".join([*lines, "", str(summarise(trained.model))])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
+DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     help=f"Autoencoders that learn the code of your data and put it to work.\n\n{DATA}",
-    epilog="Exit status: 0 done, 1 the work failed, 2 wrong usage. --debug after any verb shows a traceback.",
+    epilog="Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. --debug shows a traceback.",
 )
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
@@ -49,7 +51,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="PAGE")] = Path("out/demo.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PAGE")] = DEMO,
+    force: Force = False,
     seed: Seed = 0,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -60,7 +63,7 @@ def demo(
     from diabolo.data.opening import open_data
     from diabolo.estimator import Autoencoder
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    _make_room(out, force=force or out == DEMO)
     data = open_data("mnist")
     _say(f"{data.name}: {len(data.train):,} digits to learn from, {data.origin}", *data.notes)
     evaluations = []
@@ -109,13 +112,14 @@ def train(
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
     checkpoint = out.with_name(f"{out.name}.checkpoint")
+    check_free(checkpoint, force=True)
     check_free(out, force=force or (resume and checkpoint.exists()))
     if checkpoint.exists() and not (resume or force):
         raise FileError(
             f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force."
         )
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
+    if resume and not checkpoint.exists():
+        _say(f"There is no {checkpoint} to go on from: training from the start.")
     opened = open_data(data, label=label)
     _say(*opened.notes)
     estimator = Autoencoder(
@@ -139,7 +143,7 @@ def train(
     else:
         checkpoint.unlink(missing_ok=True)
     if as_json:
-        print(json.dumps({"model": str(out), **about}))
+        print(json.dumps({"model": str(out), **about}, allow_nan=False))
         return
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
     _print_figures(figures)
@@ -158,14 +162,15 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json 
 
 @app.command()
 def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
-    """Write the codes of DATA: .npy, .csv or .parquet, one row a sample."""
+    """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
+    from diabolo.app.train import matched
     from diabolo.data.opening import open_data
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
 
     estimator = load(model)
-    check_destination(out, (estimator.trained_.model.config.latent,), force=force)
-    opened = open_data(data, label=label)
+    check_destination(out, (estimator.trained_.model.config.latent,), pictures=False, force=force)
+    opened = matched(open_data(data, label=label), estimator.trained_)
     _say(*opened.notes)
     codes = estimator.encode(opened.train)
     write_samples(out, codes, force=force)
@@ -183,12 +188,14 @@ def decode(
     import numpy as np
 
     from diabolo.data.opening import open_data
-    from diabolo.data.writing import check_destination, write_samples
+    from diabolo.data.writing import are_pictures, check_destination, write_samples
     from diabolo.estimator import load
 
     estimator = load(model)
     trained = estimator.trained_
-    check_destination(out, trained.model.config.shape, force=force)
+    shape, prepared = trained.model.config.shape, trained.preprocessing
+    pictures = are_pictures(shape, prepared.dtype, unit=prepared.unit)
+    check_destination(out, shape, pictures=pictures, force=force)
     source = open_data(codes).train
     samples = estimator.decode(source.take(np.arange(len(source))))
     write_samples(out, samples, columns=trained.about.get("columns"), force=force)
@@ -205,14 +212,14 @@ def report(
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
     from diabolo.app.report import report_page
-    from diabolo.app.train import evaluation_of
+    from diabolo.app.train import evaluation_of, matched
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free
 
     check_free(out, force=force)
     trained = load(model).trained_
-    opened = open_data(data, label=label)
+    opened = matched(open_data(data, label=label), trained)
     evaluation = evaluation_of(trained, opened)
     _write_text(
         out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force
@@ -240,9 +247,8 @@ def reproduce(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets table.md and page.html.")] = Path(
-        "out/reproduce"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets a table and a page.")] = REPRODUCED,
+    force: Force = False,
     seed: Seed = 0,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -256,6 +262,8 @@ def reproduce(
 
     if name is not None and name not in CLAIMS:
         raise ArgumentError(f"NAME must be one of {', '.join(CLAIMS)}, got {name!r}.")
+    for file in ("table.md", "page.html"):
+        _make_room(out / file, force=force or out == REPRODUCED)
     data = open_data("mnist")
     _say(*data.notes)
     found = repeat(
@@ -267,11 +275,22 @@ def reproduce(
     )
     table = rows(found)
     print(columns_text(table))
-    out.mkdir(parents=True, exist_ok=True)
     _write_text(out / "table.md", markdown(table), force=True)
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
     _write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+def _make_room(path: Path, *, force: bool) -> None:
+    """Make the folder of a page to come, and refuse a path that is in the way before any work is done."""
+    from diabolo.errors import FileError
+    from diabolo.files import check_free
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+    check_free(path, force=force)
 
 
 def _watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | None = None) -> "list[Callback]":
@@ -311,8 +330,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost 13 times the time on a busy machine
     warnings.showwarning = lambda message, *_: _say(f"Warning: {message}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app([word for word in given if word != "--debug"], prog_name="diabolo")
+    except KeyboardInterrupt:
+        _say("diabolo: interrupted; nothing was written.")
+        sys.exit(130)
     except Exception as error:
         if debug:
             raise

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from diabolo.data.source import Dataset, Subset
+from diabolo.data.source import Dataset, Reordered, Subset
+from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out
 from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import Trained
 
@@ -29,7 +31,7 @@ def fitted(
     about = {
         **estimator.trained_.about,
         "data": data.name,
-        "columns": list(data.columns) if data.columns else None,
+        "columns": list(data.columns) if data.columns else estimator.trained_.about["columns"],
         "split": unseen.split,
         "figures": [asdict(figure) for figure in found],
     }
@@ -41,21 +43,46 @@ def unseen_of(trained: Trained, data: Dataset) -> Unseen:
     """Return the test set of the data, or the samples that the run held out, or (where there are neither) all."""
     if data.test is not None:
         return Unseen(data.test, data.test_labels, f"test set, {len(data.test):,} samples")
-    if trained.about.get("samples") == len(data.train):
-        rows = held_out(trained, data.train)
-        if len(rows):
-            labels = None if data.labels is None else data.labels[rows]
-            return Unseen(Subset(data.train, rows), labels, f"held-out samples, {len(rows):,}")
-    return Unseen(data.train, data.labels, f"all samples, {len(data.train):,}, as given")
+    if not was_trained_on(trained, data):
+        return Unseen(data.train, data.labels, f"samples given, {len(data.train):,}")
+    rows = held_out(trained, data.train)
+    if len(rows):
+        labels = None if data.labels is None else data.labels[rows]
+        return Unseen(Subset(data.train, rows), labels, f"held-out samples, {len(rows):,}")
+    return Unseen(data.train, data.labels, f"training samples themselves, {len(data.train):,}")
+
+
+def was_trained_on(trained: Trained, data: Dataset) -> bool:
+    """Return whether the model learnt from these data, by their fingerprint."""
+    return bool(trained.about.get("fingerprint") == fingerprint(data.train))
 
 
 def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
-    """Return what a report shows of a model on a data set; PCA is fitted on the data's training samples."""
-    return evaluate(trained, unseen_of(trained, data), data.train, data=data.name, columns=data.columns)
+    """Return what a report shows of a model on a data set; PCA is fitted on the model's own training samples.
+
+    Where the data are others, there is no PCA: fitted on what it is measured on, it would be no fair baseline.
+    """
+    training = data.train if was_trained_on(trained, data) else None
+    return evaluate(trained, unseen_of(trained, data), training, data=data.name, columns=data.columns)
 
 
-def count_text(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
+def matched(data: Dataset, trained: Trained) -> Dataset:
+    """Return a table with its columns in the order of the training data, found by their names; other data as they are.
+
+    Raises InputError that names the columns that are missing.
+    """
+    wanted = trained.about.get("columns")
+    if not wanted or data.columns is None or list(data.columns) == wanted:
+        return data
+    missing = [name for name in wanted if name not in data.columns]
+    if missing:
+        raise InputError(
+            f"{data.name} lacks the columns {', '.join(missing)} that the model was trained on; "
+            f"it has {', '.join(data.columns)}."
+        )
+    order = np.array([data.columns.index(name) for name in wanted])
+    test = None if data.test is None else Reordered(data.test, order)
+    return replace(data, train=Reordered(data.train, order), test=test, columns=tuple(wanted))
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -14,6 +14,8 @@ from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
 
 CHUNK_BYTES = 64 << 20
+FARTHEST = 1e15
+NO_ROWS = np.zeros(0, np.int64)
 PIXEL_LIMITS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
 
@@ -41,13 +43,19 @@ class Preprocessing:
         if x.dtype.kind == "f":
             check_finite(x)
         numbers: NDArray[np.float64] = x.astype(np.float64)
-        prepared: NDArray[np.float32] = ((numbers - self.offset) / self.scale).astype(np.float32)
-        if self.unit and x.size and not (prepared.min() >= 0 and prepared.max() <= 1):
-            raise InputError(
-                f"The values must lie from 0 to {float(self.scale):g} as in training, "
-                f"got {x.min():g} to {x.max():g}; scale them the same way."
-            )
+        with np.errstate(over="ignore"):
+            prepared: NDArray[np.float32] = ((numbers - self.offset) / self.scale).astype(np.float32)
+        least, most = (-FARTHEST, FARTHEST) if not self.unit else (-1, 2) if self.dtype.kind == "f" else (0, 1)
+        if x.size and not (least <= prepared.min() and prepared.max() <= most):
+            self._refuse(x, f"0 to {float(self.scale):g}" if self.unit else f"{FARTHEST:.0e} standard deviations")
         return prepared
+
+    def _refuse(self, x: Array, allowed: str) -> None:
+        """Say which values lie too far from the training data; a little outside [0, 1] is no harm."""
+        raise InputError(
+            f"The values must lie within {allowed} as in training, got {x.min():g} to {x.max():g}; "
+            "scale them as the training data were."
+        )
 
     def restore(self, prepared: NDArray[np.float32]) -> Array:
         """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
@@ -89,8 +97,11 @@ def sample_bytes(source: Source) -> int:
     return int(np.prod(source.shape)) * max(4, source.dtype.itemsize)
 
 
-def fit_preprocessing(source: Source, rows: NDArray[np.int64]) -> Preprocessing:
-    """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite."""
+def fit_preprocessing(source: Source, rows: NDArray[np.int64], held_out: NDArray[np.int64] = NO_ROWS) -> Preprocessing:
+    """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite.
+
+    Of the samples held out only the range is looked at: whether their values lie in [0, 1] too.
+    """
     dtype = source.dtype.newbyteorder("=") if source.dtype.itemsize <= 8 else np.dtype(np.float64)
     if dtype in PIXEL_LIMITS:
         limit = np.float64(PIXEL_LIMITS[dtype])
@@ -100,6 +111,8 @@ def fit_preprocessing(source: Source, rows: NDArray[np.int64]) -> Preprocessing:
     with np.errstate(over="ignore", invalid="ignore"):
         for chunk in chunks(source, rows):
             moments.add(_finite(chunk).astype(np.float64), axes)
+        for chunk in chunks(source, held_out):
+            moments.unit &= bool(_finite(chunk).min() >= 0 and chunk.max() <= 1)
     return moments.fitted(dtype)
 
 
@@ -113,7 +126,7 @@ class _Moments:
     """Count, mean, squared deviation and range, joined chunk by chunk (Chan, Golub and LeVeque 1979, eq. 2.1)."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count, self.unit = 0, True
         self.mean = self.deviation = np.asarray(0.0)
         self.low, self.high = np.asarray(np.inf), np.asarray(-np.inf)
 
@@ -127,7 +140,7 @@ class _Moments:
         self.mean, self.count = self.mean + step * (count / total), total
 
     def fitted(self, dtype: np.dtype[np.generic]) -> Preprocessing:
-        if dtype.kind in "fb" and self.low.min() >= 0 and self.high.max() <= 1:
+        if self.unit and dtype.kind in "fb" and self.low.min() >= 0 and self.high.max() <= 1:
             constant = tuple(int(i) for i in np.flatnonzero(self.high == self.low)) if self.mean.ndim else ()
             return Preprocessing(np.asarray(0.0), np.asarray(1.0), dtype, unit=True, constant=constant)
         same = np.atleast_1d(self.high == self.low)

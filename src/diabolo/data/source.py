@@ -93,6 +93,36 @@ class Subset:
 
 
 @dataclass(frozen=True)
+class Reordered:
+    """The columns of a source of flat samples, in another order."""
+
+    source: Source
+    order: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.order),)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return self.source.dtype
+
+    @property
+    def block(self) -> int:
+        return self.source.block
+
+    @property
+    def in_memory(self) -> bool:
+        return self.source.in_memory
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: NDArray[np.int64]) -> Array:
+        return self.source.take(rows)[:, self.order]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What the word DATA of the command line opens.
 

@@ -12,44 +12,52 @@ from diabolo.data.source import Array
 from diabolo.errors import ArgumentError, FileError
 from diabolo.files import check_free, written_whole
 
-KINDS = ".npy, .csv, .parquet, or (images only) the name of a folder"
+ENDINGS = (".npy", ".csv", ".parquet")
+KINDS = ".npy, .csv, .parquet, or (pictures only) the name of a folder"
 
 
-def check_destination(path: Path, shape: tuple[int, ...], *, force: bool) -> None:
+def check_destination(path: Path, shape: tuple[int, ...], *, pictures: bool, force: bool) -> None:
     """Refuse, before any work, a path that samples of `shape` cannot be written to.
 
+    pictures: whether the samples can be shown, which a folder needs.
     Raises ArgumentError for an ending that does not fit, FileError for what is in the way.
     """
     flat, ending = len(shape) == 1, path.suffix.lower()
     if ending in (".csv", ".parquet") and not flat:
         raise ArgumentError(f"{path} is a table, but samples have the shape {shape}; write .npy or a folder.")
-    if ending not in (".npy", ".csv", ".parquet") and (ending or flat):
-        raise ArgumentError(f"--out must end in {KINDS}, got {path}.")
-    if not ending and path.is_dir() and any(path.iterdir()) and not force:
-        raise FileError(f"The folder {path} is not empty; choose another name or pass --force.")
-    check_free(path if ending else path / "_", force=force) if ending else _check_parent(path)
-
-
-def write_samples(
-    path: Path, samples: Array, *, columns: Sequence[str] | None = None, items: Sequence[str] | None = None, force: bool
-) -> None:
-    """Write samples (n, *shape) by the path's ending; images (n, h, w[, c]) also as PNG files in a folder."""
-    check_destination(path, samples.shape[1:], force=force)
-    if not path.suffix:
-        _write_folder(path, samples, items)
+    if ending in ENDINGS:
+        check_free(path, force=force)
         return
-    with written_whole(path, force=force) as temporary:
+    if ending or not pictures:
+        raise ArgumentError(f"--out must end in {KINDS}, got {path}; these samples are {_kind(shape, pictures)}.")
+    if path.is_dir() and any(path.iterdir()) and not force:
+        raise FileError(f"The folder {path} is not empty; choose another name or pass --force.")
+    if path.exists() and not path.is_dir():
+        raise FileError(f"{path} is no folder; pictures are written to a folder.")
+    check_free(path.with_name(f"{path.name}.new"), force=True)
+
+
+def _kind(shape: tuple[int, ...], pictures: bool) -> str:
+    return "pictures" if pictures else f"numbers of the shape {shape}, no pictures"
+
+
+def are_pictures(shape: tuple[int, ...], dtype: np.dtype[np.generic], *, unit: bool) -> bool:
+    """Return whether samples can be shown: 8 or 16 bits, or floats from 0 to 1."""
+    shown = dtype in (np.uint8, np.uint16, np.bool_) or (dtype.kind == "f" and unit)
+    colour_ok = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3) and dtype != np.uint16)
+    return shown and colour_ok
+
+
+def write_samples(path: Path, samples: Array, *, columns: Sequence[str] | None = None, force: bool) -> None:
+    """Write samples (n, *shape) by the path's ending; pictures (n, h, w[, c]) also as PNG files in a folder."""
+    if path.suffix.lower() not in ENDINGS:
+        _write_folder(path, samples)
+        return
+    with written_whole(path, force=force) as temporary, temporary.open("wb") as file:
         if path.suffix.lower() == ".npy":
-            np.save(temporary, samples, allow_pickle=False)
+            np.save(file, samples, allow_pickle=False)
         else:
             _write_table(temporary, samples, columns)
-
-
-def _check_parent(path: Path) -> None:
-    if path.is_file():
-        raise FileError(f"{path} is a file; images are written to a folder.")
-    if not path.absolute().parent.is_dir():
-        raise FileError(f"The folder {path.absolute().parent} does not exist; make it first.")
 
 
 def _write_table(path: Path, samples: Array, columns: Sequence[str] | None) -> None:
@@ -57,32 +65,36 @@ def _write_table(path: Path, samples: Array, columns: Sequence[str] | None) -> N
 
     names = list(columns or (f"c{i}" for i in range(samples.shape[1])))
     table = pl.from_numpy(samples, schema=names)
-    if path.suffix.lower() == ".csv":
-        table.write_csv(path)
-    else:
-        table.write_parquet(path)
-
-
-def _write_folder(path: Path, samples: Array, items: Sequence[str] | None) -> None:
-    """Write PNG files to a folder beside `path`, which then takes its place file by file."""
-    temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
     try:
+        if path.suffix.lower() == ".csv":
+            table.write_csv(path)
+        else:
+            table.write_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise OSError(str(error)) from error
+
+
+def _write_folder(path: Path, samples: Array) -> None:
+    """Write PNG files to a folder beside `path` that then takes its place whole."""
+    old = path.with_name(f".{path.name}.old")
+    temporary: Path | None = None
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}."))
         digits = len(str(max(1, len(samples) - 1)))
-        names = items or [f"{i:0{digits}}" for i in range(len(samples))]
-        for name, sample in zip(names, samples, strict=True):
-            to_image(sample).save(temporary / f"{_plain(name)}.png")
-        path.mkdir(exist_ok=True)
-        for file in sorted(temporary.iterdir()):
-            file.replace(path / file.name)
+        for number, sample in enumerate(samples):
+            to_image(sample).save(temporary / f"{number:0{digits}}.png")
+        temporary.chmod(0o755)
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
     except OSError as error:
         raise FileError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _plain(name: str) -> str:
-    """Return an item's name as a file name: folders joined by '_', the ending left out."""
-    return str(Path(name).with_suffix("")).replace("/", "_").replace("\\", "_").lstrip(".") or "_"
+        if old.exists() and not path.exists():
+            old.rename(path)
+        for left in (temporary, old):
+            if left is not None:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def to_image(sample: Array) -> Image.Image:

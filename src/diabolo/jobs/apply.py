@@ -15,11 +15,16 @@ from diabolo.training.batches import compact, evaluated_together, expanded
 from diabolo.training.model_file import Trained
 
 
-def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
-    """Yield the samples in order as prepared batches. Raises InputError if they have another shape than in training."""
+def check_shape(trained: Trained, source: Source) -> None:
+    """Raise InputError if samples have another shape than in training."""
     shape = trained.model.config.shape
     if source.shape != shape:
         raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
+
+
+def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
+    """Yield the samples in order as prepared batches. Raises InputError if they have another shape than in training."""
+    check_shape(trained, source)
     device = next(trained.model.parameters()).device
     for chunk in chunks(source, np.arange(len(source))):
         for batch in torch.split(compact(chunk, trained.preprocessing), evaluated_together(trained.model.dimensions)):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source
-from diabolo.jobs.apply import batches, decode, encode, score
+from diabolo.jobs.apply import batches, check_shape, decode, encode, score
 from diabolo.jobs.baselines import Reconstruct, principal_components
 from diabolo.jobs.evaluation import Evaluation, Figures
 from diabolo.model.summary import count_parameters, summarise
@@ -45,7 +45,7 @@ class _Sums:
 
     def figures(self, name: str, latent: int, parameters: int, *, unit: bool) -> Figures:
         mse = self.squared / self.count
-        psnr = (10 * math.log10(1 / mse) if mse > 0 else math.inf) if unit else None
+        psnr = 10 * math.log10(1 / mse) if unit and mse > 0 else None
         return Figures(name, latent, parameters, self.entropy / self.count if unit else None, mse, psnr)
 
 
@@ -66,6 +66,7 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
     A Bernoulli cross-entropy of 0 or 1 predicted wrongly is infinite, so PCA's pixels keep half a grey level
     (1/510) away from both; the model's own are kept 1e-7 away, as Keras does.
     """
+    check_shape(trained, samples)
     unit = trained.preprocessing.unit
     pca = pca_of(trained, training) if training is not None else None
     model, baseline = _Sums(), _Sums()

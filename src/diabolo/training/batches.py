@@ -24,8 +24,9 @@ def evaluated_together(dimensions: int) -> int:
 
 
 def bounded(rows: Rows, source: Source, most: int) -> Rows:
-    """Return the first of `rows`, at most `most` and at most 256 MB of samples."""
-    return rows[: max(1, min(most, HELD_BYTES // sample_bytes(source)))]
+    """Return at most `most` of the rows, and at most 256 MB of samples, evenly spaced."""
+    count = max(1, min(most, len(rows), HELD_BYTES // sample_bytes(source)))
+    return rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
 
 
 def compact(x: Array, preprocessing: Preprocessing) -> Tensor:

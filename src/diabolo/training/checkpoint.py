@@ -59,7 +59,8 @@ def load_checkpoint(path: Path, run: str) -> Checkpoint:
         raise FormatError(f"{path} is not a readable checkpoint ({error}); delete it and train anew.") from error
     if plain.get("run") != run:
         raise InputError(
-            f"{path} belongs to a run with other data or options; give the same ones, or --force to train anew."
+            f"{path} belongs to a run with other data or options; give the same ones "
+            "(threads and device too), or --force without --resume to train anew."
         )
     parts: dict[str, State] = {part: {} for part in PARTS}
     for name, tensor in tensors.items():

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 
 from diabolo.config import ModelConfig, Recipe, to_json
+from diabolo.data.limits import available_memory
 from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.summary import count_parameters
 from diabolo.training.batches import bounded, compacted, expanded
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.model_file import Trained
@@ -31,6 +33,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError("another kind of device")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -75,28 +79,44 @@ def fit(
         raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
     chosen = recipe(len(source))
     rows, held_out = split(len(source), chosen.validation, dials.seed)
-    preprocessing = fit_preprocessing(source, rows)
+    preprocessing = fit_preprocessing(source, rows, held_out)
     config = configured(source.shape, preprocessing.unit)
     _warn(config, preprocessing)
     device = choose_device(dials.device)
-    print_of_data = fingerprint(source)
+    seen = fingerprint(source)
+    _check_size(config)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
         model.start_at(expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing)))
-    task = Task(source, preprocessing, rows, held_out, print_of_data)
+    task = Task(source, preprocessing, rows, held_out, seen)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
     about: dict[str, Any] = {
         "diabolo": __version__,
         "samples": len(source),
-        "fingerprint": print_of_data,
+        "fingerprint": seen,
         "recipe": to_json(chosen),
         "seed": dials.seed,
         "seconds": outcome.seconds,
         "stopped": outcome.stopped,
         "device": str(device),
+        "threads": torch.get_num_threads(),
     }
     return Trained(model.eval(), preprocessing, outcome.history, about)
+
+
+def _check_size(config: ModelConfig) -> None:
+    """Refuse a model whose weights, gradients and optimizer state would not fit in memory."""
+    try:
+        parameters = count_parameters(AutoencoderModel(config))
+    except RuntimeError as error:
+        raise ArgumentError(
+            f"A latent of {config.latent} makes layers larger than torch can hold; choose less."
+        ) from error
+    if 4 * 4 * parameters > available_memory() // 2:
+        raise ArgumentError(
+            f"A latent of {config.latent} makes {parameters:,} parameters, more than memory holds; choose less."
+        )
 
 
 def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from diabolo.config import Recipe, to_json
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.data.source import Source
-from diabolo.errors import TrainingError
+from diabolo.errors import FileError, TrainingError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
@@ -115,6 +115,7 @@ class Run:
     def identity(self) -> str:
         """What makes this run this run; only a checkpoint with the same identity is gone on with."""
         run = {"model": to_json(self.model.config), "recipe": to_json(self.recipe), "seed": self.seed}
+        run |= {"device": str(self.device), "threads": torch.get_num_threads()}
         return json.dumps({**run, "data": self.task.fingerprint, "rows": len(self.task.rows)}, sort_keys=True)
 
     def train(self) -> Outcome:
@@ -187,8 +188,7 @@ class Run:
 
     def _clip(self, gradients: list[Tensor]) -> None:
         norm = torch.nn.utils.get_total_norm(gradients)
-        if norm > self.recipe.clip:
-            torch._foreach_mul_(gradients, self.recipe.clip / norm)
+        torch._foreach_mul_(gradients, (self.recipe.clip / (norm + 1e-12)).clamp(max=1))
 
     def _evaluate(self) -> tuple[float, float]:
         """Return the held-out (distortion, rate) in nats per sample."""
@@ -232,7 +232,11 @@ class Run:
         state = Checkpoint(
             self.identity, weights, self.best, self.optimizer.state(), history, seconds, self.rate_scale, self.failures
         )
-        save_checkpoint(path, state)
+        try:
+            save_checkpoint(path, state)
+        except FileError as error:
+            self._tell("on_message", f"{error} Training goes on, but cannot be resumed.")
+            self.checkpoint = None
 
     def _restore(self, state: Checkpoint) -> None:
         self.model.load_state_dict(state.weights)

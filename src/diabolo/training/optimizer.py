@@ -66,12 +66,14 @@ class Adam:
         self.parameters, self.betas = list(parameters), betas
         self.first = [torch.zeros_like(weights) for weights in self.parameters]
         self.second = [torch.zeros_like(weights) for weights in self.parameters]
+        self.count = self.parameters[0].new_zeros(()) if self.parameters else torch.zeros(())
 
     @torch.no_grad()
     def step(self, number: int, rate: float) -> None:
         used = [i for i, weights in enumerate(self.parameters) if weights.grad is not None]
         if not used:
             return
+        self.count.fill_(number + 1)
         parameters: list[Tensor] = [self.parameters[i] for i in used]
         torch._fused_adam_(
             parameters,
@@ -79,7 +81,7 @@ class Adam:
             [self.first[i] for i in used],
             [self.second[i] for i in used],
             [],
-            [torch.tensor(float(number + 1), device=weights.device) for weights in parameters],
+            [self.count] * len(used),
             lr=rate,
             beta1=self.betas[0],
             beta2=self.betas[1],

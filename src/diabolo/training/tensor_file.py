@@ -27,7 +27,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, plain: di
     """
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"format": FORMAT, **plain}
-    text = json.dumps({**content, "sha256": digest(kept, content)})
+    text = json.dumps({**content, "sha256": digest(kept, content)}, allow_nan=False)
     with written_whole(path, force=force) as temporary:
         try:
             save_file(kept, temporary, metadata={key: text})
