@@ -211,3 +211,90 @@ def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(tmp_path: Path, capsys: 
         capsys, 1, "train", "digits", "--epochs", "7", "--out", path, "-q", "--resume"
     )
     assert len(diabolo.load(path).history_) == done
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table with columns a, b, c of very different sizes."""
+    rows = np.random.default_rng(0).normal(size=(200, 3)) * [1, 100, 5] + [0, 1000, 3]
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n" + "\n".join(",".join(map(str, row)) for row in rows), encoding="utf-8")
+    return path
+
+
+def test_columns_are_found_by_their_names(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.safetensors"
+    assert run(capsys, "train", table, "--latent", "2", "--epochs", "2", "--out", path, "-q")[0] == 0
+    rows = [line.split(",") for line in table.read_text(encoding="utf-8").splitlines()]
+    other, short = tmp_path / "other.csv", tmp_path / "short.csv"
+    other.write_text(
+        "\n".join(f"{c},x,{a},{b}" if a == "a" else f"{c},7,{a},{b}" for a, b, c in rows), encoding="utf-8"
+    )
+    short.write_text("\n".join(f"{a},{b}" for a, b, _ in rows), encoding="utf-8")
+    for source, name in ((table, "one.npy"), (other, "two.npy")):
+        assert run(capsys, "encode", source, "-m", path, "--out", tmp_path / name)[0] == 0
+    assert np.array_equal(np.load(tmp_path / "one.npy"), np.load(tmp_path / "two.npy"))
+    assert "lacks the columns c" in fails(capsys, 1, "encode", short, "-m", path, "--out", tmp_path / "d.npy")
+    assert list(diabolo.load(path).feature_names_in_) == ["a", "b", "c"]
+
+
+def test_other_data_of_the_same_size_are_not_taken_for_the_training_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, name in enumerate(("one.npy", "two.npy")):
+        np.save(tmp_path / name, np.random.default_rng(seed).normal(size=(100, 5)))
+    path = tmp_path / "m.safetensors"
+    assert run(capsys, "train", tmp_path / "one.npy", "--epochs", "2", "--out", path, "-q")[0] == 0
+    for name, said in (("one.npy", "held-out samples, 5"), ("two.npy", "samples given, 100")):
+        page = tmp_path / f"{name}.html"
+        assert run(capsys, "report", path, tmp_path / name, "--out", page)[0] == 0
+        assert said in page.read_text(encoding="utf-8")
+
+
+def test_an_ending_in_capitals_is_an_ending(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "encode", "digits", "-m", model, "--out", tmp_path / "C.NPY")[0] == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["C.NPY"]
+    assert np.load(tmp_path / "C.NPY").shape == (1438, 6)
+
+
+def test_a_folder_is_replaced_whole(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for count in (12, 3):
+        np.save(tmp_path / "codes.npy", np.ones((count, 6), np.float32))
+        words = ["decode", tmp_path / "codes.npy", "-m", model, "--out", tmp_path / "pictures", "--force"]
+        assert run(capsys, *words)[0] == 0
+    assert sorted(file.name for file in (tmp_path / "pictures").iterdir()) == ["0.png", "1.png", "2.png"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["codes.npy", "pictures"]
+
+
+def test_numbers_that_are_no_pictures_are_not_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 4, 4)))
+    np.save(tmp_path / "codes.npy", np.ones((3, 8), np.float32))
+    path = tmp_path / "m.safetensors"
+    assert run(capsys, "train", tmp_path / "x.npy", "--epochs", "1", "--out", path, "-q")[0] == 0
+    said = fails(capsys, 2, "decode", tmp_path / "codes.npy", "-m", path, "--out", tmp_path / "pictures")
+    assert "no pictures" in said
+
+
+@pytest.mark.parametrize("verb", ["demo", "reproduce"])
+def test_pages_in_the_way_are_refused_before_any_work(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "page.html").write_text("precious")
+    out = tmp_path / "page.html" if verb == "demo" else tmp_path
+    assert "already there" in fails(capsys, 1, verb, "--out", out, "-q")
+    assert "cannot be made" in fails(capsys, 1, verb, "--out", tmp_path / "page.html/deeper/x", "-q")
+    assert (tmp_path / "page.html").read_text() == "precious"
+
+
+def test_force_keeps_a_checkpoint_until_there_is_something_better(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.safetensors.checkpoint").write_text("an old run")
+    fails(capsys, 1, "train", "nothing-there", "--out", tmp_path / "m.safetensors", "-q", "--force")
+    assert (tmp_path / "m.safetensors.checkpoint").read_text() == "an old run"
+
+
+def test_a_model_larger_than_memory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for latent in (10**9, 2**40):
+        said = fails(capsys, 2, "train", "digits", "--latent", str(latent), "--out", tmp_path / "m.safetensors", "-q")
+        assert "latent" in said

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import diabolo
+from diabolo.data.opening import open_data
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import ArgumentError, DiaboloError, InputError
 from diabolo.estimator import Autoencoder, load
@@ -400,3 +401,31 @@ def modules_with_examples() -> list[str]:
 def test_the_examples_in_docstrings_run(name: str) -> None:
     results = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert results.failed == 0
+
+
+def test_what_is_loaded_can_be_cloned_and_fitted_to_the_same_network(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).uniform(size=(40, 16, 16))
+    one = Autoencoder("conv", epochs=1, batch_size=16).fit(x)
+    one.save(tmp_path / "m.safetensors")
+    other = clone(load(tmp_path / "m.safetensors"))
+    assert other.get_params() == one.get_params()
+    assert other.fit(x).summary().totals == one.summary().totals
+
+
+def test_a_data_set_is_taken_as_its_training_samples() -> None:
+    data = open_data("digits")
+    one = Autoencoder(latent=4, epochs=1).fit(data)
+    assert np.array_equal(one.encode(data), one.encode(data.train))
+
+
+def test_a_score_depends_on_the_sample_alone() -> None:
+    x = open_data("digits").train.take(np.arange(200))
+    one = Autoencoder("vae", latent=2, epochs=1).fit(x)
+    order = np.random.default_rng(0).permutation(200)
+    np.testing.assert_allclose(one.score_samples(x[order]), one.score_samples(x)[order], rtol=1e-5)
+
+
+def test_no_seed_draws_one_and_keeps_it() -> None:
+    x = np.random.default_rng(0).uniform(size=(40, 6))
+    one, other = (Autoencoder(epochs=1, random_state=None).fit(x) for _ in range(2))
+    assert one.trained_.about["seed"] != other.trained_.about["seed"]

@@ -81,10 +81,10 @@ def fit(
     rows, held_out = split(len(source), chosen.validation, dials.seed)
     preprocessing = fit_preprocessing(source, rows, held_out)
     config = configured(source.shape, preprocessing.unit)
+    _check_size(config)
     _warn(config, preprocessing)
     device = choose_device(dials.device)
     seen = fingerprint(source)
-    _check_size(config)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
         model.start_at(expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing)))
