@@ -31,6 +31,7 @@ from diabolo.jobs.apply import encode, score
 from diabolo.model.autoencoder import AutoencoderModel, Terms
 from diabolo.model.presets import PRESETS, configure
 from diabolo.training import batches as batches_module
+from diabolo.training import loop
 from diabolo.training.batches import Batches
 from diabolo.training.fitting import Dials, choose_device, fingerprint, fit
 from diabolo.training.history import Record
@@ -190,15 +191,27 @@ def test_without_held_out_samples_the_last_weights_are_kept(monkeypatch: pytest.
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, calls: set[int], value: float) -> None:
-    """Let the loss be `value` at the given calls, counted over the run."""
+    """Let the loss be `value` at the given calls, counted over the run, with every batch's loss measured."""
     count, real = [0], AutoencoderModel.terms
+    monkeypatch.setattr(loop, "MEASURED_EVERY", 1)
 
-    def terms(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> Terms:
+    def terms(model: AutoencoderModel, x: Tensor, generator: torch.Generator, *, measured: bool) -> Terms:
         count[0] += 1
-        found = real(model, x, generator)
+        found = real(model, x, generator, measured=measured)
         return found._replace(distortion=found.distortion * value) if count[0] in calls else found
 
     monkeypatch.setattr(AutoencoderModel, "terms", terms)
+
+
+def test_a_batch_whose_loss_is_not_measured_has_the_same_gradient() -> None:
+    x = torch.rand(6, 4, 4, generator=torch.Generator().manual_seed(1))
+    gradients = []
+    for measured in (True, False):
+        model = AutoencoderModel(configure("deep", (4, 4)), torch.Generator().manual_seed(0))
+        model.loss(model.terms(x, torch.Generator(), measured=measured)).mean().backward()
+        gradients.append([weights.grad for weights in model.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize(("value", "words"), [(math.nan, "not finite"), (math.inf, "not finite"), (1e9, "a hundred")])

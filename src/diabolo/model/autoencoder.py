@@ -85,10 +85,13 @@ class AutoencoderModel(nn.Module):
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
 
-    def terms(self, x: Tensor, generator: torch.Generator) -> Terms:
-        """Return the loss's two terms as training sees them: corrupted input, drawn code."""
+    def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
+        """Return the loss's two terms as training sees them: corrupted input, drawn code.
+
+        If not `measured`, the distortion may be zeros with the right gradient (see `likelihoods`).
+        """
         code, rate = self.encoder.bottleneck.draw(self.encoder.network(self.corrupt(x, generator)), generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x), rate)
+        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x, measured=measured), rate)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
         """Return the two terms for clean input; the code is drawn where the bottleneck draws it."""

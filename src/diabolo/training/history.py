@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Record:
     """One epoch.
 
-    epoch: counted from 1. loss, validation: mean loss in nats per sample on the training and held-out samples
+    epoch: counted from 1. loss, validation: mean loss in nats per sample, of every eighth training batch and held out
     (loss = distortion + beta * rate). distortion, rate: the parts of `validation`. learning_rate: at the
     epoch's end. seconds: since the start of training. best: whether the weights are the best so far.
     """

@@ -7,22 +7,27 @@ from numbers import Integral, Real
 from diabolo.config import Recipe
 from diabolo.errors import ArgumentError
 
-BATCH, RATE, STEPS, EPOCHS = 256, 0.03, 900, 6
+BATCH, RATE, STEPS, EPOCHS, LEAST_STEPS = 256, 0.03, 900, 6, 535
 
 
-def default(samples: int) -> Recipe:
-    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller ones, and as many epochs as 900 steps take."""
+def default(samples: int, epochs: int | None) -> Recipe:
+    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller ones, and as many epochs as 900 steps take.
+
+    Where few `epochs` are asked for, batches are smaller too, so that there are 535 steps.
+    """
     size = max(1, min(BATCH, samples // 32))
+    if epochs is not None:
+        size = max(1, min(size, samples * epochs // LEAST_STEPS))
     return Recipe(max(EPOCHS, round(STEPS * size / samples)), size, RATE)
 
 
-def lecture(samples: int) -> Recipe:
+def lecture(samples: int, epochs: int | None) -> Recipe:
     """Adam at 1e-3, 50 epochs of batches of 128, all samples trained on, no clipping, the last weights kept."""
-    del samples
+    del samples, epochs
     return Recipe(50, 128, 1e-3, "adam", "constant", clip=0, patience=10_000, validation=0, informed_start=False)
 
 
-RECIPES: dict[str, Callable[[int], Recipe]] = {"default": default, "lecture": lecture}
+RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
 
 
 def recipe_for(
@@ -51,4 +56,4 @@ def recipe_for(
         if number is not None and (isinstance(number, bool) or not isinstance(number, Real)):
             raise ArgumentError(f"{dial} must be a number, got {number!r}.")
     given |= {dial: float(value) for dial, value in shares.items() if value is not None}  # type: ignore[misc]
-    return replace(RECIPES[name](samples), **given)  # type: ignore[arg-type]
+    return replace(RECIPES[name](samples, epochs), **given)  # type: ignore[arg-type]
