@@ -1,6 +1,6 @@
 """Optimizers: Muon for the weights with Adam for the biases, and Adam alone.
 
-torch.optim.Muon has the same update in bfloat16 and takes three times as long a step on two cores
+torch.optim.Muon has the same update in bfloat16 and takes 2.6 to 5 times as long a step on two cores
 (bench/train_speed.py --optimizer).
 """
 
