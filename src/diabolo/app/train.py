@@ -26,7 +26,7 @@ def fitted(
 ) -> tuple[Trained, tuple[Figures, ...]]:
     """Train on a data set and measure on what training did not see; the figures go into the model's facts."""
     estimator.fit(data.train, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
-    unseen = unseen_of(estimator.trained_, data)
+    unseen = unseen_of(estimator.trained_, data, learnt=True)
     found = figures(estimator.trained_, unseen.samples, data.train)
     about = {
         **estimator.trained_.about,
@@ -39,11 +39,14 @@ def fitted(
     return estimator.trained_, found
 
 
-def unseen_of(trained: Trained, data: Dataset) -> Unseen:
-    """Return the test set of the data, or the samples that the run held out, or (where there are neither) all."""
+def unseen_of(trained: Trained, data: Dataset, *, learnt: bool) -> Unseen:
+    """Return the test set of the data, or the samples that the run held out, or (where there are neither) all.
+
+    learnt: whether the model was trained on these data; only then did its run hold out some of them.
+    """
     if data.test is not None:
         return Unseen(data.test, data.test_labels, f"test set, {len(data.test):,} samples")
-    if not was_trained_on(trained, data):
+    if not learnt:
         return Unseen(data.train, data.labels, f"samples given, {len(data.train):,}")
     rows = held_out(trained, data.train)
     if len(rows):
@@ -52,18 +55,14 @@ def unseen_of(trained: Trained, data: Dataset) -> Unseen:
     return Unseen(data.train, data.labels, f"training samples themselves, {len(data.train):,}")
 
 
-def was_trained_on(trained: Trained, data: Dataset) -> bool:
-    """Return whether the model learnt from these data, by their fingerprint."""
-    return bool(trained.about.get("fingerprint") == fingerprint(data.train))
-
-
 def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
     """Return what a report shows of a model on a data set; PCA is fitted on the model's own training samples.
 
     Where the data are others, there is no PCA: fitted on what it is measured on, it would be no fair baseline.
     """
-    training = data.train if was_trained_on(trained, data) else None
-    return evaluate(trained, unseen_of(trained, data), training, data=data.name, columns=data.columns)
+    learnt = trained.about.get("fingerprint") == fingerprint(data.train)
+    unseen = unseen_of(trained, data, learnt=learnt)
+    return evaluate(trained, unseen, data.train if learnt else None, data=data.name, columns=data.columns)
 
 
 def matched(data: Dataset, trained: Trained) -> Dataset:

@@ -40,8 +40,7 @@ class Preprocessing:
 
     def prepare(self, x: Array) -> NDArray[np.float32]:
         """Return samples (n, *shape) in prepared units. Raises InputError for NaN, infinity and values out of range."""
-        if x.dtype.kind == "f":
-            check_finite(x)
+        check_finite(x)
         numbers: NDArray[np.float64] = x.astype(np.float64)
         with np.errstate(over="ignore"):
             prepared: NDArray[np.float32] = ((numbers - self.offset) / self.scale).astype(np.float32)
@@ -74,6 +73,8 @@ def _range(dtype: np.dtype[np.generic]) -> tuple[float, float]:
 
 def check_finite(x: Array) -> None:
     """Raise InputError that counts the NaN and infinite values and names the first."""
+    if x.dtype.kind != "f":
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(x.sum(dtype=np.float64)):
             return
@@ -110,16 +111,12 @@ def fit_preprocessing(source: Source, rows: NDArray[np.int64], held_out: NDArray
     moments = _Moments()
     with np.errstate(over="ignore", invalid="ignore"):
         for chunk in chunks(source, rows):
-            moments.add(_finite(chunk).astype(np.float64), axes)
+            check_finite(chunk)
+            moments.add(chunk.astype(np.float64), axes)
         for chunk in chunks(source, held_out):
-            moments.unit &= bool(_finite(chunk).min() >= 0 and chunk.max() <= 1)
+            check_finite(chunk)
+            moments.unit &= bool(chunk.min() >= 0 and chunk.max() <= 1)
     return moments.fitted(dtype)
-
-
-def _finite(x: Array) -> Array:
-    if x.dtype.kind == "f":
-        check_finite(x)
-    return x
 
 
 class _Moments:

@@ -63,15 +63,10 @@ class ArraySource:
 
 
 @dataclass(frozen=True)
-class Subset:
-    """Some rows of another source."""
+class _View:
+    """What a view has of the source that it looks at."""
 
     source: Source
-    rows: NDArray[np.int64]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
@@ -84,6 +79,17 @@ class Subset:
     @property
     def in_memory(self) -> bool:
         return self.source.in_memory
+
+
+@dataclass(frozen=True)
+class Subset(_View):
+    """Some rows of another source."""
+
+    rows: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,33 +99,25 @@ class Subset:
 
 
 @dataclass(frozen=True)
-class Reordered:
+class Reordered(_View):
     """The columns of a source of flat samples, in another order."""
 
-    source: Source
     order: NDArray[np.int64]
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.order),)
 
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self.source.dtype
-
-    @property
-    def block(self) -> int:
-        return self.source.block
-
-    @property
-    def in_memory(self) -> bool:
-        return self.source.in_memory
-
     def __len__(self) -> int:
         return len(self.source)
 
     def take(self, rows: NDArray[np.int64]) -> Array:
         return self.source.take(rows)[:, self.order]
+
+
+def spaced(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the row numbers below `count`, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 @dataclass(frozen=True)

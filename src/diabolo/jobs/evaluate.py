@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from diabolo.data.preprocessing import sample_bytes
-from diabolo.data.source import Array, ArraySource, Source
+from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.jobs.apply import batches, check_shape, decode, encode, score
 from diabolo.jobs.baselines import Reconstruct, principal_components
 from diabolo.jobs.evaluation import Evaluation, Figures
@@ -54,7 +54,7 @@ def pca_of(trained: Trained, training: Source) -> Reconstruct:
     dimensions = trained.model.dimensions
     rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
     count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
-    samples = trained.preprocessing.prepare(training.take(rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]))
+    samples = trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
     return principal_components(
         samples.reshape(count, -1), trained.model.config.latent, unit=trained.preprocessing.unit
     )
@@ -94,8 +94,8 @@ def evaluate(
 ) -> Evaluation:
     """Return everything that a report shows of a model on unseen samples."""
     model, *baselines = figures(trained, unseen.samples, training)
-    most = min(POINTS, len(unseen.samples), max(WORST, BASELINE_BYTES // sample_bytes(unseen.samples)))
-    rows = np.linspace(0, len(unseen.samples) - 1, most).astype(np.int64)
+    most = min(POINTS, max(WORST, BASELINE_BYTES // sample_bytes(unseen.samples)))
+    rows = spaced(len(unseen.samples), most)
     looked = ArraySource(unseen.samples.take(rows))
     codes, distortions = encode(trained, looked), score(trained, looked).distortion.numpy()
     worst = np.argsort(-distortions, kind="stable")[:WORST]

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diabolo.data.preprocessing import CHUNK_BYTES, Preprocessing, chunks, sample_bytes
-from diabolo.data.source import Array, Source
+from diabolo.data.source import Array, Source, spaced
 
 Rows = NDArray[np.int64]
-
-
 EVALUATED_BYTES = 16 << 20
 HELD_BYTES = 256 << 20
 
@@ -25,8 +23,7 @@ def evaluated_together(dimensions: int) -> int:
 
 def bounded(rows: Rows, source: Source, most: int) -> Rows:
     """Return at most `most` of the rows, and at most 256 MB of samples, evenly spaced."""
-    count = max(1, min(most, len(rows), HELD_BYTES // sample_bytes(source)))
-    return rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+    return rows[spaced(len(rows), max(1, min(most, HELD_BYTES // sample_bytes(source))))]
 
 
 def compact(x: Array, preprocessing: Preprocessing) -> Tensor:

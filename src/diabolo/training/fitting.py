@@ -14,7 +14,7 @@ import torch
 from diabolo.config import ModelConfig, Recipe, to_json
 from diabolo.data.limits import available_memory
 from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
-from diabolo.data.source import Source
+from diabolo.data.source import Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.summary import count_parameters
@@ -46,7 +46,7 @@ def choose_device(name: str) -> torch.device:
 
 def fingerprint(source: Source) -> str:
     """Return the SHA-256 of the samples' count, shape, dtype and of up to 1,000 of them, evenly spaced."""
-    rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), FINGERPRINTED)).astype(np.int64))
+    rows = spaced(len(source), FINGERPRINTED)
     digest = hashlib.sha256(f"{len(source)} {source.shape} {source.dtype.str}".encode())
     for chunk in chunks(source, rows):
         digest.update(np.ascontiguousarray(chunk).tobytes())
