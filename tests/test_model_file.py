@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch import Tensor
 from diabolo.errors import FileError, FormatError
 from diabolo.estimator import Autoencoder, load
 from diabolo.training import tensor_file
-from diabolo.training.model_file import load_model
+from diabolo.training.model_file import Extra, load_model, save_model
 from diabolo.training.tensor_file import FORMAT, digest
 from diabolo.version import __version__
 
@@ -90,6 +91,17 @@ def test_what_is_loaded_is_what_was_saved_to_the_bit(preset: str, tmp_path: Path
         assert np.array_equal(getattr(other, name)(X), getattr(one, name)(X))
     other.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_what_a_job_adds_is_kept(tmp_path: Path) -> None:
+    arrays = {"lowest": np.arange(3, dtype=np.int32), "table": np.ones((2, 2))}
+    extras = {"compress": Extra({"quality": 22.5}, arrays), "detect": Extra()}
+    save_model(tmp_path / "m.safetensors", replace(estimator("dense").trained_, extras=extras))
+    found = load(tmp_path / "m.safetensors").trained_.extras
+    assert found["compress"].plain == {"quality": 22.5}
+    assert found["detect"] == Extra()
+    for name, array in arrays.items():
+        assert np.array_equal(found["compress"].arrays[name], array)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +199,8 @@ def test_a_configuration_that_lies_is_refused_before_memory_is_taken(
         ([{"epoch": 1}], ("history",)),
         (10**400, ("history", 0, "loss")),
         (3, ("about",)),
+        (3, ("extras",)),
+        ({"job": 3}, ("extras",)),
         ([], ("config",)),
     ],
     ids=lambda value: str(value)[:60],

@@ -188,6 +188,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return recipe_for(
             self.recipe,
             samples,
+            preset=self.preset,
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,

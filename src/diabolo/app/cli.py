@@ -7,15 +7,28 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from diabolo.app.common import (
+    Data,
+    Device,
+    Force,
+    Json,
+    Label,
+    Model,
+    Out,
+    Quiet,
+    Seed,
+    make_room,
+    print_figures,
+    say,
+    watchers,
+    write_text,
+)
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
-
-if TYPE_CHECKING:
-    from diabolo.training.loop import Callback
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
@@ -28,18 +41,6 @@ app = typer.Typer(
     help=f"Autoencoders that learn the code of your data and put it to work.\n\n{DATA}",
     epilog="Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted. --debug shows a traceback.",
 )
-
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
-Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors).")]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
-Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
-Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu or cuda.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
-Label = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -63,17 +64,17 @@ def demo(
     from diabolo.data.opening import open_data
     from diabolo.estimator import Autoencoder
 
-    _make_room(out, force=force or out == DEMO)
+    make_room(out, force=force or out == DEMO)
     data = open_data("mnist")
-    _say(f"{data.name}: {len(data.train):,} digits to learn from, {data.origin}", *data.notes)
+    say(f"{data.name}: {len(data.train):,} digits to learn from, {data.origin}", *data.notes)
     evaluations = []
     for preset in ("dense", "deep", "conv"):
         estimator = Autoencoder(preset, device=device, random_state=seed)
-        trained, figures = fitted(estimator, data, _watchers(preset, data.train.shape, quiet=quiet))
-        _print_figures(figures)
+        trained, figures = fitted(estimator, data, watchers(preset, data.train.shape, quiet=quiet))
+        print_figures(figures)
         evaluations.append(evaluation_of(trained, data))
     title = f"Three autoencoders of {data.name}"
-    _write_text(out, report_page(evaluations, title=title, notes=data.notes), force=True)
+    write_text(out, report_page(evaluations, title=title, notes=data.notes), force=True)
     print(f"The report: {out.absolute()}")
 
 
@@ -119,9 +120,9 @@ def train(
             f"{checkpoint} is left from a run that was cut off: pass --resume to go on with it, or --force."
         )
     if resume and not checkpoint.exists():
-        _say(f"There is no {checkpoint} to go on from: training from the start.")
+        say(f"There is no {checkpoint} to go on from: training from the start.")
     opened = open_data(data, label=label)
-    _say(*opened.notes)
+    say(*opened.notes)
     estimator = Autoencoder(
         preset,
         latent=latent,
@@ -134,19 +135,19 @@ def train(
         device=device,
         random_state=seed,
     )
-    watchers = _watchers(preset, opened.train.shape, quiet=quiet, track=track)
-    trained, figures = fitted(estimator, opened, watchers, checkpoint, resume=resume)
+    watching = watchers(preset, opened.train.shape, quiet=quiet, track=track)
+    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
-        _say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
+        say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
     else:
         checkpoint.unlink(missing_ok=True)
     if as_json:
         print(json.dumps({"model": str(out), **about}, allow_nan=False))
         return
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    _print_figures(figures)
+    print_figures(figures)
     print(f"Written: {out}")
 
 
@@ -171,7 +172,7 @@ def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force
     estimator = load(model)
     check_destination(out, (estimator.trained_.model.config.latent,), pictures=False, force=force)
     opened = matched(open_data(data, label=label), estimator.trained_)
-    _say(*opened.notes)
+    say(*opened.notes)
     codes = estimator.encode(opened.train)
     write_samples(out, codes, force=force)
     print(f"{len(codes):,} codes of {codes.shape[1]} numbers: {out}")
@@ -221,10 +222,10 @@ def report(
     trained = load(model).trained_
     opened = matched(open_data(data, label=label), trained)
     evaluation = evaluation_of(trained, opened)
-    _write_text(
+    write_text(
         out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force
     )
-    _say(*evaluation.warnings)
+    say(*evaluation.warnings)
     print(f"The report: {out.absolute()}")
 
 
@@ -263,65 +264,22 @@ def reproduce(
     if name is not None and name not in CLAIMS:
         raise ArgumentError(f"NAME must be one of {', '.join(CLAIMS)}, got {name!r}.")
     for file in ("table.md", "page.html"):
-        _make_room(out / file, force=force or out == REPRODUCED)
+        make_room(out / file, force=force or out == REPRODUCED)
     data = open_data("mnist")
-    _say(*data.notes)
+    say(*data.notes)
     found = repeat(
         [name] if name else list(CLAIMS),
         data,
         seed=seed,
         device=device,
-        watch=lambda preset: _watchers(preset, data.train.shape, quiet=quiet),
+        watch=lambda preset: watchers(preset, data.train.shape, quiet=quiet),
     )
     table = rows(found)
     print(columns_text(table))
-    _write_text(out / "table.md", markdown(table), force=True)
+    write_text(out / "table.md", markdown(table), force=True)
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
-    _write_text(out / "page.html", page, force=True)
+    write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
-
-
-def _make_room(path: Path, *, force: bool) -> None:
-    """Make the folder of a page to come, and refuse a path that is in the way before any work is done."""
-    from diabolo.errors import FileError
-    from diabolo.files import check_free
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
-    check_free(path, force=force)
-
-
-def _watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | None = None) -> "list[Callback]":
-    from math import prod
-
-    from diabolo.app.progress import Messages, ProgressBar
-    from diabolo.app.track import tracker
-
-    watchers: list[Callback] = [Messages() if quiet else ProgressBar(name, prod(shape))]
-    return [*watchers, tracker(track)] if track else watchers
-
-
-def _print_figures(figures: Sequence[object]) -> None:
-    from diabolo.app.text import columns_text, figure_rows
-    from diabolo.jobs.evaluate import warnings as warned
-
-    model, *baselines = figures
-    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
-    _say(*warned(model, baselines))  # type: ignore[arg-type]
-
-
-def _write_text(path: Path, text: str, *, force: bool) -> None:
-    from diabolo.files import written_whole
-
-    with written_whole(path, force=force) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -329,17 +287,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost 13 times the time on a busy machine
-    warnings.showwarning = lambda message, *_: _say(f"Warning: {message}")
+    warnings.showwarning = lambda message, *_: say(f"Warning: {message}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app([word for word in given if word != "--debug"], prog_name="diabolo")
     except KeyboardInterrupt:
-        _say("diabolo: interrupted; nothing was written.")
+        say("diabolo: interrupted; nothing was written.")
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
         known = isinstance(error, DiaboloError)
         text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug shows where."
-        _say(f"diabolo: {' '.join(text.split())}")
+        say(f"diabolo: {' '.join(text.split())}")
         sys.exit(2 if isinstance(error, ArgumentError) else 1)

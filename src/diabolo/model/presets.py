@@ -2,47 +2,76 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from numbers import Integral
 
 from diabolo.config import (
     BernoulliConfig,
+    BottleneckConfig,
     ConvolutionalConfig,
     DenseConfig,
     GaussianConfig,
+    LikelihoodConfig,
     ModelConfig,
+    NetworkConfig,
+    PlainConfig,
     VariationalConfig,
 )
 from diabolo.errors import ArgumentError
 from diabolo.model.networks import map_size
 
 
-def dense(shape: tuple[int, ...], latent: int | None) -> ModelConfig:
+@dataclass(frozen=True)
+class Facts:
+    """What a preset fits itself to: the shape of one sample, and whether prepared values lie in [0, 1]."""
+
+    shape: tuple[int, ...]
+    unit: bool = True
+
+    @property
+    def likelihood(self) -> LikelihoodConfig:
+        """Bernoulli where values lie in [0, 1], else Gaussian."""
+        return BernoulliConfig() if self.unit else GaussianConfig()
+
+
+def dense(facts: Facts, latent: int | None) -> ModelConfig:
     """The lecture's first: one layer in, one layer out (784 -> 32 -> 784: 50,992 parameters)."""
-    return ModelConfig("dense", shape, latent or default_latent(shape), DenseConfig())
+    return _config("dense", facts, latent, DenseConfig())
 
 
-def deep(shape: tuple[int, ...], latent: int | None) -> ModelConfig:
+def deep(facts: Facts, latent: int | None) -> ModelConfig:
     """The lecture's deep one: 784-128-64-32-64-128-784 (222,384 parameters)."""
-    return ModelConfig("deep", shape, latent or default_latent(shape), DenseConfig((128, 64)))
+    return _config("deep", facts, latent, DenseConfig((128, 64)))
 
 
-def conv(shape: tuple[int, ...], latent: int | None) -> ModelConfig:
+def conv(facts: Facts, latent: int | None) -> ModelConfig:
     """The lecture's convolutional one: 16, 8 and 8 channels (4,385 parameters); the code is the last map.
 
     With `latent` a dense layer joins the map to that many numbers.
     """
     network = ConvolutionalConfig((16, 8, 8), dense=latent is not None)
-    return ModelConfig("conv", shape, latent or map_size(network, shape), network)
+    return _config("conv", facts, latent or map_size(network, facts.shape), network)
 
 
-def vae(shape: tuple[int, ...], latent: int | None) -> ModelConfig:
+def vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A dense variational autoencoder: 784-400-400 and a normal code (Kingma and Welling 2014)."""
     network = DenseConfig((400, 400), code="linear")
-    return ModelConfig("vae", shape, latent or default_latent(shape), network, VariationalConfig())
+    return _config("vae", facts, latent, network, VariationalConfig())
 
 
-PRESETS: dict[str, Callable[[tuple[int, ...], int | None], ModelConfig]] = {
+def _config(
+    preset: str,
+    facts: Facts,
+    latent: int | None,
+    network: NetworkConfig,
+    bottleneck: BottleneckConfig | None = None,
+) -> ModelConfig:
+    """Return the configuration with the likelihood that the data call for."""
+    latent = latent or default_latent(facts.shape)
+    return ModelConfig(preset, facts.shape, latent, network, bottleneck or PlainConfig(), facts.likelihood)
+
+
+PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
     "conv": conv,
@@ -69,5 +98,4 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
     if latent is not None and (isinstance(latent, bool) or not isinstance(latent, Integral) or latent < 1):
         raise ArgumentError(f"latent must be a whole number >= 1, got {latent!r}.")
-    config = PRESETS[preset](shape, None if latent is None else int(latent))
-    return replace(config, likelihood=BernoulliConfig() if unit else GaussianConfig())
+    return PRESETS[preset](Facts(shape, unit), None if latent is None else int(latent))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diabolo.config import ModelConfig, from_json, to_json
@@ -18,8 +19,16 @@ from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.training.history import Record
 from diabolo.training.tensor_file import read_tensors, write_tensors
 
-KEY = "diabolo"
+KEY, EXTRA = "diabolo", "extras"
 DTYPES = ("|b1", "|u1", "|i1", "<u2", "<u4", "<u8", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What one job adds to a trained model (probability tables, thresholds, a density): JSON values and arrays."""
+
+    plain: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,14 @@ class Trained:
     """A trained model and all that belongs to it.
 
     about: JSON values for people and programs: data, fingerprint, recipe, seed, seconds, stopped, figures, columns.
+    extras: by the name of the job. Whoever uses one checks it first: a file's content is not to be trusted.
     """
 
     model: AutoencoderModel
     preprocessing: Preprocessing
     history: tuple[Record, ...]
     about: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Extra] = field(default_factory=dict)
 
 
 def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
@@ -40,11 +51,14 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
     tensors = {f"model.{name}": weights for name, weights in trained.model.state_dict().items()}
     tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
     tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
+    for job, extra in trained.extras.items():
+        tensors |= {f"{EXTRA}.{job}.{name}": torch.from_numpy(array) for name, array in extra.arrays.items()}
     plain = {
         "config": to_json(trained.model.config),
         "preprocessing": _preprocessing_to_json(trained.preprocessing),
         "history": [asdict(record) for record in trained.history],
         "about": trained.about,
+        EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
     }
     write_tensors(path, tensors, KEY, plain, force=force)
 
@@ -72,7 +86,18 @@ def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
     model.load_state_dict(weights, assign=True)
     history = tuple(from_json(Record, record) for record in plain["history"])
     preprocessing = _preprocessing_from_json(plain["preprocessing"], tensors, config.shape)
-    return Trained(in_memory_format(model).eval(), preprocessing, history, {**plain["about"]})
+    extras = _extras(plain.get(EXTRA, {}), tensors)
+    return Trained(in_memory_format(model).eval(), preprocessing, history, {**plain["about"]}, extras)
+
+
+def _extras(plain: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Extra]:
+    """Return each job's own part; its arrays are the tensors `extras.JOB.NAME`."""
+    extras = {}
+    for job, values in plain.items():
+        start = f"{EXTRA}.{job}."
+        arrays = {name.removeprefix(start): kept.numpy() for name, kept in tensors.items() if name.startswith(start)}
+        extras[job] = Extra({**values}, arrays)
+    return extras
 
 
 def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:

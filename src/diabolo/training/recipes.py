@@ -30,10 +30,15 @@ def lecture(samples: int, epochs: int | None) -> Recipe:
 RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
 
 
+OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {}
+"""What 'default' means for presets that need another recipe than most."""
+
+
 def recipe_for(
     name: str,
     samples: int,
     *,
+    preset: str = "",
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
@@ -56,4 +61,5 @@ def recipe_for(
         if number is not None and (isinstance(number, bool) or not isinstance(number, Real)):
             raise ArgumentError(f"{dial} must be a number, got {number!r}.")
     given |= {dial: float(value) for dial, value in shares.items() if value is not None}  # type: ignore[misc]
-    return replace(RECIPES[name](samples, epochs), **given)  # type: ignore[arg-type]
+    chosen = OF_PRESET.get(preset, default) if name == "default" else RECIPES[name]
+    return replace(chosen(samples, epochs), **given)  # type: ignore[arg-type]

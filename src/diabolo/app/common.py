@@ -1,0 +1,67 @@
+"""What every command of the command line has in common: its options, its messages, its pages."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from diabolo.training.loop import Callback
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
+Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors).")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
+Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
+Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+Label = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def make_room(path: Path, *, force: bool) -> None:
+    """Make the folder of a page to come, and refuse a path that is in the way before any work is done."""
+    from diabolo.errors import FileError
+    from diabolo.files import check_free
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+    check_free(path, force=force)
+
+
+def watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | None = None) -> "list[Callback]":
+    from math import prod
+
+    from diabolo.app.progress import Messages, ProgressBar
+    from diabolo.app.track import tracker
+
+    found: list[Callback] = [Messages() if quiet else ProgressBar(name, prod(shape))]
+    return [*found, tracker(track)] if track else found
+
+
+def print_figures(figures: Sequence[object]) -> None:
+    from diabolo.app.text import columns_text, figure_rows
+    from diabolo.jobs.evaluate import warnings as warned
+
+    model, *baselines = figures
+    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
+    say(*warned(model, baselines))  # type: ignore[arg-type]
+
+
+def write_text(path: Path, text: str, *, force: bool) -> None:
+    from diabolo.files import written_whole
+
+    with written_whole(path, force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def say(*lines: str) -> None:
+    """Print lines to standard error."""
+    for line in lines:
+        print(line, file=sys.stderr)
