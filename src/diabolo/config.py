@@ -71,13 +71,31 @@ class VariationalConfig:
 
 
 @dataclass(frozen=True)
+class RoundedConfig:
+    """The code is the latent rounded to whole numbers; rate = -log of their learned prior probability.
+
+    components: logistic distributions mixed for each latent dimension's prior.
+    """
+
+    components: int = 3
+
+    def __post_init__(self) -> None:
+        _check_counts("components", (self.components,))
+
+
+@dataclass(frozen=True)
 class BernoulliConfig:
     """Cross-entropy of values in [0, 1]."""
 
 
 @dataclass(frozen=True)
 class GaussianConfig:
-    """Squared error in prepared units, as a normal likelihood of spread 1."""
+    """Squared error in prepared units, as a normal likelihood of spread 1.
+
+    bounded: whether its mean is kept in [0, 1], where the data lie.
+    """
+
+    bounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ class MaskingConfig:
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig
-BottleneckConfig = PlainConfig | VariationalConfig
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig
 CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
 
@@ -115,6 +133,7 @@ KINDS: dict[str, type] = {
     "convolutional": ConvolutionalConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
+    "rounded": RoundedConfig,
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
     "clean": CleanConfig,

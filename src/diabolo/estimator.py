@@ -14,7 +14,7 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply
+from diabolo.jobs import apply, levels
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.presets import configure
 from diabolo.model.summary import Summary, summarise
@@ -32,7 +32,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv' or 'vae'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae' or 'codec'; see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
@@ -110,6 +110,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
+        if trained.model.encoder.bottleneck.whole:
+            self.trained_ = levels.prepared(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.compress_commands import compress, decompress
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -280,6 +281,10 @@ def reproduce(
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
     write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+for job in (compress, decompress):
+    app.command()(job)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from diabolo.config import ModelConfig
-from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Variational
+from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Rounded, Variational
 from diabolo.model.corruption import CORRUPTIONS
 from diabolo.model.layers import draw_weights
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
@@ -24,7 +24,7 @@ class Terms(NamedTuple):
 class Encoder(nn.Module):
     """Prepared samples (n, *shape) -> codes (n, latent)."""
 
-    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational) -> None:
+    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational | Rounded) -> None:
         super().__init__()
         self.network, self.bottleneck = network, bottleneck
 
@@ -58,7 +58,7 @@ class AutoencoderModel(nn.Module):
     def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck)
+        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
         pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent)
         self.encoder = Encoder(pair.encoder, bottleneck)
         likelihood = LIKELIHOODS[type(config.likelihood)](config.likelihood)

@@ -55,23 +55,28 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units."""
+    """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units.
 
-    unit = False
+    bounded: whether the decoder gives logits, whose sigmoid is the mean.
+    """
+
+    def __init__(self, *, bounded: bool) -> None:
+        super().__init__()
+        self.unit = bounded
 
     def forward(self, parameters: Tensor) -> Tensor:
-        return parameters
+        return torch.sigmoid(parameters) if self.unit else parameters
 
     def parameters_of(self, mean: Tensor) -> Tensor:
-        return mean
+        return torch.logit(mean.clamp(0.01, 0.99)) if self.unit else mean
 
     def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
         del measured
-        error = (parameters - x).flatten(1)
+        error = (self.forward(parameters) - x).flatten(1)
         return error.square().sum(1) / 2 + error.shape[1] * math.log(2 * math.pi) / 2
 
 
 LIKELIHOODS: dict[type, Callable[[Any], Bernoulli | Gaussian]] = {
     BernoulliConfig: lambda _: Bernoulli(),
-    GaussianConfig: lambda _: Gaussian(),
+    GaussianConfig: lambda config: Gaussian(bounded=config.bounded),
 }

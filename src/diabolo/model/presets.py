@@ -15,10 +15,14 @@ from diabolo.config import (
     ModelConfig,
     NetworkConfig,
     PlainConfig,
+    RoundedConfig,
     VariationalConfig,
 )
 from diabolo.errors import ArgumentError
 from diabolo.model.networks import map_size
+
+LARGE = 4096
+"""Dimensions beyond which a hidden layer would hold most of the weights."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,24 @@ def _config(
     return ModelConfig(preset, facts.shape, latent, network, bottleneck or PlainConfig(), facts.likelihood)
 
 
+def codec(facts: Facts, latent: int | None) -> ModelConfig:
+    """A dense autoencoder whose code is whole numbers under a learned prior: for `compress` (Balle et al. 2018).
+
+    beta, nats of squared error for a nat of rate, gives about 22.5 dB on MNIST.
+    """
+    dimensions = math.prod(facts.shape)
+    network = DenseConfig((200, 100) if dimensions <= LARGE else (), code="linear")
+    latent = latent or max(1, min(256, dimensions // 16, dimensions // 2))
+    likelihood = GaussianConfig(bounded=facts.unit)
+    return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
+
+
 PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
     "conv": conv,
     "vae": vae,
+    "codec": codec,
 }
 
 
