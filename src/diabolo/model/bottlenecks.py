@@ -22,6 +22,7 @@ class Plain(nn.Module):
 
     per_latent = 1
     whole = False
+    gain = 1.0
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the code that stands for the sample, without noise."""
@@ -45,6 +46,7 @@ class Variational(nn.Module):
 
     per_latent = 2
     whole = False
+    gain = 1.0
 
     def forward(self, latent: Tensor) -> Tensor:
         return latent.chunk(2, dim=1)[0]

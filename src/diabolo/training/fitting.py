@@ -87,7 +87,8 @@ def fit(
     seen = fingerprint(source)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
-        model.start_at(expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing)))
+        start = expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing))
+        model.start_at(start, generator_for("cpu", dials.seed, 4))
     task = Task(source, preprocessing, rows, held_out, seen)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
