@@ -11,6 +11,7 @@ Activation = str
 ACTIVATIONS = ("relu", "linear")
 LARGEST = 2**31
 MOST_LAYERS = 64
+MOST_CLASSES = 1000
 
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
@@ -67,17 +68,35 @@ class PlainConfig:
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """The latent is a normal distribution; rate = its divergence from the standard normal."""
+    """The latent is a normal distribution; rate = its divergence from the standard normal.
+
+    free_nats: rate of each number of the code that training does not charge (free bits, Kingma et al. 2016, eq. 15).
+    """
+
+    free_nats: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_range("free_nats", self.free_nats, 0, 1e3)
 
 
 @dataclass(frozen=True)
 class BernoulliConfig:
-    """Cross-entropy of values in [0, 1]."""
+    """Cross-entropy of values in [0, 1].
+
+    binarised: whether values are probabilities that training draws zeros and ones from, anew for every batch.
+    """
+
+    binarised: bool = False
 
 
 @dataclass(frozen=True)
 class GaussianConfig:
     """Squared error in prepared units, as a normal likelihood of spread 1."""
+
+
+@dataclass(frozen=True)
+class LogisticConfig:
+    """Values in [0, 1] as 256 levels: a logistic distribution about the output, of one learnt spread."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,7 @@ class MaskingConfig:
 
 NetworkConfig = DenseConfig | ConvolutionalConfig
 BottleneckConfig = PlainConfig | VariationalConfig
-LikelihoodConfig = BernoulliConfig | GaussianConfig
+LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
 CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
 
 KINDS: dict[str, type] = {
@@ -117,6 +136,7 @@ KINDS: dict[str, type] = {
     "variational": VariationalConfig,
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
+    "logistic": LogisticConfig,
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
@@ -130,6 +150,7 @@ class ModelConfig:
 
     shape: of one sample as stored: (columns,), (height, width) or (height, width, channels).
     latent: numbers in a code. beta: weight of the rate in the loss.
+    classes: the labels that the decoder can be told, by name; none for an unconditional model.
     """
 
     preset: str
@@ -140,6 +161,7 @@ class ModelConfig:
     likelihood: LikelihoodConfig = field(default_factory=BernoulliConfig)
     corruption: CorruptionConfig = field(default_factory=CleanConfig)
     beta: float = 1.0
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.shape) <= 3:
@@ -147,6 +169,8 @@ class ModelConfig:
         _check_counts("shape", self.shape)
         _check_counts("latent", (self.latent,))
         _check_range("beta", self.beta, 0, 1e6)
+        if len(self.classes) == 1 or len(self.classes) > MOST_CLASSES or len(set(self.classes)) < len(self.classes):
+            raise ArgumentError(f"classes must be 2 to {MOST_CLASSES:,} different labels, got {len(self.classes)}.")
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,7 @@ class Recipe:
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
+    warm_up: share of the steps over which the rate's weight rises from 0 to beta (Bowman et al. 2016).
     """
 
     epochs: int
@@ -170,6 +195,7 @@ class Recipe:
     patience: int = 10
     validation: float = 0.05
     informed_start: bool = True
+    warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
@@ -178,6 +204,7 @@ class Recipe:
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)
+        _check_range("warm_up", self.warm_up, 0, 1)
 
 
 def to_json(config: object) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
         encoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
-    mirrored = [config.latent, *reversed(sizes)]
+    mirrored = [config.latent + len(config.classes), *reversed(sizes)]
     for inputs, outputs in pairwise(mirrored):
         decoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
     decoder[-1] = nn.Unflatten(1, config.shape)
@@ -68,6 +68,8 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     2 or more (the lecture's 16 -> 14); what is left in the end is cut off.
     """
     size = map_size(network, config.shape)
+    if not network.dense and config.classes:
+        raise InputError("A network whose code is a map cannot be told labels; choose one with a dense layer.")
     if not network.dense and config.latent != size:
         raise InputError(f"latent must be {size} for a network without a dense layer, got {config.latent}.")
     code_map = (network.channels[-1], *stages(network, config.shape)[-1])
@@ -75,7 +77,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent, size), nn.ReLU(inplace=True)]
+        decoder += [linear(config.latent + len(config.classes), size), nn.ReLU(inplace=True)]
     else:
         encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
