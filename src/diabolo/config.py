@@ -8,7 +8,7 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 
 T = TypeVar("T")
 Activation = str
-ACTIVATIONS = ("relu", "linear")
+ACTIVATIONS = ("relu", "linear", "silu")
 LARGEST = 2**31
 MOST_LAYERS = 64
 MOST_CLASSES = 1000
@@ -34,14 +34,19 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class DenseConfig:
-    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder. code: the latent's activation."""
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
+
+    code: the latent's activation. hidden: that of the layers between.
+    """
 
     widths: tuple[int, ...] = ()
     code: Activation = "relu"
+    hidden: Activation = "relu"
 
     def __post_init__(self) -> None:
         _check_counts("widths", self.widths)
         _check_choice("code", self.code, ACTIVATIONS)
+        _check_choice("hidden", self.hidden, ACTIVATIONS)
 
 
 @dataclass(frozen=True)

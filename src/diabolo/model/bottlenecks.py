@@ -68,7 +68,8 @@ class Variational(nn.Module):
         rates = self._rates(latent)
         return torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats).sum(1)
 
-    def split(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+    @staticmethod
+    def split(latent: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean and the log variance of q(code | x)."""
         mean, log_variance = latent.chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)

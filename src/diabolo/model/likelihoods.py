@@ -87,9 +87,9 @@ class Gaussian(nn.Module):
 class Logistic(nn.Module):
     """Values in [0, 1] as 256 levels: p(level) is what a logistic distribution has within half a level of it.
 
-    With a, b = (x +- half a level - output) / spread, p = sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 -
-    e^(b - a)), which never cancels; the lowest and the highest level take the tails (Kingma et al. 2016, appendix; Salimans et al.
-    2017, section 2.1). One spread is learnt for all values, so that the rate is weighed rightly (Rybkin et al. 2021).
+    With a, b = (x +- half a level - output) / spread, p = sigmoid(a) - sigmoid(b) = s(a) s(-b) (1 - e^(b - a)), a
+    form without cancellation; the lowest and the highest level take the tails (Salimans et al. 2017, section 2.1).
+    One spread is learnt for all values, so that the rate is weighed rightly (Rybkin et al. 2021).
     """
 
     unit = True

@@ -12,6 +12,12 @@ from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig
 from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
 
+ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
+    "relu": lambda: [nn.ReLU(inplace=True)],
+    "linear": lambda: [],
+    "silu": lambda: [nn.SiLU(inplace=True)],
+}
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -22,7 +28,8 @@ class Pair:
 
 
 def activation(name: str) -> list[nn.Module]:
-    return [nn.ReLU(inplace=True)] if name == "relu" else []
+    """Return a new layer for an activation's name; none for 'linear'."""
+    return ACTIVATION_LAYERS[name]()
 
 
 def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
@@ -30,13 +37,13 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
     sizes = [math.prod(config.shape), *network.widths]
     encoder: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        encoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
+        encoder += [linear(inputs, outputs), *activation(network.hidden)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
     mirrored = [config.latent + len(config.classes), *reversed(sizes)]
     for inputs, outputs in pairwise(mirrored):
-        decoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
-    decoder[-1] = nn.Unflatten(1, config.shape)
+        decoder += [linear(inputs, outputs), *activation(network.hidden)]
+    decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 

@@ -56,7 +56,7 @@ def conv(facts: Facts, latent: int | None) -> ModelConfig:
 
 def vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A dense variational autoencoder: 784-400-400 and a normal code (Kingma and Welling 2014)."""
-    network = DenseConfig((400, 400), code="linear")
+    network = DenseConfig((400, 400), code="linear", hidden="silu")
     return _config("vae", facts, latent, network, VariationalConfig())
 
 
