@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 from diabolo.config import (
     BernoulliConfig,
@@ -12,6 +12,7 @@ from diabolo.config import (
     DenseConfig,
     GaussianConfig,
     LikelihoodConfig,
+    LogisticConfig,
     ModelConfig,
     NetworkConfig,
     PlainConfig,
@@ -59,8 +60,60 @@ def conv(facts: Facts, latent: int | None) -> ModelConfig:
 
 def vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A dense variational autoencoder: 784-400-400 and a normal code (Kingma and Welling 2014)."""
-    network = DenseConfig((400, 400), code="linear")
+    network = DenseConfig((400, 400), code="linear", hidden="silu")
     return _config("vae", facts, latent, network, VariationalConfig())
+
+
+def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
+    """A convolutional variational autoencoder: 32, 64 and 128 channels, a dense layer, a normal code."""
+    network = ConvolutionalConfig((32, 64, 128), dense=True)
+    return _config("conv-vae", facts, latent, network, VariationalConfig())
+
+
+def faces(facts: Facts, latent: int | None) -> ModelConfig:
+    """A convolutional variational autoencoder of 8-bit colour pictures: a learnt spread weighs rate and distortion."""
+    network = ConvolutionalConfig((16, 32, 64, 128), dense=True)
+    found = _config("faces", facts, latent or min(128, math.prod(facts.shape)), network, VariationalConfig())
+    return replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig())
+
+
+@dataclass(frozen=True)
+class VariationalDials:
+    """What can be set on top of a preset; None keeps what it has.
+
+    beta: weight of the rate. free_nats: rate of each number of the code that training does not charge.
+    binarise: whether training draws zeros and ones from pixels as probabilities. classes: labels to tell the decoder.
+    """
+
+    beta: float | None = None
+    free_nats: float | None = None
+    binarise: bool = False
+    classes: tuple[str, ...] = ()
+
+    def on(self, config: ModelConfig) -> ModelConfig:
+        """Return the configuration with these dials. Raises ArgumentError for a dial that it does not have."""
+        variational = isinstance(config.bottleneck, VariationalConfig)
+        rated = not isinstance(config.bottleneck, PlainConfig)
+        for name, value, fits in (("beta", self.beta, rated), ("free_nats", self.free_nats, variational)):
+            if value is not None and not fits:
+                raise ArgumentError(
+                    f"{name} weighs the rate, which preset {config.preset!r} has not; choose 'vae'"
+                    f"{' or codec' if name == 'beta' else ''}."
+                )
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise ArgumentError(f"{name} must be a number, got {value!r}.")
+        if self.beta is not None:
+            config = replace(config, beta=float(self.beta))
+        if self.free_nats is not None:
+            config = replace(config, bottleneck=VariationalConfig(float(self.free_nats)))
+        if self.binarise and not isinstance(config.likelihood, BernoulliConfig):
+            raise ArgumentError(
+                f"binarise needs values from 0 to 1 and a Bernoulli likelihood, and preset {config.preset!r} has "
+                "another here; leave it out."
+            )
+        if self.binarise:
+            config = replace(config, likelihood=BernoulliConfig(binarised=True))
+        return replace(config, classes=self.classes)
 
 
 def _config(
@@ -95,6 +148,8 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "conv": conv,
     "vae": vae,
     "codec": codec,
+    "conv-vae": conv_vae,
+    "faces": faces,
 }
 
 

@@ -20,11 +20,12 @@ from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluate
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
 from diabolo.training.optimizer import OPTIMIZERS
-from diabolo.training.schedule import learning_rate
+from diabolo.training.schedule import learning_rate, warmth
 
 MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 MEASURED_EVERY = 8
+ACTIVE = 0.01
 
 
 class Callback(Protocol):
@@ -168,10 +169,12 @@ class Run:
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
-            loss = self.model.loss(self.model.terms(batch, noise, measured=measured)).mean()
+            step = (epoch - 1) * self.steps + index
+            terms = self.model.terms(batch, noise, measured=measured)
+            loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
             if index == 0 and not self.history:
                 self.first = float(loss.detach())
-            self._step(loss, (epoch - 1) * self.steps + index)
+            self._step(loss, step)
             if measured:
                 total += loss.detach() * len(batch)
                 count += len(batch)
@@ -205,6 +208,12 @@ class Run:
                 rate += float(terms.rate.sum(dtype=torch.float64))
         return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
 
+    def _active(self) -> int:
+        """Return how many numbers of the code vary over held-out samples (Burda et al. 2016, section 4.3)."""
+        looked, _ = self.model.parted(expanded(self.held_out[: evaluated_together(self.model.dimensions)]))
+        with torch.inference_mode():
+            return int((self.model.encoder(looked).var(0, correction=0) > ACTIVE).sum())
+
     def _sound(self, loss: float) -> float:
         """Return the loss, or raise _FailedError if it is not finite or far above the first."""
         if not np.isfinite(loss):
@@ -220,7 +229,7 @@ class Run:
         if best:
             self.best = copied(self.model.state_dict())
         seconds = time.perf_counter() - self.started
-        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best)
+        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best, self._active())
         self.history.append(record)
         if self.checkpoint is not None:
             self._save(self.checkpoint, seconds)

@@ -51,6 +51,7 @@ def recipe_for(
     learning_rate: float | None = None,
     patience: int | None = None,
     validation: float | None = None,
+    warm_up: float | None = None,
 ) -> Recipe:
     """Return the recipe called `name` for that many samples, with the dials that are given.
 
@@ -63,7 +64,7 @@ def recipe_for(
         if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
             raise ArgumentError(f"{dial} must be a whole number >= 1, got {value!r}.")
     given = {dial: int(value) for dial, value in whole.items() if value is not None}
-    shares = {"learning_rate": learning_rate, "validation": validation}
+    shares = {"learning_rate": learning_rate, "validation": validation, "warm_up": warm_up}
     for dial, number in shares.items():
         if number is not None and (isinstance(number, bool) or not isinstance(number, Real)):
             raise ArgumentError(f"{dial} must be a number, got {number!r}.")
