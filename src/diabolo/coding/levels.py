@@ -13,9 +13,8 @@ from diabolo.coding.exponential import MASS_BITS, REACH, logistic, shares, sharp
 from diabolo.coding.tables import TOTAL
 from diabolo.model.mixture import LEVELS
 
-SIDE = 16
-"""A bin is coded in two steps: which 16 bins, then which of them."""
-BINS = SIDE * SIDE
+SIXTEENTHS = 16
+BINS = 256
 SHARE_BITS, KEPT_BITS = 16, 29
 SHARPEST, SHARPNESSES = 65_079, 145
 """2048 / (255 exp(-9)): logistic steps in a sixteenth of a level, times 64, at the least scale; scales in the table."""
@@ -44,7 +43,7 @@ def bins_for(max_error: int) -> Bins:
     width = 2 * max_error + 1
     first = torch.arange(BINS + 1, dtype=torch.int32) * width - max_error
     centres = (torch.arange(BINS) * width).clamp(max=LEVELS - 1).to(torch.uint8)
-    return Bins(first.clamp(max=LEVELS) * SIDE - SIDE // 2, first >= LEVELS, centres, width, max_error)
+    return Bins(first.clamp(max=LEVELS) * SIXTEENTHS - SIXTEENTHS // 2, first >= LEVELS, centres, width, max_error)
 
 
 class Mixture:
@@ -58,25 +57,23 @@ class Mixture:
         parts = (taken * (1 << SHARE_BITS)).div_(taken[-1].clone()).floor_()
         parts[1:] -= parts[:-1].clone()
         self.shares = parts
-        self.means = means.clamp(LEAST_MEAN, MOST_MEAN).int()
         sharp = torch.from_numpy(sharpness(SHARPNESSES, SHARPEST))
         self.sharp = _looked_up(sharp, scales.clamp(0, SHARPNESSES - 1).int())
+        means = means.clamp(LEAST_MEAN, MOST_MEAN).int()
+        self.offset = means.mul_(self.sharp).neg_().add_((REACH << FRACTION) + (1 << FRACTION - 1))
 
-    def below(self, bins: Bins, first: int | Tensor, places: Tensor) -> Tensor:
-        """Return the mass (k, n) below the bins numbered `first` (int or (n,)) + `places` (k,), in whole 2^-29, plus the number.
+    def below(self, bins: Bins, number: Tensor) -> Tensor:
+        """Return the mass (k, n) below the bins `number` (k, n or 1), in whole 2^-29, plus the number.
 
         The number that is added gives every bin some mass.
         """
-        number = places[:, None] + first
-        edges = bins.edges[number]
-        table = torch.from_numpy(logistic())
-        total = torch.zeros(1, dtype=torch.float64)
-        for share, mean, sharp in zip(self.shares, self.means, self.sharp, strict=True):
-            steps = (edges - mean).mul_(sharp).add_((REACH << FRACTION) + (1 << FRACTION - 1))
-            steps = steps.bitwise_right_shift_(FRACTION).clamp_(0, 2 * REACH)
-            total = total + _looked_up(table, steps).mul_(share)
+        steps = torch.addcmul(self.offset, bins.edges[number][:, None], self.sharp)
+        steps = steps.bitwise_right_shift_(FRACTION).clamp_(0, 2 * REACH)
+        total = _looked_up(torch.from_numpy(logistic()), steps).mul_(self.shares).sum(1)
         mass = total.mul_(2.0 ** (KEPT_BITS - SHARE_BITS - MASS_BITS)).floor_()
-        return mass.masked_fill_(bins.beyond[number], float(1 << KEPT_BITS)).add_(number)
+        if bins.max_error:
+            mass.masked_fill_(bins.beyond[number], float(1 << KEPT_BITS))
+        return mass.add_(number)
 
 
 def _looked_up(table: Tensor, index: Tensor) -> Tensor:
@@ -93,10 +90,3 @@ def frequencies_less_1(below: Tensor) -> Tensor:
 
 FULL = float((1 << KEPT_BITS) + BINS)
 """The mass below the bin after the last; the mass below the first is 0."""
-
-
-def with_ends(low: Tensor | float, inner: Tensor, high: Tensor | float) -> Tensor:
-    """Return `inner` (k, n) with a row before and a row after it."""
-    count = inner.shape[1]
-    ends = [end.view(1, -1) if isinstance(end, Tensor) else inner.new_full((1, count), end) for end in (low, high)]
-    return torch.cat([ends[0], inner, ends[1]])

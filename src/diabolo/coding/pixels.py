@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diabolo.coding.integer_network import Arrays, IntegerNetwork, check_exact, network_from_arrays
-from diabolo.coding.levels import BINS, FULL, SIDE, Bins, Mixture, bins_for, frequencies_less_1, with_ends
+from diabolo.coding.levels import BINS, FULL, Bins, Mixture, bins_for, frequencies_less_1
 from diabolo.coding.stack import check_ended, new_stack, open_stack, stack_bytes
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.model.pixels import PLACES, neighbours, places
@@ -24,7 +24,9 @@ MOST_RADIUS = 16
 STRIP = 64
 """Positions whose tables for empty contexts are made together."""
 MOST_ERROR = 127
-INNER = torch.arange(1, SIDE)
+SPANS = (64, 16, 4, 1)
+"""A bin is coded in four steps, its digits to base 4: which 64 bins, which 16 of these, and so on."""
+INNER = torch.arange(1, 4)[:, None]
 CATEGORICAL = constriction.stream.model.Categorical
 
 
@@ -128,16 +130,18 @@ class _Steps:
         return rows[:, radius * channels : (radius + self.coder.width) * channels]
 
     def put(self, stack: Any, step: int, coded: Tensor) -> None:
-        """Encode the bins (n,) of a step; the last decoded goes first."""
+        """Encode the bins (n,) of a step; what is decoded last goes first."""
         busy, empty, contexts = self._contexts(step)
         if len(busy):
+            digits = _Digits(self._mixture(step, contexts), self.bins)
             found = coded[busy]
-            mixture = self._mixture(step, contexts)
-            inner, rows = self._high(mixture)
-            high = found >> 4
-            low_rows = self._low(mixture, inner, high)
-            stack.encode_reverse((found & 15).numpy(), CATEGORICAL(perfect=False), low_rows)
-            stack.encode_reverse(high.numpy(), CATEGORICAL(perfect=False), rows)
+            pairs = []
+            for span in SPANS:
+                digit = found // span % 4
+                pairs.append((digit.numpy(), digits.rows(span)))
+                digits.chosen(digit, span)
+            for digit, rows in reversed(pairs):
+                stack.encode_reverse(digit, CATEGORICAL(perfect=False), rows)
         if len(empty):
             stack.encode_reverse(coded[empty].numpy(), self._empty_model(step))
 
@@ -146,16 +150,13 @@ class _Steps:
         busy, empty, contexts = self._contexts(step)
         levels = self.padded[self.target(step)]
         if len(empty):
-            levels[empty] = self._centres(stack.decode(self._empty_model(step), len(empty)))
+            found = torch.from_numpy(stack.decode(self._empty_model(step), len(empty)))
+            levels[empty] = self.bins.centres[found]
         if len(busy):
-            mixture = self._mixture(step, contexts)
-            inner, rows = self._high(mixture)
-            high = torch.from_numpy(stack.decode(CATEGORICAL(perfect=False), rows))
-            low = stack.decode(CATEGORICAL(perfect=False), self._low(mixture, inner, high))
-            levels[busy] = self._centres(high.numpy() * SIDE + low)
-
-    def _centres(self, coded: NDArray[np.int32]) -> Tensor:
-        return self.bins.centres[torch.from_numpy(coded)]
+            digits = _Digits(self._mixture(step, contexts), self.bins)
+            for span in SPANS:
+                digits.chosen(torch.from_numpy(stack.decode(CATEGORICAL(perfect=False), digits.rows(span))), span)
+            levels[busy] = self.bins.centres[digits.start]
 
     def _contexts(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the images whose context has a number above 0, the others, and the former's contexts (in, n)."""
@@ -169,18 +170,6 @@ class _Steps:
         rows, columns = self.coder.place_sums
         return Mixture(self.coder.network(contexts, channel, (rows[row] + columns[column])[:, None]))
 
-    def _high(self, mixture: Mixture) -> tuple[Tensor, NDArray[np.float64]]:
-        """Return the mass (17, n) below every 16th bin, and the rows for the first step."""
-        below = with_ends(0.0, mixture.below(self.bins, 0, INNER * SIDE), FULL)
-        return below, frequencies_less_1(below).numpy()
-
-    def _low(self, mixture: Mixture, below: Tensor, high: Tensor) -> NDArray[np.float64]:
-        """Return the rows for the second step, given the first's outcome (n,)."""
-        high = high.long()
-        inner = mixture.below(self.bins, high * SIDE, INNER)
-        ends = [below.gather(0, (high + end)[None]) for end in (0, 1)]
-        return frequencies_less_1(with_ends(ends[0], inner, ends[1])).numpy()
-
     def _empty_model(self, step: int) -> Any:
         """Return the model of a step's numbers whose context is all 0."""
         strip = step // STRIP
@@ -189,12 +178,39 @@ class _Steps:
         return CATEGORICAL(self.tables[step % STRIP], perfect=False)
 
     def _empty_tables(self, strip: int) -> NDArray[np.float64]:
-        steps = range(strip * STRIP, min(self.count, (strip + 1) * STRIP))
+        """Return the rows (positions, 256) of a strip: the same function of whole numbers as a step's, all bins at once."""
+        steps = torch.arange(strip * STRIP, min(self.count, (strip + 1) * STRIP))
+        pixel, channels = steps // self.coder.channels, steps % self.coder.channels
         rows, columns = self.coder.place_sums
-        outputs = []
-        for step in steps:
-            row, column, channel = self.place(step)
-            nothing = torch.zeros(len(self.near[channel]), 1)
-            outputs.append(self.coder.network(nothing, channel, (rows[row] + columns[column])[:, None]))
-        below = Mixture(torch.cat(outputs, 1)).below(self.bins, 0, torch.arange(1, BINS))
-        return frequencies_less_1(with_ends(0.0, below, FULL)).numpy()
+        sums = rows[pixel // self.coder.width] + columns[pixel % self.coder.width]
+        tables = np.empty((len(steps), BINS))
+        for channel in range(self.coder.channels):
+            chosen = (channels == channel).nonzero().squeeze(1)
+            nothing = torch.zeros(len(self.near[channel]), len(chosen))
+            mixture = Mixture(self.coder.network(nothing, channel, sums[chosen].T))
+            inner = mixture.below(self.bins, torch.arange(1, BINS)[:, None])
+            below = torch.cat([inner.new_zeros(1, len(chosen)), inner, inner.new_full((1, len(chosen)), FULL)])
+            tables[chosen.numpy()] = frequencies_less_1(below).numpy()
+        return tables
+
+
+class _Digits:
+    """What is known of the bins of n numbers while their digits come in: the first, and the mass at both ends."""
+
+    def __init__(self, mixture: Mixture, bins: Bins) -> None:
+        self.mixture, self.bins = mixture, bins
+        count = mixture.shares.shape[1]
+        self.start = torch.zeros(count, dtype=torch.int32)
+        self.below = torch.zeros(2, count, dtype=torch.float64)
+        self.below[1] = FULL
+
+    def rows(self, span: int) -> NDArray[np.float64]:
+        """Return the frequencies less 1, (n, 4), of the next digit, which stands for `span` bins."""
+        inner = self.mixture.below(self.bins, self.start + INNER.int() * span)
+        self.all = torch.cat([self.below[:1], inner, self.below[1:]])
+        return frequencies_less_1(self.all).numpy()
+
+    def chosen(self, digit: Tensor, span: int) -> None:
+        """Go on with the digits (n,) int32."""
+        self.start = self.start + digit * span
+        self.below = self.all.gather(0, torch.stack([digit, digit + 1]).long())
