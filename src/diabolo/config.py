@@ -198,6 +198,30 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class PixelConfig:
+    """A network that predicts each number of an 8-bit image from those before it.
+
+    shape: (height, width) or (height, width, channels). radius: how far it looks up, left and right, in pixels.
+    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused, there is no
+    rate.
+    """
+
+    shape: tuple[int, ...]
+    radius: int = 4
+    width: int = 64
+    layers: int = 2
+    components: int = 5
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.shape) <= 3:
+            raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
+        _check_counts("shape", self.shape)
+        _check_counts("width, layers and components", (self.width, self.layers, self.components))
+        _check_range("radius", self.radius, 0, 16)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a model is trained.
 
