@@ -71,7 +71,8 @@ def test_every_parameter_gets_a_gradient(shape: tuple[int, ...]) -> None:
     x = torch.randint(0, 256, (40, *shape), generator=generator_for("cpu", 2)).float() / 255
     model.loss(model.terms(x, generator_for("cpu", 3))).mean().backward()
     for name, weights in model.named_parameters():
-        assert weights.grad is not None and weights.grad.isfinite().all()
+        assert weights.grad is not None
+        assert weights.grad.isfinite().all()
         outside = shape == (1, 1) and name == "first.0.weight"  # the context of a single number is always 0
         assert bool(weights.grad.any()) != outside, name
 
