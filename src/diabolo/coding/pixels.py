@@ -180,7 +180,7 @@ class _Steps:
         return CATEGORICAL(self.tables[step % STRIP], perfect=False)
 
     def _empty_tables(self, strip: int) -> NDArray[np.float64]:
-        """Return the rows (positions, 256) of a strip: the same function of whole numbers as a step's, all bins at once."""
+        """Return the rows (positions, 256) of a strip: all bins of each in one step."""
         steps = torch.arange(strip * STRIP, min(self.count, (strip + 1) * STRIP))
         pixel, channels = steps // self.coder.channels, steps % self.coder.channels
         rows, columns = self.coder.place_sums
