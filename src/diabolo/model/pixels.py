@@ -1,8 +1,8 @@
 """A network that predicts each number of an 8-bit image from those before it: p(x) = prod_i p(x_i | x_<i).
 
-Numbers are taken row by row, pixel by pixel, channel by channel. A number's context is all channels of the pixels within a
-radius above and to the left, and the earlier channels of its own pixel; what lies outside the image is 0. Everything
-here has a twin in whole numbers in coding/, so activations are kept in [0, 1], 255 steps there.
+Numbers are taken row by row, pixel by pixel, channel by channel. A number's context is all channels of the pixels
+within a radius above and to the left, and the earlier channels of its own pixel; what lies outside the image is 0. The
+network has a twin in whole numbers in coding/, so activations are kept in [0, CAP], which is 255 steps there.
 
 Source: van den Oord et al. 2016, arXiv:1601.06759, with a small fully connected network; the mixture: `mixture`.
 """
