@@ -27,12 +27,13 @@ from diabolo.jobs.pieces import NUMBERS, Piece, strips, tiles, untiled
 from diabolo.jobs.restore import joined, to_array, to_folder
 from diabolo.training.model_file import Trained
 
-X = (load_digits().images * 15.9).astype(np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 16, (1797, 8, 8))
+X = np.minimum(load_digits().images * 15 + NOISE, 255).astype(np.uint8)
 
 
 @cache
 def trained() -> Trained:
-    return Autoencoder("codec", latent=8, epochs=30, random_state=0).fit(X[:1500]).trained_
+    return Autoencoder("codec", latent=8, epochs=12, random_state=0).fit(X[:1500]).trained_
 
 
 def restored(model: Trained, path: Path) -> Any:
@@ -60,11 +61,11 @@ def test_the_size_is_the_rate_that_the_model_measures(tmp_path: Path) -> None:
     assert found.size / len(held) == pytest.approx(float(nats.detach()) / np.log(2) / 8, rel=0.05)
 
 
-@pytest.mark.parametrize("quality", [15.0, 18.0, 21.0])
+@pytest.mark.parametrize("quality", [14.0, 16.0])
 def test_quality_is_reached_and_costs_bytes(quality: float, tmp_path: Path) -> None:
     found = compress(trained(), ArraySource(X[1500:]), tmp_path / "a.dbo", quality=quality)
     assert found.psnr >= quality
-    cheaper = compress(trained(), ArraySource(X[1500:]), tmp_path / "b.dbo", quality=quality - 3)
+    cheaper = compress(trained(), ArraySource(X[1500:]), tmp_path / "b.dbo", quality=quality - 2)
     assert cheaper.size < found.size
 
 
@@ -118,7 +119,7 @@ def test_a_saved_model_opens_the_archive_and_another_is_refused(tmp_path: Path) 
         restored(other, tmp_path / "a.dbo")
 
 
-def test_what_is_added_to_a_model_later_leaves_its_archives(tmp_path: Path) -> None:
+def test_what_is_added_to_a_model_later_leaves_its_archives() -> None:
     changed = dataclasses.replace(trained(), about={"note": "measured again"}, history=())
     assert identity(changed) == identity(trained())
 
@@ -190,10 +191,10 @@ def test_images_of_any_size_and_mode_come_back_under_their_names(tmp_path: Path)
     back = sorted(file.relative_to(tmp_path / "back").as_posix() for file in (tmp_path / "back").rglob("*.*"))
     assert back == sorted("photo.png" if name == "photo.jpg" else name for name in given)
     for name in given:
-        with Image.open(tmp_path / "photos" / name) as one:
-            with Image.open(tmp_path / "back" / name.replace(".jpg", ".png")) as other:
-                assert (one.mode, one.size) == (other.mode, other.size)
-                assert np.array_equal(np.asarray(one), np.asarray(other))
+        place = tmp_path / "back" / name.replace(".jpg", ".png")
+        with Image.open(tmp_path / "photos" / name) as one, Image.open(place) as other:
+            assert (one.mode, one.size) == (other.mode, other.size)
+            assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
 def test_one_item_is_read_without_the_others(tmp_path: Path) -> None:

@@ -98,9 +98,15 @@ class PixelModel(nn.Module):
         """Return estimates of -log p(x), (n,), from a sixteenth of the numbers of each image, and no rate."""
         return self._estimate(x, generator, -(-self.height * self.width // 16))
 
-    def loss(self, terms: Terms) -> Tensor:
+    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
         """Return -log p(x), (n,), in nats per sample."""
+        del warmth
         return terms.distortion
+
+    def active(self, x: Tensor) -> int:
+        """Return 0: there is no code."""
+        del x
+        return 0
 
     def _estimate(self, x: Tensor, generator: torch.Generator, pixels: int) -> Terms:
         """Draw that many pixels of each image; of empty contexts a tenth is kept, with ten times the weight."""

@@ -15,14 +15,15 @@ from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.recipes import pixels
 
 
-def fit_pixels(source: Source, *, seed: int = 0, callbacks: Sequence[Callback] = ()) -> PixelModel:
+def fit_pixels(source: Source, *, seed: int = 0, effort: float = 1.0, callbacks: Sequence[Callback] = ()) -> PixelModel:
     """Train a pixel network on 8-bit images, (n, h, w) or (n, h, w, c), on the CPU.
 
+    effort: share of the recipe's steps to take.
     Raises InputError for other samples.
     """
     if source.dtype != np.uint8 or len(source.shape) not in (2, 3) or not len(source):
         raise InputError(f"the exact modes need 8-bit images, got {source.dtype} of shape {source.shape}.")
-    recipe = pixels(len(source), math.prod(source.shape))
+    recipe = pixels(len(source), math.prod(source.shape), effort=effort)
     rows, held_out = split(len(source), recipe.validation, seed)
     task = Task(source, fit_preprocessing(source, rows), rows, held_out, fingerprint(source))
     model = PixelModel(PixelConfig(source.shape), generator_for("cpu", seed, 0))
