@@ -27,6 +27,7 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.compress_commands import compress, decompress
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -82,7 +83,7 @@ def demo(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv or vae.")] = "dense",
+    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces or codec.")] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -94,6 +95,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
+    ] = None,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -132,6 +136,7 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        beta=beta,
         device=device,
         random_state=seed,
     )
@@ -280,6 +285,10 @@ def reproduce(
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
     write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+for job in (compress, decompress):
+    app.command()(job)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
