@@ -11,6 +11,7 @@ Activation = str
 ACTIVATIONS = ("relu", "linear")
 LARGEST = 2**31
 MOST_LAYERS = 64
+MOST_HALVINGS = 12
 
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
@@ -61,6 +62,24 @@ class ConvolutionalConfig:
 
 
 @dataclass(frozen=True)
+class UShapedConfig:
+    """Residual blocks at half the size, a quarter and so on; each stage's map is also handed across to the decoder.
+
+    channels: of each stage. blocks: of two convolutions, per stage on each side. residual: whether the output is the
+    input less what the network takes for noise, without any bias; else the likelihood's parameters themselves.
+    """
+
+    channels: tuple[int, ...] = (32, 64, 96)
+    blocks: int = 1
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        _check_counts("channels and blocks", (*self.channels, self.blocks))
+        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
+            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages of at most {MOST_LAYERS} blocks.")
+
+
+@dataclass(frozen=True)
 class PlainConfig:
     """The latent is the code; rate 0."""
 
@@ -87,12 +106,17 @@ class CleanConfig:
 
 @dataclass(frozen=True)
 class GaussianNoiseConfig:
-    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the data are."""
+    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the likelihood does.
+
+    least: each sample's spread is drawn evenly between `least * sigma` and `sigma` (1: always `sigma`).
+    """
 
     sigma: float
+    least: float = 1.0
 
     def __post_init__(self) -> None:
         _check_range("sigma", self.sigma, 0, 1e6)
+        _check_range("least", self.least, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -105,7 +129,7 @@ class MaskingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig
+NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig
 CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
@@ -113,6 +137,7 @@ CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
     "convolutional": ConvolutionalConfig,
+    "u-shaped": UShapedConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "bernoulli": BernoulliConfig,
@@ -159,6 +184,7 @@ class Recipe:
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
+    precision: of the network's arithmetic in training, 'float32' or 'bfloat16' (weights stay float32).
     """
 
     epochs: int
@@ -170,11 +196,13 @@ class Recipe:
     patience: int = 10
     validation: float = 0.05
     informed_start: bool = True
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
         _check_choice("optimizer", self.optimizer, ("muon", "adam"))
         _check_choice("schedule", self.schedule, ("linear", "constant"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16"))
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)

@@ -78,7 +78,7 @@ class AutoencoderModel(nn.Module):
     @torch.no_grad()
     def start_at(self, x: Tensor) -> None:
         """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5."""
-        *_, output = (layer.bias for layer in self.decoder.network if isinstance(layer, (nn.Linear, nn.Conv2d)))
+        *_, output = (layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
         if output is not None:
             output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
         *_, latent, last = self.encoder.network
@@ -94,9 +94,8 @@ class AutoencoderModel(nn.Module):
         return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x, measured=measured), rate)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
-        """Return the two terms for clean input; the code is drawn where the bottleneck draws it."""
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(x), generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x), rate)
+        """Return the two terms of held-out samples: corrupted and drawn as in training."""
+        return self.terms(x, generator)
 
     def score(self, x: Tensor) -> Terms:
         """Return the two terms at the code that stands for the sample, without noise: always the same."""

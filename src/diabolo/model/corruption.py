@@ -17,15 +17,24 @@ class Clean(nn.Module):
         return x
 
 
+def drawn_shares(x: Tensor, least: float, generator: torch.Generator) -> Tensor:
+    """Return a number from `least` to 1 for each sample, shaped to multiply it."""
+    shares = torch.empty(len(x), device=x.device).uniform_(least, 1, generator=generator)
+    return shares.view(-1, *[1] * (x.dim() - 1))
+
+
 class GaussianNoise(nn.Module):
     """Normal noise is added; where the data lie in [0, 1] (`unit`), the result is cut to it, as in the lecture."""
 
-    def __init__(self, sigma: float, *, unit: bool) -> None:
+    def __init__(self, sigma: float, least: float = 1.0, *, unit: bool) -> None:
         super().__init__()
-        self.sigma, self.unit = sigma, unit
+        self.sigma, self.least, self.unit = sigma, least, unit
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        noisy = torch.empty_like(x).normal_(0, self.sigma, generator=generator).add_(x)
+        noise = torch.empty_like(x).normal_(0, self.sigma, generator=generator)
+        if self.least < 1:
+            noise *= drawn_shares(x, self.least, generator)
+        noisy = noise.add_(x)
         return noisy.clamp_(0, 1) if self.unit else noisy
 
 
@@ -42,6 +51,6 @@ class Masking(nn.Module):
 
 CORRUPTIONS: dict[type, Callable[[Any, bool], Clean | GaussianNoise | Masking]] = {
     CleanConfig: lambda *_: Clean(),
-    GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, unit=unit),
+    GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, config.least, unit=unit),
     MaskingConfig: lambda config, _: Masking(config.fraction),
 }

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.unet import Downward, Upward, code_size
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,20 @@ def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
 
 
+def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
+    size = code_size(network.channels, grid(config.shape))
+    if config.latent != size or per_latent != 1:
+        raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
+    inputs, depth = grid(config.shape), network.blocks
+    down = Downward(network.channels, inputs, depth, bias=not network.residual)
+    up = Upward(network.channels, inputs, depth, residual=network.residual)
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
+    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+
+
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,
+    UShapedConfig: u_shaped,
 }

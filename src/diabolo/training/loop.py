@@ -168,7 +168,8 @@ class Run:
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
-            loss = self.model.loss(self.model.terms(batch, noise, measured=measured)).mean()
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+                loss = self.model.loss(self.model.terms(batch, noise, measured=measured)).mean()
             if index == 0 and not self.history:
                 self.first = float(loss.detach())
             self._step(loss, (epoch - 1) * self.steps + index)
