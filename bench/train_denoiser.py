@@ -87,7 +87,7 @@ def main() -> None:
     network = UShapedConfig(tuple(int(size) for size in given.channels.split(",")), given.blocks)
     shape = source.shape
     config = ModelConfig(
-        "denoise-natural",
+        "denoise-photo",
         shape,
         code_size(network.channels, (1, *shape)),
         network,

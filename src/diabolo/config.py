@@ -129,10 +129,62 @@ class MaskingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
+@dataclass(frozen=True)
+class PoissonNoiseConfig:
+    """Each value of [0, 1] becomes a count of photons, `peak` of them where it is 1; fewer are noisier.
+
+    least: each sample's peak is drawn evenly between `least * peak` and `peak`, as in the kinds below.
+    """
+
+    peak: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("peak", self.peak, 1e-3, 1e6)
+        _check_range("least", self.least, 1e-3, 1)
+
+
+@dataclass(frozen=True)
+class SaltPepperConfig:
+    """Each value is set to 0 or to 1 with probability `fraction`."""
+
+    fraction: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class JpegConfig:
+    """Each image is packed by JPEG at `quality`, from 1 to 100."""
+
+    quality: int
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("quality", self.quality, 1, 100)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class PairedConfig:
+    """The data bring pairs: what is seen, and what is to be given back."""
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig
-CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
+CorruptionConfig = (
+    CleanConfig
+    | GaussianNoiseConfig
+    | MaskingConfig
+    | PoissonNoiseConfig
+    | SaltPepperConfig
+    | JpegConfig
+    | PairedConfig
+)
 
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
@@ -145,6 +197,10 @@ KINDS: dict[str, type] = {
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
+    "poisson-noise": PoissonNoiseConfig,
+    "salt-pepper": SaltPepperConfig,
+    "jpeg": JpegConfig,
+    "paired": PairedConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -172,6 +228,12 @@ class ModelConfig:
         _check_counts("shape", self.shape)
         _check_counts("latent", (self.latent,))
         _check_range("beta", self.beta, 0, 1e6)
+
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it is trained to give back what noise was laid over; masking only keeps a code honest."""
+        return not isinstance(self.corruption, CleanConfig | MaskingConfig)
 
 
 @dataclass(frozen=True)

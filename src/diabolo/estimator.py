@@ -15,7 +15,9 @@ from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply
+from diabolo.jobs.denoise import denoise
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
+from diabolo.model.noise import parse_noise
 from diabolo.model.presets import configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
@@ -32,13 +34,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv' or 'vae'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae', 'denoise', 'denoise-deep' or 'denoise-photo'; see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
+    noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.noise`);
+        None leaves it to the preset.
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
@@ -74,6 +78,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         learning_rate: float | None = None,
         patience: int | None = None,
         validation: float | None = None,
+        noise: str | None = None,
         device: str = "auto",
         random_state: int | None = 0,
     ) -> None:
@@ -85,6 +90,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.learning_rate = learning_rate
         self.patience = patience
         self.validation = validation
+        self.noise = noise
         self.device = device
         self.random_state = random_state
 
@@ -125,6 +131,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def reconstruct(self, X: Samples) -> Array:
         """Return decode(encode(X))."""
         return self.decode(self.encode(X))
+
+    def denoise(self, X: ArrayLike, *, clip: bool = True) -> Array:
+        """Return images cleaned: an array of images (n, h, w) or (n, h, w, 3) of any size, of the same shape and dtype.
+
+        8 or 16 bits, or floats in [0, 1] (`clip` keeps the result there). Raises InputError for other samples.
+        """
+        check_is_fitted(self)
+        images = np.asarray(X)
+        if images.ndim not in (3, 4):
+            raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
+        cleaned = np.stack([denoise(self.trained_, image).image for image in images])
+        return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""
@@ -182,7 +200,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self.trained_.model.config.latent
 
     def _configuration(self, shape: tuple[int, ...], unit: bool) -> ModelConfig:
-        return configure(self.preset, shape, latent=self.latent, unit=unit)
+        config = configure(self.preset, shape, latent=self.latent, unit=unit)
+        return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
 
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(

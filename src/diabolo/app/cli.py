@@ -27,6 +27,7 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.denoise_commands import denoise
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -82,7 +83,7 @@ def demo(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv or vae.")] = "dense",
+    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, denoise, denoise-deep or denoise-photo.")] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -94,6 +95,13 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:STRENGTH",
+            help="Learn to remove gaussian:0.5, poisson:30, salt-pepper:0.1, jpeg:20, or a range as gaussian:0-0.2.",
+        ),
+    ] = None,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -132,6 +140,7 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        noise=noise,
         device=device,
         random_state=seed,
     )
@@ -280,6 +289,9 @@ def reproduce(
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
     write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+app.command()(denoise)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -121,7 +121,7 @@ class ImagesSource:
         return images
 
     def _decode(self, name: str) -> Array:
-        with reading(_label(self.container, name), "an image"), _opened(self.container, name) as image:
+        with reading(_label(self.container, name), "an image"), opened(self.container, name) as image:
             header = _header(image, name, _label(self.container, name))
             if (header.height, header.width) != self.shape[:2]:
                 raise FormatError(
@@ -141,8 +141,8 @@ def open_images(path: Path) -> Dataset:
     damaged, too large, animated, or of another size or kind than the others.
     """
     with reading(path, "a zip of images" if path.is_file() else "a folder of images"):
-        container, there = _contents(path)
-        names = [name for name in there if name.lower().endswith(ENDINGS) and not _hidden(name)]
+        container, there = contents(path)
+        names = [name for name in there if name.lower().endswith(ENDINGS) and not hidden(name)]
         if not names:
             allowed = ", ".join(ENDINGS)
             raise FormatError(f"{path} holds no images (files ending in {allowed}); for other data give one file.")
@@ -157,7 +157,8 @@ def open_images(path: Path) -> Dataset:
         return Dataset(title, held(source), labels=labels, items=tuple(names), origin=str(path), notes=notes)
 
 
-def _contents(path: Path) -> tuple[Container, list[str]]:
+def contents(path: Path) -> tuple[Container, list[str]]:
+    """Return the folder or zip at `path` (for a file: its folder) and the names in it (or the file's own)."""
     if path.is_dir():
         folder = Folder(path)
         return folder, folder.names()
@@ -167,7 +168,8 @@ def _contents(path: Path) -> tuple[Container, list[str]]:
     return Folder(path.parent), [path.name]
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Say whether a file is one that systems leave beside others."""
     return any(part == "__MACOSX" or part.lstrip(".") not in (part, "") for part in PurePosixPath(name).parts)
 
 
@@ -176,7 +178,8 @@ def _label(container: Container, name: str) -> str:
 
 
 @contextmanager
-def _opened(container: Container, name: str) -> Iterator[Image.Image]:
+def opened(container: Container, name: str) -> Iterator[Image.Image]:
+    """Yield an image whose pixels are not decoded yet. Raises FormatError if it is none, or too large."""
     label = _label(container, name)
     if container.size(name) > MAX_IMAGE_BYTES:
         raise FormatError(f"{label} has more than {MAX_IMAGE_BYTES} bytes, the most for an image; leave it out.")
@@ -190,7 +193,7 @@ def _opened(container: Container, name: str) -> Iterator[Image.Image]:
 
 
 def _read_header(container: Container, name: str) -> Header:
-    with reading(_label(container, name), "an image"), _opened(container, name) as image:
+    with reading(_label(container, name), "an image"), opened(container, name) as image:
         return _header(image, name, _label(container, name))
 
 
@@ -252,7 +255,7 @@ def _labels(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, tuple[str, 
 
 
 def _ignored(there: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    others = sum(not _hidden(name) for name in there) - len(names)
+    others = sum(not hidden(name) for name in there) - len(names)
     return (f"files that are not images, ignored: {others}.",) if others else ()
 
 

@@ -90,8 +90,9 @@ class AutoencoderModel(nn.Module):
 
         If not `measured`, the distortion may be zeros with the right gradient (see `likelihoods`).
         """
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(self.corrupt(x, generator)), generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), x, measured=measured), rate)
+        given, wanted = self.corrupt.seen(x, generator)
+        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
+        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), wanted, measured=measured), rate)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
         """Return the two terms of held-out samples: corrupted and drawn as in training."""

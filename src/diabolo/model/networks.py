@@ -133,6 +133,28 @@ def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pa
     return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
 
 
+def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
+    """Return (how far an output pixel looks, the pixels of one step of the last map)."""
+    unit = 2 ** len(network.channels)
+    return 4 * unit + 2, unit
+
+
+def _u_reach(network: UShapedConfig) -> tuple[int, int]:
+    """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
+    scales = [2**stage for stage in range(1, len(network.channels) + 1)]
+    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    return blocks + 2 * scales[0] + scales[-1], scales[-1]
+
+
+RESIZED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
+    ConvolutionalConfig: map_size,
+    UShapedConfig: lambda network, shape: code_size(network.channels, grid(shape)),
+}
+"""The latent sizes of networks that do without fully connected layers, for samples of any size."""
+
+REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _conv_reach, UShapedConfig: _u_reach}
+
+
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,

@@ -121,7 +121,7 @@ def _check_size(config: ModelConfig) -> None:
 
 def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
     dimensions = math.prod(config.shape)
-    if config.latent > dimensions:
+    if config.latent > dimensions and not config.denoises:
         warnings.warn(
             f"latent = {config.latent} is larger than a sample ({dimensions} numbers): nothing is compressed; "
             "choose a smaller one.",

@@ -1,0 +1,77 @@
+"""Pairs: a noisy and a clean picture of the same, found by their names; and neighbouring halves of a noisy one."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.data.pictures import Picture, Shelf
+from diabolo.data.source import Array, Source
+from diabolo.errors import FormatError, InputError
+
+
+def _stems(shelf: Shelf) -> dict[str, str]:
+    """Return each picture's name without its ending -> its name."""
+    return {str(PurePosixPath(name).with_suffix("")): name for name in shelf.names}
+
+
+def check_names(noisy: Shelf, clean: Shelf) -> None:
+    """Raise FormatError that names each picture that has no partner of the same name (whatever its ending)."""
+    if len(noisy.names) == len(clean.names) == 1:
+        return
+    first, second = _stems(noisy), _stems(clean)
+    alone = [noisy.label(first[stem]) for stem in sorted(first.keys() - second.keys())]
+    alone += [clean.label(second[stem]) for stem in sorted(second.keys() - first.keys())]
+    if alone:
+        raise FormatError(f"pictures without a partner of the same name: {', '.join(alone)}; add or remove them.")
+
+
+def partner(shelf: Shelf, name: str) -> str:
+    """Return the name of the picture that belongs to `name` of another folder."""
+    return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[str(PurePosixPath(name).with_suffix(""))]
+
+
+def check_sizes(label: str, noisy: Picture, clean: Picture) -> None:
+    """Raise FormatError if two pictures differ in size, or in being grey or colour, or in depth."""
+    one, other = (f"{p.pixels.shape} of {p.pixels.dtype}" for p in (noisy, clean))
+    if one != other:
+        raise FormatError(f"{label} is {one}, and its clean partner {other}; crop or convert them to one size.")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two sources as one of pairs: samples (2, *shape), what is seen and what is to be given back.
+
+    samples: the clean ones, which a model is measured on.
+    """
+
+    noisy: Source
+    samples: Source
+
+    def __post_init__(self) -> None:
+        here, there = ((len(s), s.shape, s.dtype.str) for s in (self.noisy, self.samples))
+        if here != there:
+            raise InputError(f"Noisy and clean images must be as many and of one size and type, got {here} and {there}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2, *self.samples.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return self.samples.dtype
+
+    @property
+    def block(self) -> int:
+        return max(self.noisy.block, self.samples.block)
+
+    @property
+    def in_memory(self) -> bool:
+        return self.noisy.in_memory and self.samples.in_memory
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def take(self, rows: NDArray[np.int64]) -> Array:
+        return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
