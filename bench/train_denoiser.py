@@ -62,7 +62,9 @@ class Lines(Messages):
     def on_epoch(self, record: Record) -> None:
         constant = self.dimensions * np.log(2 * np.pi) / 2
         psnr = -10 * np.log10(2 * (record.distortion - constant) / self.dimensions)
-        print(f"{record.seconds / 60:6.1f} min {record.epoch * self.steps:7d} steps: held out {psnr:.3f} dB", flush=True)
+        print(
+            f"{record.seconds / 60:6.1f} min {record.epoch * self.steps:7d} steps: held out {psnr:.3f} dB", flush=True
+        )
 
 
 def main() -> None:

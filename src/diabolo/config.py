@@ -229,7 +229,6 @@ class ModelConfig:
         _check_counts("latent", (self.latent,))
         _check_range("beta", self.beta, 0, 1e6)
 
-
     @property
     def denoises(self) -> bool:
         """Whether it is trained to give back what noise was laid over; masking only keeps a code honest."""

@@ -81,9 +81,13 @@ def demo(
 
 @app.command()
 def train(
-    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, denoise, denoise-deep or denoise-photo.")] = "dense",
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="dense, deep, conv, vae, denoise, denoise-deep, denoise-photo.")
+    ] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -102,6 +106,16 @@ def train(
             help="Learn to remove gaussian:0.5, poisson:30, salt-pepper:0.1, jpeg:20, or a range as gaussian:0-0.2.",
         ),
     ] = None,
+    noisy: Annotated[
+        str | None, typer.Option(metavar="DATA", help="With --clean: pairs of images of the same names, learnt from.")
+    ] = None,
+    clean: Annotated[str | None, typer.Option(metavar="DATA", help="The clean images of --noisy.")] = None,
+    self_supervised: Annotated[
+        bool, typer.Option("--self-supervised", help="DATA are noisy images; learn to clean them from them alone.")
+    ] = False,
+    patch: Annotated[
+        int | None, typer.Option(metavar="N", help="Learn from random pieces of N x N pixels, not from whole images.")
+    ] = None,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -112,8 +126,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
+    from diabolo.app.material import Wanted, material
     from diabolo.app.train import fitted
-    from diabolo.data.opening import open_data
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
@@ -129,7 +143,8 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    opened = open_data(data, label=label)
+    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
+    opened, noise = material(wanted)
     say(*opened.notes)
     estimator = Autoencoder(
         preset,
@@ -144,7 +159,7 @@ def train(
         device=device,
         random_state=seed,
     )
-    watching = watchers(preset, opened.train.shape, quiet=quiet, track=track)
+    watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
     trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
     about = trained.about
     estimator.save(out, force=force or resume)

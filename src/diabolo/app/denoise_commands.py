@@ -27,7 +27,9 @@ Out = Annotated[
 ]
 BundledOr = Annotated[
     Path | None,
-    typer.Option("--model", "-m", metavar="MODEL", help="Model file; the one for photos that comes along if not given."),
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="Model file; if not given, the one for photos that comes along."
+    ),
 ]
 CleanDir = Annotated[
     Path | None,
@@ -200,7 +202,8 @@ def _line(row: dict[str, Any]) -> str:
     text = f"{row['name']}: noise about {row['noise']:.1f}/255"
     if "cleaned_psnr" in row:
         before, after = (
-            "same" if row[f"{stage}_psnr"] is None else f"{row[f'{stage}_psnr']:.2f} dB" for stage in ("noisy", "cleaned")
+            "same" if row[f"{stage}_psnr"] is None else f"{row[f'{stage}_psnr']:.2f} dB"
+            for stage in ("noisy", "cleaned")
         )
         text += f"; PSNR {before} -> {after}, SSIM {row['noisy_ssim']:.4f} -> {row['cleaned_ssim']:.4f}"
     return f"{text}; {row['out']}"
@@ -213,7 +216,12 @@ def _write(target: Path, picture: "Picture", *, force: bool) -> None:
 
 
 def _shown(
-    there: "list[Shown]", name: str, picture: "Picture", cleaned: "Picture", truth: "Picture | None", row: dict[str, Any]
+    there: "list[Shown]",
+    name: str,
+    picture: "Picture",
+    cleaned: "Picture",
+    truth: "Picture | None",
+    row: dict[str, Any],
 ) -> "list[Shown]":
     """Return what a page shows of one picture; of the first few only, and cut to a size that a page can bear."""
     from diabolo.app.denoise_report import MOST_SHOWN, shown

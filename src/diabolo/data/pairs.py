@@ -41,10 +41,7 @@ def check_sizes(label: str, noisy: Picture, clean: Picture) -> None:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two sources as one of pairs: samples (2, *shape), what is seen and what is to be given back.
-
-    samples: the clean ones, which a model is measured on.
-    """
+    """Two sources as one of pairs (2, *sample_shape): what is seen, and (`samples`) what is to be given back."""
 
     noisy: Source
     samples: Source
@@ -52,7 +49,11 @@ class Pairs:
     def __post_init__(self) -> None:
         here, there = ((len(s), s.shape, s.dtype.str) for s in (self.noisy, self.samples))
         if here != there:
-            raise InputError(f"Noisy and clean images must be as many and of one size and type, got {here} and {there}.")
+            raise InputError(f"Noisy and clean images must be as many, of one size and type; got {here} and {there}.")
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return self.samples.shape
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,3 +76,53 @@ class Pairs:
 
     def take(self, rows: NDArray[np.int64]) -> Array:
         return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
+
+
+HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
+"""Ordered pairs of neighbours in a cell of 2 x 2 pixels, numbered row by row."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pairs from noisy images alone: from each cell of 2 x 2 pixels one gives what is seen, a neighbour what is wanted.
+
+    The two halves show nearly the same, with noise that is independent (Huang et al. 2021, Neighbor2Neighbor). Odd
+    rows and columns at the end are left out.
+    """
+
+    source: Source
+    seed: int = 0
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        height, width, *rest = self.source.shape
+        return (height // 2, width // 2, *rest)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (2, *self.sample_shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return self.source.dtype
+
+    @property
+    def block(self) -> int:
+        return self.source.block
+
+    @property
+    def in_memory(self) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: NDArray[np.int64]) -> Array:
+        height, width, *rest = self.sample_shape
+        images = self.source.take(rows)[:, : 2 * height, : 2 * width]
+        cells = images.reshape(-1, height, 2, width, 2, *rest).swapaxes(2, 3).reshape(-1, height, width, 4, *rest)
+        drawn = [np.random.default_rng((self.seed, int(row))).integers(0, 8, (height, width)) for row in rows]
+        chosen = np.array(HALVES)[np.array(drawn, np.int64).reshape(-1, height, width)]
+        chosen = chosen.reshape(*chosen.shape, *[1] * len(rest))
+        picked = np.take_along_axis(cells, np.broadcast_to(chosen, (*cells.shape[:3], 2, *rest)), 3)
+        return np.moveaxis(picked, 3, 1)

@@ -1,6 +1,5 @@
 """Single pictures of any size on their way in and out: grey or colour, 8 or 16 bits, transparency kept."""
 
-
 from dataclasses import dataclass
 from pathlib import Path
 

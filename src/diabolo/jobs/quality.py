@@ -15,7 +15,7 @@ def _unit(image: Array) -> NDArray[np.float64]:
 
 
 def psnr(clean: Array, image: Array) -> float:
-    """Return the peak signal-to-noise ratio in dB, 10 log10(1 / mean squared error) of values in [0, 1]; inf if equal."""
+    """Return the peak signal-to-noise ratio in dB: 10 log10(1 / mean squared error) in [0, 1]; inf if equal."""
     error = float(np.square(_unit(clean) - _unit(image)).mean())
     return math.inf if error == 0 else -10 * math.log10(error)
 

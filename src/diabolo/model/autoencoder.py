@@ -78,7 +78,9 @@ class AutoencoderModel(nn.Module):
     @torch.no_grad()
     def start_at(self, x: Tensor) -> None:
         """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5."""
-        *_, output = (layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
+        *_, output = (
+            layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
+        )
         if output is not None:
             output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
         *_, latent, last = self.encoder.network

@@ -105,7 +105,9 @@ class Jpeg(Clean):
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
         shares = torch.as_tensor(drawn_shares(x, self.least, generator)).flatten().expand(len(x))
         levels = x.detach().clamp(0, 1).mul(255).round().byte().cpu()
-        packed = [_packed(image, round(self.quality * float(share))) for image, share in zip(levels, shares, strict=True)]
+        packed = [
+            _packed(image, round(self.quality * float(share))) for image, share in zip(levels, shares, strict=True)
+        ]
         return torch.stack(packed).to(x.device, x.dtype) / 255
 
 

@@ -8,6 +8,7 @@ from diabolo.config import (
     GaussianNoiseConfig,
     JpegConfig,
     MaskingConfig,
+    PairedConfig,
     PoissonNoiseConfig,
     SaltPepperConfig,
 )
@@ -20,9 +21,10 @@ KINDS: dict[str, Callable[[float, float], CorruptionConfig]] = {
     "jpeg": lambda quality, least: JpegConfig(round(quality), least),
     "masking": lambda fraction, _: MaskingConfig(fraction),
 }
+WORDS: dict[str, CorruptionConfig] = {"none": CleanConfig(), "pairs": PairedConfig()}
 ALLOWED = (
     "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
-    "range such as gaussian:0-0.2 draws the strength anew for each sample; or none"
+    "range such as gaussian:0-0.2 draws the strength anew for each sample; none; or pairs (where the data bring both)"
 )
 
 
@@ -33,8 +35,8 @@ def parse_noise(text: str) -> CorruptionConfig:
         >>> parse_noise("gaussian:0-0.2")
         GaussianNoiseConfig(sigma=0.2, least=0.0)
     """
-    if text == "none":
-        return CleanConfig()
+    if text in WORDS:
+        return WORDS[text]
     kind, _, strength = str(text).partition(":")
     try:
         low, most = _range(strength)

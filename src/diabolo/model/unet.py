@@ -4,6 +4,7 @@ Its code is all that its decoder sees: the samples themselves, the map of each s
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ class Downward(nn.Module):
         _, self.height, self.width = map_sizes(channels, inputs)[0]
         self.enter = convolution(4 * inputs[0], channels[0], bias=bias)
         self.stages = nn.ModuleList([blocks(outputs, depth, bias=bias) for outputs in channels])
-        pairs = zip(channels, channels[1:], strict=False)
+        pairs = pairwise(channels)
         self.halvings = nn.ModuleList([convolution(some, more, 2, stride=2, bias=bias) for some, more in pairs])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,6 +70,11 @@ class Downward(nn.Module):
         return torch.cat([some.permute(0, 2, 3, 1).flatten(1) for some in maps], 1)
 
 
+def _as_map(piece: Tensor, size: Size) -> Tensor:
+    channels, height, width = size
+    return piece.unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
+
+
 class Upward(nn.Module):
     """The code -> (n, c, padded h, padded w): the samples less what the network takes for noise, or (plain) its output.
 
@@ -80,14 +86,17 @@ class Upward(nn.Module):
         super().__init__()
         self.sizes, self.residual = map_sizes(channels, inputs), residual
         bias = not residual
-        pairs = list(zip(channels, channels[1:], strict=False))
+        pairs = list(pairwise(channels))
         self.doublings = nn.ModuleList([convolution(more, 4 * some, 1, bias=bias) for some, more in pairs])
         self.stages = nn.ModuleList([blocks(some, depth, bias=bias) for some, _ in pairs])
         self.leave = convolution(channels[0], 4 * inputs[0], bias=bias)
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = code.split([math.prod(size) for size in self.sizes], dim=1)
-        x, *maps = (piece.unflatten(1, (h, w, c)).permute(0, 3, 1, 2) for piece, (c, h, w) in zip(pieces, self.sizes, strict=True))
+        x, *maps = (
+            piece.unflatten(1, (h, w, c)).permute(0, 3, 1, 2)
+            for piece, (c, h, w) in zip(pieces, self.sizes, strict=True)
+        )
         y = maps.pop()
         for number in reversed(range(len(maps))):
             y = self.stages[number](functional.pixel_shuffle(self.doublings[number](y), 2) + maps[number])

@@ -80,7 +80,7 @@ def fit(
     chosen = recipe(len(source))
     rows, held_out = split(len(source), chosen.validation, dials.seed)
     preprocessing = fit_preprocessing(source, rows, held_out)
-    config = configured(source.shape, preprocessing.unit)
+    config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config)
     _warn(config, preprocessing)
     device = choose_device(dials.device)

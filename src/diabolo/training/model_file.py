@@ -77,7 +77,9 @@ def load_model(path: Path) -> Trained:
 def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
     config = from_json(ModelConfig, plain["config"])
     model = AutoencoderModel(config)
-    weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    weights = {
+        name.removeprefix("model."): _full(tensor) for name, tensor in tensors.items() if name.startswith("model.")
+    }
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
         raise FormatError("its weights do not fit its configuration.")
@@ -88,6 +90,11 @@ def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
     preprocessing = _preprocessing_from_json(plain["preprocessing"], tensors, config.shape)
     extras = _extras(plain.get(EXTRA, {}), tensors)
     return Trained(in_memory_format(model).eval(), preprocessing, history, {**plain["about"]}, extras)
+
+
+def _full(tensor: Tensor) -> Tensor:
+    """Return weights that a file keeps at half the precision, as the bundled model's does, as float32."""
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def _extras(plain: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Extra]:
