@@ -125,7 +125,7 @@ def test_a_latent_of_numpys_type_can_be_saved(latent: Any, tmp_path: Path) -> No
 
 def test_the_metadata_say_what_the_model_is(saved: Path) -> None:
     tensors, plain = parts(saved)
-    assert set(plain) == {"format", "config", "preprocessing", "history", "about", "sha256"}
+    assert set(plain) == {"format", "config", "preprocessing", "history", "about", "extras", "sha256"}
     assert plain["format"] == FORMAT
     assert plain["config"]["shape"] == [6, 5]
     assert plain["preprocessing"] == {"dtype": "<f8", "unit": False, "constant": [], "per_column": False}

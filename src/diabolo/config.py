@@ -8,10 +8,11 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 
 T = TypeVar("T")
 Activation = str
-ACTIVATIONS = ("relu", "linear")
+ACTIVATIONS = ("relu", "linear", "silu")
 LARGEST = 2**31
 MOST_LAYERS = 64
 MOST_HALVINGS = 12
+MOST_CLASSES = 1000
 
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
@@ -34,14 +35,19 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class DenseConfig:
-    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder. code: the latent's activation."""
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
+
+    code: the latent's activation. hidden: that of the layers between.
+    """
 
     widths: tuple[int, ...] = ()
     code: Activation = "relu"
+    hidden: Activation = "relu"
 
     def __post_init__(self) -> None:
         _check_counts("widths", self.widths)
         _check_choice("code", self.code, ACTIVATIONS)
+        _check_choice("hidden", self.hidden, ACTIVATIONS)
 
 
 @dataclass(frozen=True)
@@ -86,17 +92,53 @@ class PlainConfig:
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """The latent is a normal distribution; rate = its divergence from the standard normal."""
+    """The latent is a normal distribution; rate = its divergence from the standard normal.
+
+    free_nats: rate of each number of the code that training does not charge (free bits, Kingma et al. 2016, eq. 15).
+    """
+
+    free_nats: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_range("free_nats", self.free_nats, 0, 1e3)
+
+
+@dataclass(frozen=True)
+class RoundedConfig:
+    """The code is the latent rounded to whole numbers; rate = -log of their learned prior probability.
+
+    components: logistic distributions mixed for each latent dimension's prior.
+    """
+
+    components: int = 3
+
+    def __post_init__(self) -> None:
+        _check_counts("components", (self.components,))
 
 
 @dataclass(frozen=True)
 class BernoulliConfig:
-    """Cross-entropy of values in [0, 1]."""
+    """Cross-entropy of values in [0, 1].
+
+    binarised: whether values are probabilities that training draws zeros and ones from, anew for every batch.
+    """
+
+    binarised: bool = False
 
 
 @dataclass(frozen=True)
 class GaussianConfig:
-    """Squared error in prepared units, as a normal likelihood of spread 1."""
+    """Squared error in prepared units, as a normal likelihood of spread 1.
+
+    bounded: whether its mean is kept in [0, 1], where the data lie.
+    """
+
+    bounded: bool = False
+
+
+@dataclass(frozen=True)
+class LogisticConfig:
+    """Values in [0, 1] as 256 levels: a logistic distribution about the output, of one learnt spread."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +216,8 @@ class PairedConfig:
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
-BottleneckConfig = PlainConfig | VariationalConfig
-LikelihoodConfig = BernoulliConfig | GaussianConfig
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
+LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
 CorruptionConfig = (
     CleanConfig
     | GaussianNoiseConfig
@@ -192,8 +234,10 @@ KINDS: dict[str, type] = {
     "u-shaped": UShapedConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
+    "rounded": RoundedConfig,
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
+    "logistic": LogisticConfig,
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
@@ -211,6 +255,7 @@ class ModelConfig:
 
     shape: of one sample as stored: (columns,), (height, width) or (height, width, channels).
     latent: numbers in a code. beta: weight of the rate in the loss.
+    classes: the labels that the decoder can be told, by name; none for an unconditional model.
     """
 
     preset: str
@@ -221,6 +266,7 @@ class ModelConfig:
     likelihood: LikelihoodConfig = field(default_factory=BernoulliConfig)
     corruption: CorruptionConfig = field(default_factory=CleanConfig)
     beta: float = 1.0
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.shape) <= 3:
@@ -228,11 +274,37 @@ class ModelConfig:
         _check_counts("shape", self.shape)
         _check_counts("latent", (self.latent,))
         _check_range("beta", self.beta, 0, 1e6)
+        if len(self.classes) == 1 or len(self.classes) > MOST_CLASSES or len(set(self.classes)) < len(self.classes):
+            raise ArgumentError(f"classes must be 2 to {MOST_CLASSES:,} different labels, got {len(self.classes)}.")
 
     @property
     def denoises(self) -> bool:
         """Whether it is trained to give back what noise was laid over; masking only keeps a code honest."""
         return not isinstance(self.corruption, CleanConfig | MaskingConfig)
+
+
+@dataclass(frozen=True)
+class PixelConfig:
+    """A network that predicts each number of an 8-bit image from those before it.
+
+    shape: (height, width) or (height, width, channels). radius: how far it looks up, left and right, in pixels.
+    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused, there is no
+    rate.
+    """
+
+    shape: tuple[int, ...]
+    radius: int = 4
+    width: int = 64
+    layers: int = 2
+    components: int = 5
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.shape) <= 3:
+            raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
+        _check_counts("shape", self.shape)
+        _check_counts("width, layers and components", (self.width, self.layers, self.components))
+        _check_range("radius", self.radius, 0, 16)
 
 
 @dataclass(frozen=True)
@@ -246,6 +318,7 @@ class Recipe:
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
     precision: of the network's arithmetic in training, 'float32' or 'bfloat16' (weights stay float32).
+    warm_up: share of the steps over which the rate's weight rises from 0 to beta (Bowman et al. 2016).
     """
 
     epochs: int
@@ -258,6 +331,7 @@ class Recipe:
     validation: float = 0.05
     informed_start: bool = True
     precision: str = "float32"
+    warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
@@ -267,6 +341,7 @@ class Recipe:
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)
+        _check_range("warm_up", self.warm_up, 0, 1)
 
 
 def to_json(config: object) -> dict[str, Any]:

@@ -14,14 +14,15 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply
+from diabolo.jobs import apply, levels
 from diabolo.jobs.denoise import denoise
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
-from diabolo.model.presets import configure
+from diabolo.model.presets import VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
+from diabolo.training.labelled import Labels, as_classes
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
@@ -34,7 +35,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'denoise', 'denoise-deep' or 'denoise-photo'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep' or 'denoise-photo';
+        see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
@@ -43,6 +45,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
     noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.noise`);
         None leaves it to the preset.
+    beta, warm_up, free_nats : of variational presets: weight of the rate, share of the steps over which it rises,
+        and nats of each number of the code that training does not charge.
+    binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
+    conditional : whether the decoder is told the labels `y`, so that `sample` can be asked for one of them.
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
@@ -79,6 +85,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         patience: int | None = None,
         validation: float | None = None,
         noise: str | None = None,
+        beta: float | None = None,
+        warm_up: float | None = None,
+        free_nats: float | None = None,
+        binarise: bool = False,
+        conditional: bool = False,
         device: str = "auto",
         random_state: int | None = 0,
     ) -> None:
@@ -91,6 +102,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.patience = patience
         self.validation = validation
         self.noise = noise
+        self.beta = beta
+        self.warm_up = warm_up
+        self.free_nats = free_nats
+        self.binarise = binarise
+        self.conditional = conditional
         self.device = device
         self.random_state = random_state
 
@@ -103,19 +119,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint: str | Path | None = None,
         resume: bool = False,
     ) -> Self:
-        """Learn from samples; `y` is not looked at.
+        """Learn from samples; `y` is looked at by a conditional model only (a Dataset brings its own).
 
         checkpoint: a file that each epoch is saved to; with `resume`, a run that was killed goes on from there.
         Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
         """
-        del y
         source = self._source(X, fitting=True)
+        labels = self._labels(X, y, len(source))
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
-        trained = fit(source, self._configuration, self._recipe, dials)
+        classes = labels.names if labels else ()
+        trained = fit(
+            source, lambda shape, unit: self._configuration(shape, unit, classes), self._recipe, dials, labels
+        )
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
+        if trained.model.encoder.bottleneck.whole:
+            self.trained_ = levels.prepared(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -199,9 +220,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _n_features_out(self) -> int:
         return self.trained_.model.config.latent
 
-    def _configuration(self, shape: tuple[int, ...], unit: bool) -> ModelConfig:
-        config = configure(self.preset, shape, latent=self.latent, unit=unit)
+    def _configuration(self, shape: tuple[int, ...], unit: bool, classes: tuple[str, ...] = ()) -> ModelConfig:
+        dials = VariationalDials(self.beta, self.free_nats, self.binarise, classes)
+        config = dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
         return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
+
+    def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
+        """Return the labels that a conditional model learns with, None for others."""
+        if not self.conditional:
+            return None
+        given = X.labels if y is None and isinstance(X, Dataset) else y
+        if given is None:
+            raise InputError("A conditional model needs a label for each sample: fit(X, y).")
+        return as_classes(np.asarray(given), count)
 
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(
@@ -213,6 +244,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             learning_rate=self.learning_rate,
             patience=self.patience,
             validation=self.validation,
+            warm_up=self.warm_up,
         )
 
     def _source(self, X: Samples, *, fitting: bool = False) -> Source:

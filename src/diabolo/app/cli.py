@@ -27,12 +27,14 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.compress_commands import compress, decompress
 from diabolo.app.denoise_commands import denoise
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
+PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep or denoise-photo."
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
@@ -85,9 +87,7 @@ def train(
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")
     ] = None,
-    preset: Annotated[
-        str, typer.Option(help="dense, deep, conv, vae, denoise, denoise-deep, denoise-photo.")
-    ] = "dense",
+    preset: Annotated[str, typer.Option(help=PRESET_NAMES)] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -115,6 +115,9 @@ def train(
     ] = False,
     patch: Annotated[
         int | None, typer.Option(metavar="N", help="Learn from random pieces of N x N pixels, not from whole images.")
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
     ] = None,
     label: Label = None,
     seed: Seed = 0,
@@ -156,6 +159,7 @@ def train(
         patience=patience,
         validation=validation,
         noise=noise,
+        beta=beta,
         device=device,
         random_state=seed,
     )
@@ -306,7 +310,8 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-app.command()(denoise)
+for job in (compress, decompress, denoise):
+    app.command()(job)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from diabolo.app.denoise_report import Shown
-    from diabolo.data.pictures import Picture, Shelf
+    from diabolo.data.photos import Photo, Shelf
     from diabolo.training.model_file import Trained
 
 Data = Annotated[
@@ -100,7 +100,7 @@ def _pictures(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from diabolo.data.pictures import open_shelf
+    from diabolo.data.photos import open_shelf
 
     shelf = open_shelf(data)
     truths = None if clean is None else _paired(shelf, open_shelf(clean))
@@ -147,11 +147,11 @@ def _paired(noisy: "Shelf", clean: "Shelf") -> "Shelf":
 
 def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[str, Path]:
     """Return where each picture goes; refuse what is in the way before any work is done."""
-    from diabolo.data.pictures import WRITTEN, check_picture_name
+    from diabolo.data.photos import WRITTEN, check_photo_name
     from diabolo.files import check_free
 
     if single and out.suffix and not out.is_dir():
-        check_picture_name(out)
+        check_photo_name(out)
         check_free(out, force=force)
         return {shelf.names[0]: out}
     if out.suffix.lower() in (*WRITTEN, ".npy"):
@@ -172,7 +172,7 @@ def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[st
     return found
 
 
-def _truth(truths: "Shelf", name: str, picture: "Picture", shelf: "Shelf") -> "Picture":
+def _truth(truths: "Shelf", name: str, picture: "Photo", shelf: "Shelf") -> "Photo":
     from diabolo.data.pairs import check_sizes, partner
 
     truth = truths.read(partner(truths, name))
@@ -181,8 +181,8 @@ def _truth(truths: "Shelf", name: str, picture: "Picture", shelf: "Shelf") -> "P
 
 
 def _one(
-    trained: "Trained", picture: "Picture", truth: "Picture | None", told: "Callable[[float], None]"
-) -> "tuple[dict[str, Any], Picture]":
+    trained: "Trained", picture: "Photo", truth: "Photo | None", told: "Callable[[float], None]"
+) -> "tuple[dict[str, Any], Photo]":
     from dataclasses import replace
 
     from diabolo.jobs.denoise import denoise as cleaned
@@ -209,18 +209,18 @@ def _line(row: dict[str, Any]) -> str:
     return f"{text}; {row['out']}"
 
 
-def _write(target: Path, picture: "Picture", *, force: bool) -> None:
-    from diabolo.data.pictures import write_picture
+def _write(target: Path, picture: "Photo", *, force: bool) -> None:
+    from diabolo.data.photos import write_photo
 
-    write_picture(target, picture, force=force)
+    write_photo(target, picture, force=force)
 
 
 def _shown(
     there: "list[Shown]",
     name: str,
-    picture: "Picture",
-    cleaned: "Picture",
-    truth: "Picture | None",
+    picture: "Photo",
+    cleaned: "Photo",
+    truth: "Photo | None",
     row: dict[str, Any],
 ) -> "list[Shown]":
     """Return what a page shows of one picture; of the first few only, and cut to a size that a page can bear."""

@@ -60,7 +60,7 @@ def _middle(image: Array) -> Array:
 
 
 def _bytes(image: Array) -> Image:
-    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8)
+    return (image // 256 if image.dtype == np.uint16 else image).astype(np.uint8)
 
 
 def denoise_page(items: Sequence[Shown], rows: Sequence[dict[str, Any]], *, title: str) -> str:
@@ -100,7 +100,8 @@ def _means(items: Sequence[Shown]) -> str:
         return ""
     names = [title for title, *_ in items[0].ways if title != "clean"]
     figures = {
-        name: np.mean([[way[2], way[3]] for item in items for way in item.ways if way[0] == name], 0) for name in names
+        name: np.array([way[2:] for item in items for way in item.ways if way[0] == name], float).mean(0)
+        for name in names
     }
     best = max(figures, key=lambda name: float(figures[name][0]))
     body = [

@@ -6,7 +6,7 @@ from pathlib import Path
 from diabolo.data.opening import open_data
 from diabolo.data.pairs import Neighbours, Pairs, check_names
 from diabolo.data.patches import Patches
-from diabolo.data.pictures import open_shelf
+from diabolo.data.photos import open_shelf
 from diabolo.data.source import Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 

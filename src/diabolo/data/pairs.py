@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.pictures import Picture, Shelf
+from diabolo.data.photos import Photo, Shelf
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
 
@@ -32,7 +32,7 @@ def partner(shelf: Shelf, name: str) -> str:
     return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[str(PurePosixPath(name).with_suffix(""))]
 
 
-def check_sizes(label: str, noisy: Picture, clean: Picture) -> None:
+def check_sizes(label: str, noisy: Photo, clean: Photo) -> None:
     """Raise FormatError if two pictures differ in size, or in being grey or colour, or in depth."""
     one, other = (f"{p.pixels.shape} of {p.pixels.dtype}" for p in (noisy, clean))
     if one != other:

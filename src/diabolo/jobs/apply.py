@@ -12,6 +12,7 @@ from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
+from diabolo.training.labelled import one_hot
 from diabolo.training.model_file import Trained
 
 
@@ -48,21 +49,23 @@ def _numbered(batches: Iterator[Tensor]) -> Iterator[tuple[slice, Tensor]]:
         start += len(batch)
 
 
-def decode(trained: Trained, codes: NDArray[np.float32]) -> Array:
+def decode(trained: Trained, codes: NDArray[np.float32], *, label: str | None = None) -> Array:
     """Return the samples (n, *shape) that codes (n, latent) stand for, in the data's own units and dtype.
 
-    Raises InputError if codes are not (n, latent) finite numbers.
+    label: what a conditional model's decoder is told. Raises InputError if codes are not (n, latent) finite numbers,
+    or the model does not know the label.
     """
     _check_codes(codes, trained.model.config.latent)
+    told = None if label is None else torch.from_numpy(one_hot(trained.model.config.classes, label, 1))
     samples = np.empty((len(codes), *trained.model.config.shape), trained.preprocessing.dtype)
     device = next(trained.model.parameters()).device
     together = evaluated_together(trained.model.dimensions)
     with torch.inference_mode():
         for start in range(0, len(codes), together):
             batch = torch.from_numpy(codes[start : start + together].astype(np.float32)).to(device)
-            samples[start : start + together] = trained.preprocessing.restore(
-                trained.model.decoder(batch).cpu().numpy()
-            )
+            labels = None if told is None else told.to(device).expand(len(batch), -1)
+            prepared = trained.model.decoder(batch, labels).cpu().numpy()
+            samples[start : start + together] = trained.preprocessing.restore(prepared)
     return samples
 
 

@@ -89,9 +89,9 @@ def _restored(values: Plane, image: Array) -> Array:
     if image.dtype.kind == "f":
         return values.astype(image.dtype)
     if image.dtype == np.bool_:
-        return values >= 0.5
+        return np.asarray(values >= 0.5)
     limit = PIXEL_LIMITS[image.dtype]
-    return np.clip(np.rint(values * np.float32(limit)), 0, limit).astype(image.dtype)
+    return np.asarray(np.clip(np.rint(values * np.float32(limit)), 0, limit).astype(image.dtype))
 
 
 def _cleaned(trained: Trained, values: Plane, tile: int, watch: Callable[[float], None]) -> Plane:
@@ -106,13 +106,14 @@ def _cleaned(trained: Trained, values: Plane, tile: int, watch: Callable[[float]
             f"got {values.shape[:2]}; train a preset such as denoise."
         )
     if channels == 1 and values.shape[2] == 3:
-        planes = values @ OPPONENT.T
+        planes = (values @ OPPONENT.T).astype(np.float32)
         for number in range(3):
             part = planes[..., number : number + 1]
             planes[..., number : number + 1] = _tiled(trained.model, part, tile, _third(watch, number), own=own)
-        return planes @ OPPONENT  # type: ignore[no-any-return]
+        return (planes @ OPPONENT).astype(np.float32)
     if channels == 3 and values.shape[2] == 1:
-        return _tiled(trained.model, np.repeat(values, 3, 2), tile, watch, own=own).mean(2, keepdims=True)
+        wide = _tiled(trained.model, np.repeat(values, 3, 2), tile, watch, own=own)
+        return np.asarray(wide.mean(2, keepdims=True), np.float32)
     return _tiled(trained.model, values, tile, watch, own=own)
 
 
@@ -134,7 +135,8 @@ def _tiled(model: AutoencoderModel, values: Plane, tile: int, watch: Callable[[f
         size = (window[1] - window[0], window[3] - window[2])
         if size not in sized:
             sized[size] = resized(model, *size)
-        rows, columns = (_mirrored(*window[i : i + 2], values.shape[i // 2]) for i in (0, 2))
+        rows = _mirrored(window[0], window[1], values.shape[0])
+        columns = _mirrored(window[2], window[3], values.shape[1])
         done = _applied(sized[size], values[rows][:, columns])
         top, bottom, left, right = core
         inner = done[top - window[0] : bottom - window[0], left - window[2] : right - window[2]]

@@ -25,7 +25,7 @@ def gaussian_blur(image: Plane, noise: float) -> Plane:
 
 
 def total_variation(image: Plane, noise: float) -> Plane:
-    return np.asarray(restoration.denoise_tv_chambolle(image, weight=max(1e-6, 1.05 * noise)))
+    return np.asarray(restoration.denoise_tv_chambolle(image, weight=max(1e-6, 1.05 * noise)))  # type: ignore[no-untyped-call]
 
 
 def non_local_means(image: Plane, noise: float) -> Plane:

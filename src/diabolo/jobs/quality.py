@@ -28,7 +28,7 @@ def ssim(clean: Array, image: Array) -> float:
     if small and options["win_size"] < 3:
         return 1.0 if np.array_equal(clean, image) else math.nan
     return float(
-        structural_similarity(
+        structural_similarity(  # type: ignore[no-untyped-call]
             _unit(clean), _unit(image), data_range=1.0, channel_axis=channel, use_sample_covariance=False, **options
         )
     )

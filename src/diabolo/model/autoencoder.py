@@ -6,12 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import ModelConfig
-from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Variational
+from diabolo.config import DenseConfig, GaussianConfig, ModelConfig
+from diabolo.model.axes import principal_axes
+from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Rounded, Variational
 from diabolo.model.corruption import CORRUPTIONS
 from diabolo.model.layers import draw_weights
-from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
+from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 from diabolo.model.networks import NETWORKS
+
+UNTOLD = 0.1
+"""Share of the samples whose label training keeps from the decoder, so that it can do without."""
 
 
 class Terms(NamedTuple):
@@ -24,7 +28,7 @@ class Terms(NamedTuple):
 class Encoder(nn.Module):
     """Prepared samples (n, *shape) -> codes (n, latent)."""
 
-    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational) -> None:
+    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational | Rounded) -> None:
         super().__init__()
         self.network, self.bottleneck = network, bottleneck
 
@@ -33,14 +37,24 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes (n, latent) -> prepared samples (n, *shape): the mean of p(x | code)."""
+    """Codes (n, latent) -> prepared samples (n, *shape): the mean of p(x | code).
 
-    def __init__(self, network: nn.Sequential, likelihood: Bernoulli | Gaussian) -> None:
+    A conditional model's can be told labels (n, classes), a 1 in each row; without them it does not know.
+    """
+
+    def __init__(self, network: nn.Sequential, likelihood: Bernoulli | Gaussian | Logistic, classes: int = 0) -> None:
         super().__init__()
-        self.network, self.likelihood = network, likelihood
+        self.network, self.likelihood, self.classes = network, likelihood, classes
 
-    def forward(self, code: Tensor) -> Tensor:
-        return self.likelihood(self.network(code))  # type: ignore[no-any-return]
+    def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.likelihood(self.predict(code, labels))  # type: ignore[no-any-return]
+
+    def predict(self, code: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the parameters of p(x | code) that the likelihood takes."""
+        if self.classes:
+            labels = code.new_zeros(len(code), self.classes) if labels is None else labels
+            code = torch.cat([code, labels], 1)
+        return self.network(code)  # type: ignore[no-any-return]
 
 
 class AutoencoderModel(nn.Module):
@@ -58,11 +72,11 @@ class AutoencoderModel(nn.Module):
     def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck)
+        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
         pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent)
         self.encoder = Encoder(pair.encoder, bottleneck)
         likelihood = LIKELIHOODS[type(config.likelihood)](config.likelihood)
-        self.decoder = Decoder(pair.decoder, likelihood)
+        self.decoder = Decoder(pair.decoder, likelihood, len(config.classes))
         self.corrupt = CORRUPTIONS[type(config.corruption)](config.corruption, likelihood.unit)
         if generator is not None:
             draw_weights(self, generator)
@@ -76,8 +90,12 @@ class AutoencoderModel(nn.Module):
         return self.decoder(self.encoder(x))  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def start_at(self, x: Tensor) -> None:
-        """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5."""
+    def start_at(self, x: Tensor, generator: torch.Generator) -> None:
+        """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5.
+
+        A pair that is linear starts at the principal axes of the samples.
+        """
+        x, _ = self.parted(x)
         *_, output = (
             layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
         )
@@ -86,26 +104,54 @@ class AutoencoderModel(nn.Module):
         *_, latent, last = self.encoder.network
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
+        first, plain_mean = self.decoder.network[0], self.config.likelihood == GaussianConfig()
+        if plain_mean and self.config.network == DenseConfig(code="linear"):
+            self._start_linear(last, first, x.flatten(1), generator)  # type: ignore[arg-type]
+
+    def _start_linear(self, encode: nn.Linear, decode: nn.Linear, x: Tensor, generator: torch.Generator) -> None:
+        """Start a linear pair at the principal axes, with a code of 1 for the width of rounding that suits beta.
+
+        At a high rate rounding to that width costs width^2 / 24 nats of squared error in each dimension, and a rate
+        of -log width, which balance at width^2 = 12 beta (Gish and Pierce 1968).
+        """
+        axes = principal_axes(x, self.config.latent, generator)
+        width = math.sqrt(12 * self.config.beta)
+        encode.weight.copy_(axes / (width * self.encoder.bottleneck.gain))
+        encode.bias.copy_(-encode.weight @ x.mean(0))
+        decode.weight.copy_(axes.T * width)
 
     def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
         """Return the loss's two terms as training sees them: corrupted input, drawn code.
 
         If not `measured`, the distortion may be zeros with the right gradient (see `likelihoods`).
         """
-        given, wanted = self.corrupt.seen(x, generator)
+        x, labels = self.parted(x)
+        given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
         code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.network(code), wanted, measured=measured), rate)
+        if labels is not None:
+            labels = labels * labels.new_empty(len(labels), 1).bernoulli_(1 - UNTOLD, generator=generator)
+        parameters = self.decoder.predict(code, labels)
+        return Terms(self.decoder.likelihood.distortion(parameters, wanted, measured=measured), rate)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
-        """Return the two terms of held-out samples: corrupted and drawn as in training."""
-        return self.terms(x, generator)
+        """Return the two terms of held-out samples, corrupted as in training; labels are told."""
+        x, labels = self.parted(x)
+        given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
+        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
+        return Terms(self.decoder.likelihood.distortion(self.decoder.predict(code, labels), wanted), rate)
+
+    def parted(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return samples (n, *shape) and labels; a conditional model's may come flat, as (n, dimensions + classes)."""
+        if not self.config.classes or x.shape[1:] == self.config.shape:
+            return x, None
+        return x[:, : self.dimensions].reshape(-1, *self.config.shape), x[:, self.dimensions :]
 
     def score(self, x: Tensor) -> Terms:
         """Return the two terms at the code that stands for the sample, without noise: always the same."""
         latent = self.encoder.network(x)
-        parameters = self.decoder.network(self.encoder.bottleneck(latent))
+        parameters = self.decoder.predict(self.encoder.bottleneck(latent))
         return Terms(self.decoder.likelihood.distortion(parameters, x), self.encoder.bottleneck.rate(latent))
 
-    def loss(self, terms: Terms) -> Tensor:
-        """Return distortion + beta * rate, (n,), in nats per sample."""
-        return terms.distortion + self.config.beta * terms.rate
+    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
+        """Return distortion + warmth * beta * rate, (n,), in nats per sample; warmth: of the warm-up, from 0 to 1."""
+        return terms.distortion + warmth * self.config.beta * terms.rate

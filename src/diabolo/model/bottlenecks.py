@@ -1,12 +1,13 @@
 """Bottlenecks: what happens at the latent, and what it costs in nats per sample."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import PlainConfig, VariationalConfig
+from diabolo.config import PlainConfig, RoundedConfig, VariationalConfig
 
 
 class Coded(NamedTuple):
@@ -20,6 +21,8 @@ class Plain(nn.Module):
     """The code is the latent itself; rate 0."""
 
     per_latent = 1
+    whole = False
+    gain = 1.0
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the code that stands for the sample, without noise."""
@@ -39,28 +42,92 @@ class Variational(nn.Module):
     """The latent holds the mean and log variance of a normal distribution q(code | x).
 
     rate = KL(q || N(0, 1)) = sum((mean^2 + variance - 1 - log variance) / 2)  (Kingma and Welling 2014, appendix B).
+    In training, numbers of the code whose rate is below `free_nats` on the batch's average are charged just that.
     """
 
     per_latent = 2
+    whole = False
+    gain = 1.0
+
+    def __init__(self, free_nats: float = 0.0) -> None:
+        super().__init__()
+        self.free_nats = free_nats
 
     def forward(self, latent: Tensor) -> Tensor:
         return latent.chunk(2, dim=1)[0]
 
     def rate(self, latent: Tensor) -> Tensor:
-        mean, log_variance = self._split(latent)
-        return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        return self._rates(latent).sum(1)
 
     def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
-        mean, log_variance = self._split(latent)
+        mean, log_variance = self.split(latent)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        return Coded(mean + noise * (log_variance / 2).exp(), self.rate(latent))
+        charged = self._charged(latent) if self.training and self.free_nats else self.rate(latent)
+        return Coded(mean + noise * (log_variance / 2).exp(), charged)
 
-    def _split(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+    def _rates(self, latent: Tensor) -> Tensor:
+        mean, log_variance = self.split(latent)
+        return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+
+    def _charged(self, latent: Tensor) -> Tensor:
+        rates = self._rates(latent)
+        return torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats).sum(1)
+
+    @staticmethod
+    def split(latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean and the log variance of q(code | x)."""
         mean, log_variance = latent.chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
 
 
-BOTTLENECKS: dict[type, Callable[[Any], Plain | Variational]] = {
-    PlainConfig: lambda _: Plain(),
-    VariationalConfig: lambda _: Variational(),
+class Rounded(nn.Module):
+    """The code is the latent, times a fixed gain, rounded to whole numbers; in training noise stands for rounding.
+
+    Noise is uniform in (-1/2, 1/2); rate = -log P(code), with P(k) = F(k + 1/2) - F(k - 1/2) in each dimension and F
+    a mixture of logistic distributions (Balle et al. 2018, arXiv:1802.01436, eqs. 6 and 7, appendix 6.1).
+    """
+
+    per_latent = 1
+    whole = True
+    gain = 4.0
+    least = 1e-9
+
+    def __init__(self, latent: int, components: int) -> None:
+        super().__init__()
+        self.shape = (3, latent, components)
+        self.prior = nn.Parameter(torch.empty(math.prod(self.shape), device="meta"))
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Set the prior to equal weights, means from -3 to 3 and spreads of e^(1/2)."""
+        weights, means, spreads = self.prior.view(self.shape)
+        weights.zero_()
+        means.copy_(torch.linspace(-3, 3, self.shape[2]))
+        spreads.fill_(0.5)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return (self.gain * latent).round()
+
+    def rate(self, latent: Tensor) -> Tensor:
+        return self.cost(self(latent)).sum(1)
+
+    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+        noise = torch.empty_like(latent).uniform_(-0.5, 0.5, generator=generator)
+        code = torch.add(noise, latent, alpha=self.gain)
+        return Coded(code, self.cost(code).sum(1))
+
+    def cost(self, code: Tensor, step: float = 1.0) -> Tensor:
+        """Return -log of the prior's mass within step / 2 of each number of codes (n, latent), in nats."""
+        weights, means, spreads = self.prior.view(self.shape)
+        distance, scale = (code.unsqueeze(2) - means).abs(), torch.exp(-spreads)
+        above = torch.sigmoid((step / 2 - distance) * scale)
+        below = torch.sigmoid((-step / 2 - distance) * scale)
+        mass = ((above - below) * torch.softmax(weights, 1)).sum(2)
+        return -torch.log(mass.clamp_min(self.least))
+
+
+BOTTLENECKS: dict[type, Callable[[Any, int], Plain | Variational | Rounded]] = {
+    PlainConfig: lambda *_: Plain(),
+    VariationalConfig: lambda config, _: Variational(config.free_nats),
+    RoundedConfig: lambda config, latent: Rounded(latent, config.components),
 }

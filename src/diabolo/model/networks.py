@@ -13,6 +13,12 @@ from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
 from diabolo.model.unet import Downward, Upward, code_size
 
+ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
+    "relu": lambda: [nn.ReLU(inplace=True)],
+    "linear": lambda: [],
+    "silu": lambda: [nn.SiLU(inplace=True)],
+}
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -23,7 +29,8 @@ class Pair:
 
 
 def activation(name: str) -> list[nn.Module]:
-    return [nn.ReLU(inplace=True)] if name == "relu" else []
+    """Return a new layer for an activation's name; none for 'linear'."""
+    return ACTIVATION_LAYERS[name]()
 
 
 def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
@@ -31,13 +38,13 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
     sizes = [math.prod(config.shape), *network.widths]
     encoder: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        encoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
+        encoder += [linear(inputs, outputs), *activation(network.hidden)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
-    mirrored = [config.latent, *reversed(sizes)]
+    mirrored = [config.latent + len(config.classes), *reversed(sizes)]
     for inputs, outputs in pairwise(mirrored):
-        decoder += [linear(inputs, outputs), nn.ReLU(inplace=True)]
-    decoder[-1] = nn.Unflatten(1, config.shape)
+        decoder += [linear(inputs, outputs), *activation(network.hidden)]
+    decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
@@ -69,6 +76,8 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     2 or more (the lecture's 16 -> 14); what is left in the end is cut off.
     """
     size = map_size(network, config.shape)
+    if not network.dense and config.classes:
+        raise InputError("A network whose code is a map cannot be told labels; choose one with a dense layer.")
     if not network.dense and config.latent != size:
         raise InputError(f"latent must be {size} for a network without a dense layer, got {config.latent}.")
     code_map = (network.channels[-1], *stages(network, config.shape)[-1])
@@ -76,7 +85,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent, size), nn.ReLU(inplace=True)]
+        decoder += [linear(config.latent + len(config.classes), size), nn.ReLU(inplace=True)]
     else:
         encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]

@@ -72,7 +72,7 @@ class Downward(nn.Module):
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
     channels, height, width = size
-    return piece.unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
+    return piece.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
 class Upward(nn.Module):
@@ -92,7 +92,7 @@ class Upward(nn.Module):
         self.leave = convolution(channels[0], 4 * inputs[0], bias=bias)
 
     def forward(self, code: Tensor) -> Tensor:
-        pieces = code.split([math.prod(size) for size in self.sizes], dim=1)
+        pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)
         x, *maps = (
             piece.unflatten(1, (h, w, c)).permute(0, 3, 1, 2)
             for piece, (c, h, w) in zip(pieces, self.sizes, strict=True)

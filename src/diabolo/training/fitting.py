@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from diabolo.config import ModelConfig, Recipe, to_json
+from diabolo.config import ModelConfig, Recipe, VariationalConfig, to_json
 from diabolo.data.limits import available_memory
 from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
 from diabolo.data.source import Source, spaced
@@ -19,6 +19,8 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import bounded, compacted, expanded
+from diabolo.training.history import Record
+from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
 from diabolo.training.model_file import Trained
 from diabolo.version import __version__
@@ -69,11 +71,12 @@ def fit(
     configured: Callable[[tuple[int, ...], bool], ModelConfig],
     recipe: Callable[[int], Recipe],
     dials: Dials,
+    labels: Labels | None = None,
 ) -> Trained:
     """Train a model on a source.
 
     configured: (shape, unit) -> configuration, asked once the preprocessing is known.
-    recipe: number of samples to train on -> recipe.
+    recipe: number of samples to train on -> recipe. labels: what a conditional model's decoder is told.
     """
     if len(source) < 2:
         raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
@@ -85,12 +88,15 @@ def fit(
     _warn(config, preprocessing)
     device = choose_device(dials.device)
     seen = fingerprint(source)
+    learnt, prepared = labelled(source, labels, preprocessing) if labels else (source, preprocessing)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
-        model.start_at(expanded(compacted(source, bounded(rows, source, START_ROWS), preprocessing)))
-    task = Task(source, preprocessing, rows, held_out, seen)
+        start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
+        model.start_at(start, generator_for("cpu", dials.seed, 4))
+    task = Task(learnt, prepared, rows, held_out, seen)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
+    _warn_of_collapse(config, outcome.history)
     about: dict[str, Any] = {
         "diabolo": __version__,
         "samples": len(source),
@@ -116,6 +122,17 @@ def _check_size(config: ModelConfig) -> None:
     if 4 * 4 * parameters > available_memory() // 2:
         raise ArgumentError(
             f"A latent of {config.latent} makes {parameters:,} parameters, more than memory holds; choose less."
+        )
+
+
+def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
+    """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
+    active = next((record.active for record in reversed(history) if record.best), 0)
+    if isinstance(config.bottleneck, VariationalConfig) and active < config.latent / 4:
+        warnings.warn(
+            f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
+            "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",
+            stacklevel=3,
         )
 
 

@@ -10,6 +10,7 @@ class Record:
     epoch: counted from 1. loss, validation: mean loss in nats per sample, of every eighth training batch and held out
     (loss = distortion + beta * rate). distortion, rate: the parts of `validation`. learning_rate: at the
     epoch's end. seconds: since the start of training. best: whether the weights are the best so far.
+    active: numbers of the code that tell held-out samples apart: their variance is above 0.01 (Burda et al. 2016).
     """
 
     epoch: int
@@ -20,3 +21,4 @@ class Record:
     learning_rate: float
     seconds: float
     best: bool
+    active: int = 0

@@ -2,29 +2,60 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from diabolo.config import Recipe, to_json
+from diabolo.config import ModelConfig, PixelConfig, Recipe, to_json
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import FileError, TrainingError
-from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
 from diabolo.training.optimizer import OPTIMIZERS
-from diabolo.training.schedule import learning_rate
+from diabolo.training.schedule import learning_rate, warmth
 
 MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 MEASURED_EVERY = 8
+ACTIVE = 0.01
+
+
+class Learner(Protocol):
+    """What the loop asks of a model; beside this it is an `nn.Module`.
+
+    config: goes into the run's identity; its `beta` is the weight of the rate. dimensions: numbers in one sample.
+    """
+
+    @property
+    def config(self) -> ModelConfig | PixelConfig: ...
+    @property
+    def dimensions(self) -> int: ...
+    def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
+        """Return the loss's two terms as training sees them; if not `measured`, only their gradient must be right."""
+        ...
+
+    def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
+        """Return the two terms for held-out samples."""
+        ...
+
+    def loss(self, terms: Terms) -> Tensor:
+        """Return distortion + beta * rate, (n,), in nats per sample."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...
+    def to(self, device: torch.device) -> Self: ...
+    def train(self) -> Self: ...
+    def eval(self) -> Self: ...
 
 
 class Callback(Protocol):
@@ -88,7 +119,7 @@ class Run:
 
     def __init__(
         self,
-        model: AutoencoderModel,
+        model: Learner,
         task: Task,
         recipe: Recipe,
         *,
@@ -168,11 +199,13 @@ class Run:
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
+            step = (epoch - 1) * self.steps + index
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-                loss = self.model.loss(self.model.terms(batch, noise, measured=measured)).mean()
+                terms = self.model.terms(batch, noise, measured=measured)
+                loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
             if index == 0 and not self.history:
                 self.first = float(loss.detach())
-            self._step(loss, (epoch - 1) * self.steps + index)
+            self._step(loss, step)
             if measured:
                 total += loss.detach() * len(batch)
                 count += len(batch)
@@ -206,6 +239,12 @@ class Run:
                 rate += float(terms.rate.sum(dtype=torch.float64))
         return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
 
+    def _active(self) -> int:
+        """Return how many numbers of the code vary over held-out samples (Burda et al. 2016, section 4.3)."""
+        looked, _ = self.model.parted(expanded(self.held_out[: evaluated_together(self.model.dimensions)]))
+        with torch.inference_mode():
+            return int((self.model.encoder(looked).var(0, correction=0) > ACTIVE).sum())
+
     def _sound(self, loss: float) -> float:
         """Return the loss, or raise _FailedError if it is not finite or far above the first."""
         if not np.isfinite(loss):
@@ -221,7 +260,7 @@ class Run:
         if best:
             self.best = copied(self.model.state_dict())
         seconds = time.perf_counter() - self.started
-        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best)
+        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best, self._active())
         self.history.append(record)
         if self.checkpoint is not None:
             self._save(self.checkpoint, seconds)

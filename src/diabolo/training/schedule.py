@@ -16,3 +16,8 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     if share < WARM_UP:
         return recipe.learning_rate * (step + 1) / (WARM_UP * steps + 1)
     return recipe.learning_rate * (1 - share) / (1 - WARM_UP)
+
+
+def warmth(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the share of beta that the rate is weighed by at `step` of `steps`: along a line from 0 to 1, then 1."""
+    return min(1.0, (step + 1) / (recipe.warm_up * steps)) if recipe.warm_up else 1.0
