@@ -11,6 +11,7 @@ Activation = str
 ACTIVATIONS = ("relu", "linear", "silu")
 LARGEST = 2**31
 MOST_LAYERS = 64
+MOST_HALVINGS = 12
 MOST_CLASSES = 1000
 
 
@@ -64,6 +65,24 @@ class ConvolutionalConfig:
         _check_counts("channels", self.channels)
         if not self.channels:
             raise ArgumentError("channels must name one stage or more, got none.")
+
+
+@dataclass(frozen=True)
+class UShapedConfig:
+    """Residual blocks at half the size, a quarter and so on; each stage's map is also handed across to the decoder.
+
+    channels: of each stage. blocks: of two convolutions, per stage on each side. residual: whether the output is the
+    input less what the network takes for noise, without any bias; else the likelihood's parameters themselves.
+    """
+
+    channels: tuple[int, ...] = (32, 64, 96)
+    blocks: int = 1
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        _check_counts("channels and blocks", (*self.channels, self.blocks))
+        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
+            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages of at most {MOST_LAYERS} blocks.")
 
 
 @dataclass(frozen=True)
@@ -129,12 +148,17 @@ class CleanConfig:
 
 @dataclass(frozen=True)
 class GaussianNoiseConfig:
-    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the data are."""
+    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the likelihood does.
+
+    least: each sample's spread is drawn evenly between `least * sigma` and `sigma` (1: always `sigma`).
+    """
 
     sigma: float
+    least: float = 1.0
 
     def __post_init__(self) -> None:
         _check_range("sigma", self.sigma, 0, 1e6)
+        _check_range("least", self.least, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -147,14 +171,67 @@ class MaskingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig
+@dataclass(frozen=True)
+class PoissonNoiseConfig:
+    """Each value of [0, 1] becomes a count of photons, `peak` of them where it is 1; fewer are noisier.
+
+    least: each sample's peak is drawn evenly between `least * peak` and `peak`, as in the kinds below.
+    """
+
+    peak: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("peak", self.peak, 1e-3, 1e6)
+        _check_range("least", self.least, 1e-3, 1)
+
+
+@dataclass(frozen=True)
+class SaltPepperConfig:
+    """Each value is set to 0 or to 1 with probability `fraction`."""
+
+    fraction: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class JpegConfig:
+    """Each image is packed by JPEG at `quality`, from 1 to 100."""
+
+    quality: int
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("quality", self.quality, 1, 100)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class PairedConfig:
+    """The data bring pairs: what is seen, and what is to be given back."""
+
+
+NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
-CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
+CorruptionConfig = (
+    CleanConfig
+    | GaussianNoiseConfig
+    | MaskingConfig
+    | PoissonNoiseConfig
+    | SaltPepperConfig
+    | JpegConfig
+    | PairedConfig
+)
 
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
     "convolutional": ConvolutionalConfig,
+    "u-shaped": UShapedConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
@@ -164,6 +241,10 @@ KINDS: dict[str, type] = {
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
+    "poisson-noise": PoissonNoiseConfig,
+    "salt-pepper": SaltPepperConfig,
+    "jpeg": JpegConfig,
+    "paired": PairedConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -195,6 +276,11 @@ class ModelConfig:
         _check_range("beta", self.beta, 0, 1e6)
         if len(self.classes) == 1 or len(self.classes) > MOST_CLASSES or len(set(self.classes)) < len(self.classes):
             raise ArgumentError(f"classes must be 2 to {MOST_CLASSES:,} different labels, got {len(self.classes)}.")
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it is trained to give back what noise was laid over; masking only keeps a code honest."""
+        return not isinstance(self.corruption, CleanConfig | MaskingConfig)
 
 
 @dataclass(frozen=True)
@@ -231,6 +317,7 @@ class Recipe:
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
+    precision: of the network's arithmetic in training, 'float32' or 'bfloat16' (weights stay float32).
     warm_up: share of the steps over which the rate's weight rises from 0 to beta (Bowman et al. 2016).
     """
 
@@ -243,12 +330,14 @@ class Recipe:
     patience: int = 10
     validation: float = 0.05
     informed_start: bool = True
+    precision: str = "float32"
     warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
         _check_choice("optimizer", self.optimizer, ("muon", "adam"))
         _check_choice("schedule", self.schedule, ("linear", "constant"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16"))
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)

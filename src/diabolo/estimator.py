@@ -15,8 +15,10 @@ from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply
+from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
+from diabolo.model.noise import parse_noise
 from diabolo.model.presets import VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
@@ -34,13 +36,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces' or 'codec'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep' or 'denoise-photo';
+        see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
+    noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.noise`);
+        None leaves it to the preset.
     beta, warm_up, free_nats : of variational presets: weight of the rate, share of the steps over which it rises,
         and nats of each number of the code that training does not charge.
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
@@ -80,6 +85,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         learning_rate: float | None = None,
         patience: int | None = None,
         validation: float | None = None,
+        noise: str | None = None,
         beta: float | None = None,
         warm_up: float | None = None,
         free_nats: float | None = None,
@@ -96,6 +102,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.learning_rate = learning_rate
         self.patience = patience
         self.validation = validation
+        self.noise = noise
         self.beta = beta
         self.warm_up = warm_up
         self.free_nats = free_nats
@@ -146,6 +153,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def reconstruct(self, X: Samples) -> Array:
         """Return decode(encode(X))."""
         return self.decode(self.encode(X))
+
+    def denoise(self, X: ArrayLike, *, clip: bool = True) -> Array:
+        """Return images cleaned: an array of images (n, h, w) or (n, h, w, 3) of any size, of the same shape and dtype.
+
+        8 or 16 bits, or floats in [0, 1] (`clip` keeps the result there). Raises InputError for other samples.
+        """
+        check_is_fitted(self)
+        images = np.asarray(X)
+        if images.ndim not in (3, 4):
+            raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
+        cleaned = np.stack([denoise(self.trained_, image).image for image in images])
+        return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""
@@ -204,7 +223,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _configuration(self, shape: tuple[int, ...], unit: bool, classes: tuple[str, ...] = ()) -> ModelConfig:
         dials = VariationalDials(self.beta, self.free_nats, self.binarise, classes)
-        return dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
+        config = dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
+        return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
 
     def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
         """Return the labels that a conditional model learns with, None for others."""

@@ -28,11 +28,13 @@ from diabolo.app.common import (
     write_text,
 )
 from diabolo.app.compress_commands import compress, decompress
+from diabolo.app.denoise_commands import denoise
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
+PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep or denoise-photo."
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
@@ -81,9 +83,11 @@ def demo(
 
 @app.command()
 def train(
-    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces or codec.")] = "dense",
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help=PRESET_NAMES)] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -95,6 +99,23 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:STRENGTH",
+            help="Learn to remove gaussian:0.5, poisson:30, salt-pepper:0.1, jpeg:20, or a range as gaussian:0-0.2.",
+        ),
+    ] = None,
+    noisy: Annotated[
+        str | None, typer.Option(metavar="DATA", help="With --clean: pairs of images of the same names, learnt from.")
+    ] = None,
+    clean: Annotated[str | None, typer.Option(metavar="DATA", help="The clean images of --noisy.")] = None,
+    self_supervised: Annotated[
+        bool, typer.Option("--self-supervised", help="DATA are noisy images; learn to clean them from them alone.")
+    ] = False,
+    patch: Annotated[
+        int | None, typer.Option(metavar="N", help="Learn from random pieces of N x N pixels, not from whole images.")
+    ] = None,
     beta: Annotated[
         float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
     ] = None,
@@ -108,8 +129,8 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
+    from diabolo.app.material import Wanted, material
     from diabolo.app.train import fitted
-    from diabolo.data.opening import open_data
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
@@ -125,7 +146,8 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    opened = open_data(data, label=label)
+    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
+    opened, noise = material(wanted)
     say(*opened.notes)
     estimator = Autoencoder(
         preset,
@@ -136,11 +158,12 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        noise=noise,
         beta=beta,
         device=device,
         random_state=seed,
     )
-    watching = watchers(preset, opened.train.shape, quiet=quiet, track=track)
+    watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
     trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
     about = trained.about
     estimator.save(out, force=force or resume)
@@ -287,7 +310,7 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress):
+for job in (compress, decompress, denoise):
     app.command()(job)
 
 

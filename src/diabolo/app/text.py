@@ -19,7 +19,9 @@ def figure_rows(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
         (item.name, str(item.latent), f"{item.parameters:,}", number(item.bce), number(item.mse), number(item.psnr, 2))
         for item in figures
     ]
-    return [HEADS, *rows]
+    if all(item.ssim is None for item in figures):
+        return [HEADS, *rows]
+    return [(*HEADS, "SSIM"), *((*row, number(item.ssim)) for row, item in zip(rows, figures, strict=True))]
 
 
 def compared_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:

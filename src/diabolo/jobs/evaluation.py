@@ -14,6 +14,7 @@ class Figures:
     bce: Bernoulli cross-entropy in nats per dimension, for values in [0, 1]; None elsewhere.
     mse: squared error per dimension, in prepared units ([0, 1] for pixels, standard deviations for columns).
     psnr: decibels from the mean squared error, for values in [0, 1]; None elsewhere.
+    ssim: structural similarity, for images that noise was taken from; None elsewhere.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Figures:
     bce: float | None
     mse: float
     psnr: float | None
+    ssim: float | None = None
 
 
 @dataclass(frozen=True)

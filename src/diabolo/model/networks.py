@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.unet import Downward, Upward, code_size
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
@@ -129,7 +130,42 @@ def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
 
 
+def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
+    size = code_size(network.channels, grid(config.shape))
+    if config.latent != size or per_latent != 1:
+        raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
+    inputs, depth = grid(config.shape), network.blocks
+    down = Downward(network.channels, inputs, depth, bias=not network.residual)
+    up = Upward(network.channels, inputs, depth, residual=network.residual)
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
+    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+
+
+def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
+    """Return (how far an output pixel looks, the pixels of one step of the last map)."""
+    unit = 2 ** len(network.channels)
+    return 4 * unit + 2, unit
+
+
+def _u_reach(network: UShapedConfig) -> tuple[int, int]:
+    """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
+    scales = [2**stage for stage in range(1, len(network.channels) + 1)]
+    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    return blocks + 2 * scales[0] + scales[-1], scales[-1]
+
+
+RESIZED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
+    ConvolutionalConfig: map_size,
+    UShapedConfig: lambda network, shape: code_size(network.channels, grid(shape)),
+}
+"""The latent sizes of networks that do without fully connected layers, for samples of any size."""
+
+REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _conv_reach, UShapedConfig: _u_reach}
+
+
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,
+    UShapedConfig: u_shaped,
 }

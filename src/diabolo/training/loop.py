@@ -203,8 +203,9 @@ class Run:
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
             step = (epoch - 1) * self.steps + index
-            terms = self.model.terms(batch, noise, measured=measured)
-            loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+                terms = self.model.terms(batch, noise, measured=measured)
+                loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
             if index == 0 and not self.history:
                 self.first = float(loss.detach())
             self._step(loss, step)
