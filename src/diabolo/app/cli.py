@@ -27,6 +27,7 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -82,7 +83,7 @@ def demo(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv or vae.")] = "dense",
+    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae or faces.")] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -94,6 +95,18 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Variational: weight of the rate in the loss.")] = None,
+    warm_up: Annotated[float | None, typer.Option(help="Variational: share of the steps over which it rises.")] = None,
+    free_nats: Annotated[
+        float | None, typer.Option(help="Variational: nats of each number of the code that cost nothing.")
+    ] = None,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw zeros and ones from pixels, anew for every batch.")
+    ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
+    ] = None,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -105,6 +118,7 @@ def train(
 ) -> None:
     """Learn the code of DATA and write a model file."""
     from diabolo.app.train import fitted
+    from diabolo.data.attributes import labels_of
     from diabolo.data.opening import open_data
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
@@ -123,6 +137,7 @@ def train(
         say(f"There is no {checkpoint} to go on from: training from the start.")
     opened = open_data(data, label=label)
     say(*opened.notes)
+    told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
         preset,
         latent=latent,
@@ -132,11 +147,16 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        beta=beta,
+        warm_up=warm_up,
+        free_nats=free_nats,
+        binarise=binarise,
+        conditional=condition is not None,
         device=device,
         random_state=seed,
     )
     watching = watchers(preset, opened.train.shape, quiet=quiet, track=track)
-    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
+    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume, labels=told)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
@@ -280,6 +300,12 @@ def reproduce(
     page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
     write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+app.command()(generate)
+app.command()(interpolate)
+app.command("map")(map_codes)
+app.command()(likelihood)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

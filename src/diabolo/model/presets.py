@@ -62,13 +62,13 @@ def vae(facts: Facts, latent: int | None) -> ModelConfig:
 
 def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A convolutional variational autoencoder: 32, 64 and 128 channels, a dense layer, a normal code."""
-    network = ConvolutionalConfig((32, 64, 128), dense=True)
+    network = ConvolutionalConfig((32, 64, 128), dense=True, hidden="silu")
     return _config("conv-vae", facts, latent, network, VariationalConfig())
 
 
 def faces(facts: Facts, latent: int | None) -> ModelConfig:
     """A convolutional variational autoencoder of 8-bit colour pictures: a learnt spread weighs rate and distortion."""
-    network = ConvolutionalConfig((16, 32, 64, 128), dense=True)
+    network = ConvolutionalConfig((16, 32, 64, 128), dense=True, hidden="silu")
     found = _config("faces", facts, latent or min(128, math.prod(facts.shape)), network, VariationalConfig())
     return replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig())
 
