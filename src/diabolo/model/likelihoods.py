@@ -48,7 +48,7 @@ class Bernoulli(nn.Module):
 
     def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return what is learnt: x itself, or where x holds probabilities, zeros and ones drawn from them."""
-        return torch.bernoulli(x, generator=generator) if self.binarised else x
+        return torch.empty_like(x).uniform_(generator=generator).lt(x).to(x.dtype) if self.binarised else x
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Return the mean of p(x | code), in [0, 1]."""

@@ -61,8 +61,8 @@ def vae(facts: Facts, latent: int | None) -> ModelConfig:
 
 
 def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
-    """A convolutional variational autoencoder: 32, 64 and 128 channels, a dense layer, a normal code."""
-    network = ConvolutionalConfig((32, 64, 128), dense=True, hidden="silu")
+    """A convolutional variational autoencoder: 16, 32 and 64 channels, a dense layer, a normal code."""
+    network = ConvolutionalConfig((16, 32, 64), dense=True, hidden="silu")
     return _config("conv-vae", facts, latent, network, VariationalConfig())
 
 

@@ -33,8 +33,8 @@ RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "
 def variational(samples: int, epochs: int | None) -> Recipe:
     """Adam at 2e-3, batches of 128, 30 epochs or 2,000 steps; the rate's weight rises over the first tenth.
 
-    Muon takes two thirds of a step on layers of 400 x 400 (bench/generate_quality.py), and a slow start of the rate keeps
-    numbers of the code alive.
+    Muon takes two thirds of a step on layers of 400 x 400, and a slow start of the rate keeps numbers of the code
+    alive (docs/generate.md).
     """
     del epochs
     size = max(1, min(128, samples // 32))
