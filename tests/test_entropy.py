@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from diabolo.coding.entropy import SEAL, EntropyCoder
+from diabolo.coding.entropy import EntropyCoder
+from diabolo.coding.stack import SEAL
 from diabolo.coding.tables import Tables, normalized, tables_from_counts, tables_from_probabilities
 from diabolo.errors import ArgumentError, FormatError, InputError
 

@@ -87,6 +87,19 @@ class VariationalConfig:
 
 
 @dataclass(frozen=True)
+class RoundedConfig:
+    """The code is the latent rounded to whole numbers; rate = -log of their learned prior probability.
+
+    components: logistic distributions mixed for each latent dimension's prior.
+    """
+
+    components: int = 3
+
+    def __post_init__(self) -> None:
+        _check_counts("components", (self.components,))
+
+
+@dataclass(frozen=True)
 class BernoulliConfig:
     """Cross-entropy of values in [0, 1].
 
@@ -98,7 +111,12 @@ class BernoulliConfig:
 
 @dataclass(frozen=True)
 class GaussianConfig:
-    """Squared error in prepared units, as a normal likelihood of spread 1."""
+    """Squared error in prepared units, as a normal likelihood of spread 1.
+
+    bounded: whether its mean is kept in [0, 1], where the data lie.
+    """
+
+    bounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +150,7 @@ class MaskingConfig:
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig
-BottleneckConfig = PlainConfig | VariationalConfig
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
 CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
 
@@ -141,6 +159,7 @@ KINDS: dict[str, type] = {
     "convolutional": ConvolutionalConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
+    "rounded": RoundedConfig,
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
     "logistic": LogisticConfig,
@@ -178,6 +197,30 @@ class ModelConfig:
         _check_range("beta", self.beta, 0, 1e6)
         if len(self.classes) == 1 or len(self.classes) > MOST_CLASSES or len(set(self.classes)) < len(self.classes):
             raise ArgumentError(f"classes must be 2 to {MOST_CLASSES:,} different labels, got {len(self.classes)}.")
+
+
+@dataclass(frozen=True)
+class PixelConfig:
+    """A network that predicts each number of an 8-bit image from those before it.
+
+    shape: (height, width) or (height, width, channels). radius: how far it looks up, left and right, in pixels.
+    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused, there is no
+    rate.
+    """
+
+    shape: tuple[int, ...]
+    radius: int = 4
+    width: int = 64
+    layers: int = 2
+    components: int = 5
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.shape) <= 3:
+            raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
+        _check_counts("shape", self.shape)
+        _check_counts("width, layers and components", (self.width, self.layers, self.components))
+        _check_range("radius", self.radius, 0, 16)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, generate
+from diabolo.jobs import apply, density, generate, levels
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.presets import VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
@@ -33,7 +33,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae' or 'faces'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces' or 'codec'; see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
@@ -128,6 +128,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
+        if trained.model.encoder.bottleneck.whole:
+            self.trained_ = levels.prepared(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
+from diabolo.app.compress_commands import compress, decompress
 from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
@@ -83,7 +84,7 @@ def demo(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae or faces.")] = "dense",
+    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces or codec.")] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -95,7 +96,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
-    beta: Annotated[float | None, typer.Option(help="Variational: weight of the rate in the loss.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
+    ] = None,
     warm_up: Annotated[float | None, typer.Option(help="Variational: share of the steps over which it rises.")] = None,
     free_nats: Annotated[
         float | None, typer.Option(help="Variational: nats of each number of the code that cost nothing.")
@@ -302,10 +305,9 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-app.command()(generate)
-app.command()(interpolate)
+for job in (compress, decompress, generate, interpolate, likelihood):
+    app.command()(job)
 app.command("map")(map_codes)
-app.command()(likelihood)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,8 @@
 """The progress bar of a training run, on standard error."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -60,3 +63,12 @@ class ProgressBar(Messages):
 
     def on_end(self) -> None:
         self.bar.stop()
+
+
+@contextmanager
+def counted(name: str, total: int | None, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Yield what to tell how many items more are done; shown as a bar on standard error unless `quiet`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda items: bar.advance(task, items)

@@ -16,12 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.coding.escapes import escape_numbers, escaped_symbols, read_varints, write_varints
-from diabolo.coding.tables import PRECISION, Tables, checked_symbols
+from diabolo.coding.stack import check_ended, new_stack, open_stack, stack_bytes
+from diabolo.coding.tables import Tables, checked_symbols
 from diabolo.errors import ArgumentError, FormatError
-
-SEAL = 0xD1AB
-"""The coder's state before the first symbol; a decoder that does not come back to it has read other data."""
-SEAL_BITS = 16
 
 
 class EntropyCoder:
@@ -57,7 +54,7 @@ class EntropyCoder:
 
     def encode_columns(self, columns: Sequence[NDArray[np.int32]]) -> bytes:
         """Return the bytes of K arrays of symbols, one for each table, that may differ in length."""
-        coder = constriction.stream.stack.AnsCoder(np.array([SEAL], dtype=np.uint32))
+        coder = new_stack()
         entries = [self.tables.entries(dimension, column) for dimension, column in enumerate(columns)]
         for column, model in zip(reversed(entries), reversed(self._models), strict=True):
             coder.encode_reverse(column, model)  # a stack: what is decoded first is encoded last
@@ -66,18 +63,15 @@ class EntropyCoder:
             lowest, width = self._range(dimension)
             numbers.append(escape_numbers(column[coded == width], lowest, width))
         escapes = write_varints(np.concatenate(numbers))
-        words: bytes = coder.get_compressed().astype("<u4").tobytes()
-        return write_varints(np.array([len(escapes)], dtype=np.uint64)) + escapes + words.rstrip(b"\0")
+        return write_varints(np.array([len(escapes)], dtype=np.uint64)) + escapes + stack_bytes(coder)
 
     def decode_columns(self, data: bytes, counts: Sequence[int]) -> list[NDArray[np.int32]]:
         """Return the K arrays of symbols, of `counts[k]` each, in `data`. Raises FormatError as `decode` does."""
         if len(counts) != len(self.tables) or any(count < 0 for count in counts):
             raise ArgumentError(f"decoding needs {len(self.tables)} counts of at least 0, got {list(counts)[:5]}.")
-        numbers, words = _split(data, sum(counts))
-        coder = constriction.stream.stack.AnsCoder(words)
+        numbers, coder = _split(data, sum(counts))
         columns = [coder.decode(model, count) for model, count in zip(self._models, counts, strict=True)]
-        if coder.num_words() != 1 or coder.get_compressed()[0] != SEAL:
-            raise FormatError("the coded symbols do not end where they should; the data are damaged or cut off.")
+        check_ended(coder)
         used = 0
         for dimension, column in enumerate(columns):
             lowest, width = self._range(dimension)
@@ -99,14 +93,11 @@ def _taken(numbers: NDArray[np.uint64], start: int, count: int) -> NDArray[np.ui
     return numbers[start : start + count]
 
 
-def _split(data: bytes, count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """Return the numbers of the side stream and the words of the coder, after a look at their sizes."""
+def _split(data: bytes, count: int) -> tuple[NDArray[np.uint64], Any]:
+    """Return the numbers of the side stream and a coder for the words, after a look at their sizes."""
     head = next((place + 1 for place, byte in enumerate(data[:5]) if byte < 0x80), 5)
     length = int(read_varints(data[:head])[0]) if data else 0
-    words = data[head + length :]
-    if length > 5 * count or 8 * len(words) > PRECISION * count + SEAL_BITS + 7:
-        raise FormatError(f"{len(data)} bytes are more than {count} symbols can take; the data are damaged.")
-    if head + length > len(data) or not words or words[-1] == 0:
-        raise FormatError("the coded symbols are cut off, or followed by zeros; the data are damaged.")
-    padded = words + bytes(-len(words) % 4)
-    return read_varints(data[head : head + length]), np.frombuffer(padded, dtype="<u4").astype(np.uint32)
+    if length > 5 * count:
+        raise FormatError(f"{length} bytes are more than {count} escapes can take; the data are damaged.")
+    coder = open_stack(data[head + length :], count)
+    return read_varints(data[head : head + length]), coder

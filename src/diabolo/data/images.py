@@ -121,13 +121,13 @@ class ImagesSource:
         return images
 
     def _decode(self, name: str) -> Array:
-        with reading(_label(self.container, name), "an image"), _opened(self.container, name) as image:
+        with reading(_label(self.container, name), "an image"), opened_image(self.container, name) as image:
             header = _header(image, name, _label(self.container, name))
             if (header.height, header.width) != self.shape[:2]:
                 raise FormatError(
                     f"{_label(self.container, name)} has changed since it was opened; open the data anew."
                 )
-            upright = ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
+            upright = ImageOps.exif_transpose(image) if oriented(image) else image
             return _pixels(upright, self.shape, self.dtype)
 
 
@@ -141,14 +141,14 @@ def open_images(path: Path) -> Dataset:
     damaged, too large, animated, or of another size or kind than the others.
     """
     with reading(path, "a zip of images" if path.is_file() else "a folder of images"):
-        container, there = _contents(path)
-        names = [name for name in there if name.lower().endswith(ENDINGS) and not _hidden(name)]
+        container, there = contents(path)
+        names = [name for name in there if name.lower().endswith(ENDINGS) and not hidden(name)]
         if not names:
             allowed = ", ".join(ENDINGS)
             raise FormatError(f"{path} holds no images (files ending in {allowed}); for other data give one file.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-            headers = [_read_header(container, name) for name in names]
+            headers = [read_header(container, name) for name in names]
         shape, dtype = _common(headers)
         labels, classes = _labels(names)
         source = ImagesSource(container, tuple(names), shape, dtype)
@@ -157,7 +157,8 @@ def open_images(path: Path) -> Dataset:
         return Dataset(title, held(source), labels=labels, items=tuple(names), origin=str(path), notes=notes)
 
 
-def _contents(path: Path) -> tuple[Container, list[str]]:
+def contents(path: Path) -> tuple[Container, list[str]]:
+    """Return the container at a path (a folder, a zip, or one image's folder) and the names of all its files."""
     if path.is_dir():
         folder = Folder(path)
         return folder, folder.names()
@@ -167,7 +168,8 @@ def _contents(path: Path) -> tuple[Container, list[str]]:
     return Folder(path.parent), [path.name]
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Say whether a file is one that systems leave behind, not meant to be seen."""
     return any(part == "__MACOSX" or part.lstrip(".") not in (part, "") for part in PurePosixPath(name).parts)
 
 
@@ -176,7 +178,8 @@ def _label(container: Container, name: str) -> str:
 
 
 @contextmanager
-def _opened(container: Container, name: str) -> Iterator[Image.Image]:
+def opened_image(container: Container, name: str) -> Iterator[Image.Image]:
+    """Yield an image whose pixels are not decoded yet. Raises FormatError if it is none, or too large."""
     label = _label(container, name)
     if container.size(name) > MAX_IMAGE_BYTES:
         raise FormatError(f"{label} has more than {MAX_IMAGE_BYTES} bytes, the most for an image; leave it out.")
@@ -189,8 +192,9 @@ def _opened(container: Container, name: str) -> Iterator[Image.Image]:
         raise FormatError(f"{label} has more than {MAX_IMAGE_PIXELS} pixels; cut it up.") from error
 
 
-def _read_header(container: Container, name: str) -> Header:
-    with reading(_label(container, name), "an image"), _opened(container, name) as image:
+def read_header(container: Container, name: str) -> Header:
+    """Return what an image says of itself. Raises FormatError if it may not be decoded."""
+    with reading(_label(container, name), "an image"), opened_image(container, name) as image:
         return _header(image, name, _label(container, name))
 
 
@@ -204,6 +208,11 @@ def _header(image: Image.Image, name: str, label: str) -> Header:
         raise FormatError(f"{label} has the mode {image.mode}; save it as grey or RGB, or save numbers as .npy.")
     width, height = image.size[::-1] if _orientation(image) in SIDEWAYS else image.size
     return Header(name, height, width, image.mode, image.has_transparency_data)
+
+
+def oriented(image: Image.Image) -> bool:
+    """Say whether an image must be turned to be seen upright."""
+    return _orientation(image) != 1
 
 
 def _orientation(image: Image.Image) -> int:
@@ -252,7 +261,7 @@ def _labels(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, tuple[str, 
 
 
 def _ignored(there: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    others = sum(not _hidden(name) for name in there) - len(names)
+    others = sum(not hidden(name) for name in there) - len(names)
     return (f"files that are not images, ignored: {others}.",) if others else ()
 
 

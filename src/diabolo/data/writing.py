@@ -2,14 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from diabolo.data.source import Array
-from diabolo.errors import ArgumentError, FileError
+from diabolo.errors import ArgumentError, DiaboloError, FileError
 from diabolo.files import check_free, written_whole
 
 ENDINGS = (".npy", ".csv", ".parquet")
@@ -76,18 +77,30 @@ def _write_table(path: Path, samples: Array, columns: Sequence[str] | None) -> N
 
 def _write_folder(path: Path, samples: Array) -> None:
     """Write PNG files to a folder beside `path` that then takes its place whole."""
+    digits = len(str(max(1, len(samples) - 1)))
+    with folder_whole(path) as temporary:
+        for number, sample in enumerate(samples):
+            to_image(sample).save(temporary / f"{number:0{digits}}.png")
+
+
+@contextmanager
+def folder_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that takes its place, and that of what is there, when all went well.
+
+    Raises FileError if it cannot be written.
+    """
     old = path.with_name(f".{path.name}.old")
     temporary: Path | None = None
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}."))
-        digits = len(str(max(1, len(samples) - 1)))
-        for number, sample in enumerate(samples):
-            to_image(sample).save(temporary / f"{number:0{digits}}.png")
+        yield temporary
         temporary.chmod(0o755)
         if path.exists():
             path.rename(old)
         temporary.rename(path)
     except OSError as error:
+        if isinstance(error, DiaboloError):
+            raise
         raise FileError(f"{path} could not be written: {error.strerror or error}.") from error
     finally:
         if old.exists() and not path.exists():

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import ModelConfig
-from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Variational
+from diabolo.config import DenseConfig, GaussianConfig, ModelConfig
+from diabolo.model.axes import principal_axes
+from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Rounded, Variational
 from diabolo.model.corruption import CORRUPTIONS
 from diabolo.model.layers import draw_weights
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
@@ -27,7 +28,7 @@ class Terms(NamedTuple):
 class Encoder(nn.Module):
     """Prepared samples (n, *shape) -> codes (n, latent)."""
 
-    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational) -> None:
+    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational | Rounded) -> None:
         super().__init__()
         self.network, self.bottleneck = network, bottleneck
 
@@ -71,7 +72,7 @@ class AutoencoderModel(nn.Module):
     def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck)
+        bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
         pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent)
         self.encoder = Encoder(pair.encoder, bottleneck)
         likelihood = LIKELIHOODS[type(config.likelihood)](config.likelihood)
@@ -89,8 +90,11 @@ class AutoencoderModel(nn.Module):
         return self.decoder(self.encoder(x))  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def start_at(self, x: Tensor) -> None:
-        """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5."""
+    def start_at(self, x: Tensor, generator: torch.Generator) -> None:
+        """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5.
+
+        A pair that is linear starts at the principal axes of the samples.
+        """
         x, _ = self.parted(x)
         *_, output = (layer.bias for layer in self.decoder.network if isinstance(layer, (nn.Linear, nn.Conv2d)))
         if output is not None:
@@ -98,6 +102,21 @@ class AutoencoderModel(nn.Module):
         *_, latent, last = self.encoder.network
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
+        first, plain_mean = self.decoder.network[0], self.config.likelihood == GaussianConfig()
+        if plain_mean and self.config.network == DenseConfig(code="linear"):
+            self._start_linear(last, first, x.flatten(1), generator)  # type: ignore[arg-type]
+
+    def _start_linear(self, encode: nn.Linear, decode: nn.Linear, x: Tensor, generator: torch.Generator) -> None:
+        """Start a linear pair at the principal axes, with a code of 1 for the width of rounding that suits beta.
+
+        At a high rate rounding to that width costs width^2 / 24 nats of squared error in each dimension, and a rate
+        of -log width, which balance at width^2 = 12 beta (Gish and Pierce 1968).
+        """
+        axes = principal_axes(x, self.config.latent, generator)
+        width = math.sqrt(12 * self.config.beta)
+        encode.weight.copy_(axes / (width * self.encoder.bottleneck.gain))
+        encode.bias.copy_(-encode.weight @ x.mean(0))
+        decode.weight.copy_(axes.T * width)
 
     def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
         """Return the loss's two terms as training sees them: corrupted input, drawn code.

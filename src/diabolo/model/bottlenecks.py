@@ -1,12 +1,13 @@
 """Bottlenecks: what happens at the latent, and what it costs in nats per sample."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import PlainConfig, VariationalConfig
+from diabolo.config import PlainConfig, RoundedConfig, VariationalConfig
 
 
 class Coded(NamedTuple):
@@ -20,6 +21,8 @@ class Plain(nn.Module):
     """The code is the latent itself; rate 0."""
 
     per_latent = 1
+    whole = False
+    gain = 1.0
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the code that stands for the sample, without noise."""
@@ -43,6 +46,8 @@ class Variational(nn.Module):
     """
 
     per_latent = 2
+    whole = False
+    gain = 1.0
 
     def __init__(self, free_nats: float = 0.0) -> None:
         super().__init__()
@@ -75,7 +80,54 @@ class Variational(nn.Module):
         return mean, log_variance.clamp(-20, 20)
 
 
-BOTTLENECKS: dict[type, Callable[[Any], Plain | Variational]] = {
-    PlainConfig: lambda _: Plain(),
-    VariationalConfig: lambda config: Variational(config.free_nats),
+class Rounded(nn.Module):
+    """The code is the latent, times a fixed gain, rounded to whole numbers; in training noise stands for rounding.
+
+    Noise is uniform in (-1/2, 1/2); rate = -log P(code), with P(k) = F(k + 1/2) - F(k - 1/2) in each dimension and F
+    a mixture of logistic distributions (Balle et al. 2018, arXiv:1802.01436, eqs. 6 and 7, appendix 6.1).
+    """
+
+    per_latent = 1
+    whole = True
+    gain = 4.0
+    least = 1e-9
+
+    def __init__(self, latent: int, components: int) -> None:
+        super().__init__()
+        self.shape = (3, latent, components)
+        self.prior = nn.Parameter(torch.empty(math.prod(self.shape), device="meta"))
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Set the prior to equal weights, means from -3 to 3 and spreads of e^(1/2)."""
+        weights, means, spreads = self.prior.view(self.shape)
+        weights.zero_()
+        means.copy_(torch.linspace(-3, 3, self.shape[2]))
+        spreads.fill_(0.5)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return (self.gain * latent).round()
+
+    def rate(self, latent: Tensor) -> Tensor:
+        return self.cost(self(latent)).sum(1)
+
+    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+        noise = torch.empty_like(latent).uniform_(-0.5, 0.5, generator=generator)
+        code = torch.add(noise, latent, alpha=self.gain)
+        return Coded(code, self.cost(code).sum(1))
+
+    def cost(self, code: Tensor, step: float = 1.0) -> Tensor:
+        """Return -log of the prior's mass within step / 2 of each number of codes (n, latent), in nats."""
+        weights, means, spreads = self.prior.view(self.shape)
+        distance, scale = (code.unsqueeze(2) - means).abs(), torch.exp(-spreads)
+        above = torch.sigmoid((step / 2 - distance) * scale)
+        below = torch.sigmoid((-step / 2 - distance) * scale)
+        mass = ((above - below) * torch.softmax(weights, 1)).sum(2)
+        return -torch.log(mass.clamp_min(self.least))
+
+
+BOTTLENECKS: dict[type, Callable[[Any, int], Plain | Variational | Rounded]] = {
+    PlainConfig: lambda *_: Plain(),
+    VariationalConfig: lambda config, _: Variational(config.free_nats),
+    RoundedConfig: lambda config, latent: Rounded(latent, config.components),
 }

@@ -1,9 +1,17 @@
 """Layers that torch does not have, and weights drawn from a generator that is an argument."""
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """A layer that sets its own parameters."""
+
+    def start(self) -> None: ...
 
 
 class ChannelsFirst(nn.Module):
@@ -41,7 +49,8 @@ def convolution(inputs: int, outputs: int, *, padding: tuple[int, int] = (1, 1))
 def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
     """Draw every weight uniformly within +-sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot and Bengio 2010, eq. 16).
 
-    A module with weights of another kind has a method `draw_weights` of its own.
+    A layer of our own that is `Starting` sets its parameters by it.
+
     The module's tensors are made on the generator's device; no global generator is touched.
     """
     module.to_empty(device=generator.device)
@@ -53,7 +62,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
                 layer.weight.uniform_(-bound, bound, generator=generator)
                 if layer.bias is not None:
                     layer.bias.zero_()
-        elif hasattr(layer, "draw_weights"):
-            layer.draw_weights()  # type: ignore[operator]
+        elif isinstance(layer, Starting):
+            layer.start()
     if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -64,23 +64,28 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units."""
+    """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units.
 
-    unit = False
+    bounded: whether the decoder gives logits, whose sigmoid is the mean.
+    """
+
+    def __init__(self, *, bounded: bool = False) -> None:
+        super().__init__()
+        self.unit = bounded
 
     def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
         del generator
         return x
 
     def forward(self, parameters: Tensor) -> Tensor:
-        return parameters
+        return torch.sigmoid(parameters) if self.unit else parameters
 
     def parameters_of(self, mean: Tensor) -> Tensor:
-        return mean
+        return torch.logit(mean.clamp(0.01, 0.99)) if self.unit else mean
 
     def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
         del measured
-        error = (parameters - x).flatten(1)
+        error = (self.forward(parameters) - x).flatten(1)
         return error.square().sum(1) / 2 + error.shape[1] * math.log(2 * math.pi) / 2
 
 
@@ -100,8 +105,8 @@ class Logistic(nn.Module):
         self.log_spread = nn.Parameter(torch.empty((), device="meta"))
 
     @torch.no_grad()
-    def draw_weights(self) -> None:
-        """Start at a spread of a tenth of the range."""
+    def start(self) -> None:
+        """Set the spread to a tenth of the range."""
         self.log_spread.fill_(math.log(0.1))
 
     def forward(self, parameters: Tensor) -> Tensor:
@@ -127,6 +132,6 @@ class Logistic(nn.Module):
 
 LIKELIHOODS: dict[type, Callable[[Any], Bernoulli | Gaussian | Logistic]] = {
     BernoulliConfig: lambda config: Bernoulli(binarised=config.binarised),
-    GaussianConfig: lambda _: Gaussian(),
+    GaussianConfig: lambda config: Gaussian(bounded=config.bounded),
     LogisticConfig: lambda _: Logistic(),
 }

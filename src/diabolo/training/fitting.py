@@ -91,7 +91,8 @@ def fit(
     learnt, prepared = labelled(source, labels, preprocessing) if labels else (source, preprocessing)
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
-        model.start_at(expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared)))
+        start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
+        model.start_at(start, generator_for("cpu", dials.seed, 4))
     task = Task(learnt, prepared, rows, held_out, seen)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]

@@ -2,20 +2,20 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from diabolo.config import Recipe, to_json
+from diabolo.config import ModelConfig, PixelConfig, Recipe, to_json
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import FileError, TrainingError
-from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
@@ -26,6 +26,36 @@ MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 MEASURED_EVERY = 8
 ACTIVE = 0.01
+
+
+class Learner(Protocol):
+    """What the loop asks of a model; beside this it is an `nn.Module`.
+
+    config: goes into the run's identity; its `beta` is the weight of the rate. dimensions: numbers in one sample.
+    """
+
+    @property
+    def config(self) -> ModelConfig | PixelConfig: ...
+    @property
+    def dimensions(self) -> int: ...
+    def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
+        """Return the loss's two terms as training sees them; if not `measured`, only their gradient must be right."""
+        ...
+
+    def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
+        """Return the two terms for held-out samples."""
+        ...
+
+    def loss(self, terms: Terms) -> Tensor:
+        """Return distortion + beta * rate, (n,), in nats per sample."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...
+    def to(self, device: torch.device) -> Self: ...
+    def train(self) -> Self: ...
+    def eval(self) -> Self: ...
 
 
 class Callback(Protocol):
@@ -89,7 +119,7 @@ class Run:
 
     def __init__(
         self,
-        model: AutoencoderModel,
+        model: Learner,
         task: Task,
         recipe: Recipe,
         *,

@@ -47,12 +47,11 @@ class Trained:
 
 
 def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
-    """Write the model file whole or not at all. Raises FileError if something is in the way and `force` is false."""
-    tensors = {f"model.{name}": weights for name, weights in trained.model.state_dict().items()}
-    tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
-    tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
-    for job, extra in trained.extras.items():
-        tensors |= {f"{EXTRA}.{job}.{name}": torch.from_numpy(array) for name, array in extra.arrays.items()}
+    """Write the model file whole or not at all. Raises FileError if something is in the way and `force` is false.
+
+    Weights that float16 holds exactly are written in it.
+    """
+    tensors = decoding_tensors(trained, *trained.extras)
     plain = {
         "config": to_json(trained.model.config),
         "preprocessing": _preprocessing_to_json(trained.preprocessing),
@@ -60,7 +59,25 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
         "about": trained.about,
         EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
     }
-    write_tensors(path, tensors, KEY, plain, force=force)
+    shortest = {name: _shortest(tensor) if name.startswith("model.") else tensor for name, tensor in tensors.items()}
+    write_tensors(path, shortest, KEY, plain, force=force)
+
+
+def decoding_tensors(trained: Trained, *jobs: str) -> dict[str, Tensor]:
+    """Return the tensors of a model file: weights, preprocessing and what `jobs` added."""
+    tensors = {f"model.{name}": weights for name, weights in trained.model.state_dict().items()}
+    tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
+    tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
+    for job in jobs:
+        arrays = trained.extras[job].arrays
+        tensors |= {f"{EXTRA}.{job}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+    return tensors
+
+
+def _shortest(weights: Tensor) -> Tensor:
+    """Return float32 weights as float16 if that changes none of them."""
+    half = weights.to(torch.float16) if weights.dtype == torch.float32 else weights
+    return half if torch.equal(half.to(weights.dtype), weights) else weights
 
 
 def load_model(path: Path) -> Trained:
@@ -77,7 +94,7 @@ def load_model(path: Path) -> Trained:
 def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
     config = from_json(ModelConfig, plain["config"])
     model = AutoencoderModel(config)
-    weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    weights = {name.removeprefix("model."): _full(kept) for name, kept in tensors.items() if name.startswith("model.")}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
         raise FormatError("its weights do not fit its configuration.")
@@ -98,6 +115,10 @@ def _extras(plain: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Extr
         arrays = {name.removeprefix(start): kept.numpy() for name, kept in tensors.items() if name.startswith(start)}
         extras[job] = Extra({**values}, arrays)
     return extras
+
+
+def _full(weights: Tensor) -> Tensor:
+    return weights.float() if weights.dtype == torch.float16 else weights
 
 
 def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:

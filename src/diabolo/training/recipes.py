@@ -41,7 +41,15 @@ def variational(samples: int, epochs: int | None) -> Recipe:
     return Recipe(max(30, round(2000 * size / samples)), size, 2e-3, "adam", patience=30, warm_up=0.1)
 
 
+def codec(samples: int, epochs: int | None) -> Recipe:
+    """Muon at 0.02: 25 epochs of batches of 1,024; for few samples smaller ones, for 1,400 steps."""
+    del epochs
+    size = max(1, min(1024, samples // 16))
+    return Recipe(max(25, round(1400 * size / samples)), size, 0.02)
+
+
 OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {
+    "codec": codec,
     "vae": variational,
     "conv-vae": variational,
     "faces": variational,

@@ -1,0 +1,130 @@
+"""The commands `compress` and `decompress`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diabolo.app.common import Data, Force, Json, Label, Model, Out, Quiet, say
+from diabolo.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from diabolo.coding.layout import Promise
+    from diabolo.data.pictures import Pictures
+    from diabolo.data.source import Source
+    from diabolo.training.model_file import Trained
+
+MOST_NAMED = 5
+Test = Annotated[bool, typer.Option("--test", help="The test part of a data set that has one.")]
+
+
+def compress(
+    data: Data,
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive to write.")],
+    quality: Annotated[
+        float | None, typer.Option(metavar="DB", help="PSNR to reach (lossy); the model's own rate if not given.")
+    ] = None,
+    max_error: Annotated[
+        int | None, typer.Option(metavar="E", help="No pixel is off by more than E grey levels.")
+    ] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="The same bytes come back.")] = False,
+    label: Label = None,
+    test: Test = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write DATA as an archive that opens on every machine with the same model file."""
+    from dataclasses import asdict
+
+    from diabolo.app.progress import counted
+    from diabolo.estimator import load
+    from diabolo.files import check_free
+    from diabolo.jobs.compress import compress as compressed
+
+    promise, error = _promise(quality, max_error, lossless=lossless)
+    check_free(out, force=force)
+    trained = load(model).trained_
+    things = _things(data, label, trained, test=test)
+    with counted("compress", len(things), quiet=quiet) as watch:
+        found = compressed(
+            trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
+        )
+    if as_json:
+        print(json.dumps({"archive": str(out), **asdict(found)}))
+        return
+    if found.stored:
+        say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
+    if quality is not None and found.psnr < quality:
+        say(f"The quality reached is {found.psnr:.2f} dB, a little under the {quality:g} dB asked for.")
+    each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
+    kept = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
+    print(f"{found.items:,} items, {found.raw:,} -> {found.size:,} bytes ({each}), {kept}")
+    print(f"Written: {out}")
+
+
+def decompress(
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="Archive that `compress` wrote.")],
+    model: Model,
+    out: Out,
+    item: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this item: its name, or its number if it has none.")
+    ] = None,
+    salvage: Annotated[bool, typer.Option("--salvage", help="Read what is undamaged of a damaged archive.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write what an archive holds: a folder of images, one image (.png), or .npy."""
+    from diabolo.app.progress import counted
+    from diabolo.app.unpack import archive_items, write_item, write_items
+    from diabolo.estimator import load
+
+    trained = load(model).trained_
+    if item is not None:
+        write_item(trained, archive, item, out, force=force)
+        print(f"Written: {out}")
+        return
+    with counted("decompress", archive_items(archive, salvage=salvage), quiet=quiet) as watch:
+        count, lost = write_items(trained, archive, out, salvage=salvage, force=force, watch=watch)
+    for damage in lost[:MOST_NAMED]:
+        names = ", ".join(thing.name for thing in damage.items[:MOST_NAMED] if thing.name)
+        say(f"Lost: {damage.count} items from number {damage.first} on{': ' + names if names else ''}.")
+    print(f"{count:,} items: {out}")
+    if lost:
+        raise typer.Exit(1)
+
+
+def _promise(quality: float | None, max_error: int | None, *, lossless: bool) -> "tuple[Promise, int]":
+    from diabolo.coding.layout import Promise
+
+    if (quality is not None) + (max_error is not None) + lossless > 1:
+        raise ArgumentError("--quality, --max-error and --lossless exclude each other; give one of them.")
+    if max_error is not None and not 0 <= max_error <= 127:
+        raise ArgumentError(f"--max-error must be 0 to 127 grey levels, got {max_error}.")
+    if lossless or max_error == 0:
+        return Promise.LOSSLESS, 0
+    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
+
+
+def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source | Pictures":
+    """Return images as they are, with their names, or the samples of anything else."""
+    from diabolo.app.train import matched
+    from diabolo.data.images import ENDINGS
+    from diabolo.data.named import SETS
+    from diabolo.data.opening import open_data
+    from diabolo.data.pictures import open_pictures
+
+    path = Path(data)
+    pictures = path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS)
+    if data not in SETS and path.exists() and pictures and label is None and not test:
+        found = open_pictures(path)
+        if found.others:
+            say(f"Files that are not images, left out: {found.others}.")
+        return found
+    opened = matched(open_data(data, label=label), trained)
+    say(*opened.notes)
+    if test and opened.test is None:
+        raise ArgumentError(f"{opened.name} has no test part; leave --test out.")
+    return opened.test if test and opened.test is not None else opened.train

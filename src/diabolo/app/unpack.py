@@ -1,0 +1,59 @@
+"""Where `decompress` writes: a folder of images, one image or an array."""
+
+from pathlib import Path
+
+from diabolo.coding.archive import ArchiveReader
+from diabolo.coding.salvage import Damage
+from diabolo.errors import ArgumentError, FileError
+from diabolo.files import check_free, written_whole
+from diabolo.jobs.decompress import one_item, salvaged, unpacked
+from diabolo.jobs.restore import Watcher, joined, picture, to_array, to_folder
+from diabolo.training.model_file import Trained
+
+
+def archive_items(archive: Path, *, salvage: bool) -> int | None:
+    """Return how many items an archive holds, or None where a damaged one cannot say."""
+    if salvage:
+        return None
+    with ArchiveReader(archive) as reader:
+        return reader.items
+
+
+def write_items(
+    trained: Trained, archive: Path, out: Path, *, salvage: bool, force: bool, watch: Watcher
+) -> tuple[int, list[Damage]]:
+    """Write all items; return how many, and what was lost. Raises ArgumentError or FileError for a path of no use."""
+    array = out.suffix.lower() == ".npy"
+    if not array and out.suffix:
+        raise ArgumentError(f"--out must end in .npy, or be the name of a folder, got {out}.")
+    if array:
+        check_free(out, force=force)
+    else:
+        check_folder(out, force=force)
+    pieces, lost = salvaged(trained, archive) if salvage else (unpacked(trained, archive), [])
+    count = to_array(pieces, out, force=force, watch=watch) if array else to_folder(pieces, out, watch=watch)
+    return count, lost
+
+
+def check_folder(out: Path, *, force: bool) -> None:
+    """Raise FileError if a folder cannot be written at `out`."""
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise FileError(f"The folder {out} is not empty; choose another name or pass --force.")
+    if out.exists() and not out.is_dir():
+        raise FileError(f"{out} is no folder; images are written to a folder.")
+    check_free(out.with_name(f"{out.name}.new"), force=True)
+
+
+def write_item(trained: Trained, archive: Path, name: str, out: Path, *, force: bool) -> None:
+    """Write one item as an image (.png) or an array (.npy). Raises InputError if there is none of that name."""
+    import numpy as np
+
+    if out.suffix.lower() not in (".png", ".npy"):
+        raise ArgumentError(f"--out must end in .png or .npy for one item, got {out}.")
+    check_free(out, force=force)
+    (found,) = joined(one_item(trained, archive, name))
+    with written_whole(out, force=force) as temporary, temporary.open("wb") as file:
+        if out.suffix.lower() == ".npy":
+            np.save(file, found.array, allow_pickle=False)
+        else:
+            picture(found).save(file, format="PNG")

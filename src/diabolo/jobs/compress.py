@@ -1,0 +1,202 @@
+"""Compress: samples into an archive, block by block, in bounded memory; badly served blocks by a general coder."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from diabolo.coding.archive import ArchiveWriter
+from diabolo.coding.items import Item
+from diabolo.coding.layout import DTYPES, Header, Method, Promise
+from diabolo.coding.stored import store
+from diabolo.data.pictures import Pictures
+from diabolo.data.source import Array, ArraySource, Source, spaced
+from diabolo.errors import ArgumentError, InputError
+from diabolo.files import written_whole
+from diabolo.jobs import apply
+from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
+from diabolo.jobs.methods import CODERS, BlockCoder, settings_of
+from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
+from diabolo.training.model_file import Extra, Trained, decoding_tensors
+from diabolo.training.tensor_file import digest
+
+TRIED = 2000
+"""Samples on which `quality` chooses the level."""
+FAR = 6.0
+"""dB below what the model reaches on its training data from which on a block counts as badly served."""
+PROBE = 1 << 20
+"""Bytes at the start of a block whose packing tells whether a general coder may do better."""
+
+Watcher = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """items, blocks: how many, and `stored` how many blocks a general coder took. size, raw: bytes of archive and data.
+
+    psnr: in dB over all numbers, from the total squared error (120 where nothing differs).
+    """
+
+    items: int
+    blocks: int
+    stored: int
+    size: int
+    raw: int
+    psnr: float
+
+
+def compress(
+    trained: Trained,
+    data: Source | Pictures,
+    path: Path,
+    *,
+    promise: Promise = Promise.LOSSY,
+    quality: float | None = None,
+    max_error: int = 0,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> Compressed:
+    """Write an archive of samples, or of images of any sizes.
+
+    quality: PSNR in dB to reach, for the lossy promise; the model's natural rate if None.
+    max_error: for Promise.MAX_ERROR, how far a number may be off, in the data's units.
+    watch: told how many items each block held.
+    Raises InputError for samples or a model that cannot be used, FileError if the archive cannot be written.
+    """
+    _check(trained, data, promise, quality)
+    level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
+    settings = settings_of(level) if promise == Promise.LOSSY else b""
+    dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
+    usual = Item(() if isinstance(data, Pictures) else data.shape)
+    header = Header(identity(trained), promise, usual, dtype.str, max_error, settings)
+    if header.dtype not in DTYPES:
+        raise InputError(f"numbers of the type {header.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
+    coder = CODERS[promise](trained, header)
+    with written_whole(path, force=force) as temporary:
+        with temporary.open("wb") as file:
+            found = _write(file, header, coder, trained, pieces_of(data), floor, watch)
+        return replace(found, size=temporary.stat().st_size)
+
+
+def pieces_of(data: Source | Pictures) -> Iterator[Piece]:
+    """Yield the pieces of samples or images in order."""
+    return pieces_of_pictures(data) if isinstance(data, Pictures) else pieces_of_source(data)
+
+
+def identity(trained: Trained) -> bytes:
+    """Return the SHA-256, 32 bytes, over the weights, the preprocessing and the tables, but nothing that may be added.
+
+    Thresholds, figures, or a new field of a later version's configuration leave old archives as they are.
+    """
+    job = trained.extras.get(NAME, Extra())
+    tensors = decoding_tensors(trained, NAME) if job.arrays else decoding_tensors(trained)
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    shape, dtype = list(trained.model.config.shape), trained.preprocessing.dtype.str
+    return bytes.fromhex(digest(kept, {"shape": shape, "dtype": dtype, "steps": job.plain.get("steps")}))
+
+
+def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
+    if not len(data):
+        raise InputError("There is nothing to compress: no samples were given.")
+    if quality is not None and not (promise == Promise.LOSSY and 0 < quality <= 100):
+        raise ArgumentError(f"quality is a PSNR above 0 and up to 100 dB, of the lossy promise; got {quality:g}.")
+    if isinstance(data, Pictures):
+        if trained.preprocessing.dtype != np.uint8:
+            raise InputError(f"The model was trained on {trained.preprocessing.dtype}, and images have 8 bits.")
+        return
+    if not can_be_cut(data.shape, trained.model.config.shape):
+        apply.check_shape(trained, data)
+    if data.dtype.newbyteorder("=") != trained.preprocessing.dtype:
+        raise InputError(
+            f"The numbers must be of the type {trained.preprocessing.dtype} of the training data, got {data.dtype}."
+        )
+
+
+def _level(trained: Trained, data: Source | Pictures, quality: float | None) -> tuple[int, float]:
+    """Return the number of the level, and the PSNR below which a block is stored."""
+    levels = levels_of(trained)
+    natural = min(range(len(levels)), key=lambda number: abs(math.log(levels[number].step)))
+    if quality is None:
+        return natural, levels[natural].psnr - FAR
+    tried = list(_tried(trained, data))
+    if not tried:
+        return natural, quality
+    for number in reversed(range(len(levels))):
+        if _psnr_at(trained, levels[number], tried) >= quality:
+            return number, quality - FAR
+    return 0, quality
+
+
+def _tried(trained: Trained, data: Source | Pictures) -> Iterator[Array]:
+    """Yield samples of the model's shape from all over the data, at most 2,000 items."""
+    shape, left = trained.model.config.shape, TRIED
+    if not isinstance(data, Pictures) and data.shape == shape:
+        yield data.take(spaced(len(data), TRIED))
+        return
+    for piece in pieces_of(data):
+        if can_be_cut(piece.array.shape[1:], shape):
+            samples = tiles(piece.array, shape)[:left]
+            left -= len(samples)
+            yield samples
+        if left <= 0:
+            return
+
+
+def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
+    error = numbers = 0.0
+    for samples in tried:
+        symbols = level.symbols(unrounded(trained, ArraySource(samples)))
+        error += squared_error(samples, apply.decode(trained, level.codes(symbols)))
+        numbers += samples.size
+    return psnr_of(error, int(numbers), peak_of(trained))
+
+
+def _write(
+    file: BinaryIO,
+    header: Header,
+    coder: BlockCoder,
+    trained: Trained,
+    pieces: Iterator[Piece],
+    floor: float,
+    watch: Watcher | None,
+) -> Compressed:
+    writer = ArchiveWriter(file, header)
+    items = blocks = stored = raw = numbers = 0
+    error = 0.0
+    for piece in pieces:
+        payload, wrong = _coded(piece.array, coder, trained, header, floor)
+        plain = payload is None
+        content = store(np.ascontiguousarray(piece.array, header.dtype).tobytes()) if payload is None else payload
+        writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
+        blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
+        raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
+        if watch:
+            watch(len(piece.items))
+    writer.finish()
+    return Compressed(items, blocks, stored, 0, raw, psnr_of(error, numbers, peak_of(trained)))
+
+
+def _coded(
+    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
+) -> tuple[bytes | None, float]:
+    """Return the block as the model codes it with its squared error, or None if a general coder serves it better."""
+    shape = trained.model.config.shape
+    if not can_be_cut(array.shape[1:], shape):
+        return None, 0.0
+    samples = tiles(array, shape)
+    payload = coder.encode(samples)
+    plain = np.ascontiguousarray(array).tobytes()
+    probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
+    if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
+        return None, 0.0
+    if header.promise == Promise.LOSSLESS:
+        return payload, 0.0
+    restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
+    wrong = squared_error(array, restored)
+    if psnr_of(wrong, array.size, peak_of(trained)) < floor:
+        return None, 0.0
+    return payload, wrong
