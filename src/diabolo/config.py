@@ -113,10 +113,11 @@ class BernoulliConfig:
 class GaussianConfig:
     """Squared error in prepared units, as a normal likelihood of spread 1.
 
-    bounded: whether its mean is kept in [0, 1], where the data lie.
+    bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
     bounded: bool = False
+    learnt: bool = False
 
 
 @dataclass(frozen=True)
