@@ -14,8 +14,9 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, levels
+from diabolo.jobs import apply
 from diabolo.jobs.denoise import denoise
+from diabolo.jobs.prepare import prepared
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
 from diabolo.model.presets import VariationalDials, configure
@@ -136,7 +137,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
-            self.trained_ = levels.prepared(self.trained_, source)
+            self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:

@@ -19,9 +19,9 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
-from diabolo.jobs.methods import CODERS, BlockCoder, settings_of
+from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
-from diabolo.training.model_file import Extra, Trained, decoding_tensors
+from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
 
 TRIED = 2000
@@ -92,11 +92,12 @@ def identity(trained: Trained) -> bytes:
 
     Thresholds, figures, or a new field of a later version's configuration leave old archives as they are.
     """
-    job = trained.extras.get(NAME, Extra())
-    tensors = decoding_tensors(trained, NAME) if job.arrays else decoding_tensors(trained)
+    parts = [name for name in (NAME, PIXELS) if name in trained.extras]
+    tensors = decoding_tensors(trained, *parts)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    shape, dtype = list(trained.model.config.shape), trained.preprocessing.dtype.str
-    return bytes.fromhex(digest(kept, {"shape": shape, "dtype": dtype, "steps": job.plain.get("steps")}))
+    steps = trained.extras[NAME].plain.get("steps") if NAME in parts else None
+    facts = {"shape": list(trained.model.config.shape), "dtype": trained.preprocessing.dtype.str, "steps": steps}
+    return bytes.fromhex(digest(kept, facts))
 
 
 def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:

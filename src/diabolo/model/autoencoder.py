@@ -14,6 +14,8 @@ from diabolo.model.layers import draw_weights
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 from diabolo.model.networks import NETWORKS
 
+ACTIVE = 0.01
+"""Variance over samples from which on a number of the code counts as active."""
 UNTOLD = 0.1
 """Share of the samples whose label training keeps from the decoder, so that it can do without."""
 
@@ -155,3 +157,8 @@ class AutoencoderModel(nn.Module):
     def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
         """Return distortion + warmth * beta * rate, (n,), in nats per sample; warmth: of the warm-up, from 0 to 1."""
         return terms.distortion + warmth * self.config.beta * terms.rate
+
+    def active(self, x: Tensor) -> int:
+        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3)."""
+        looked, _ = self.parted(x)
+        return int((self.encoder(looked).var(0, correction=0) > ACTIVE).sum())

@@ -27,6 +27,19 @@ def lecture(samples: int, epochs: int | None) -> Recipe:
     return Recipe(50, 128, 1e-3, "adam", "constant", clip=0, patience=10_000, validation=0, informed_start=False)
 
 
+PIXEL_STEPS, PIXEL_RATE, PIXEL_BATCH_NUMBERS = 3000, 0.02, 1 << 24
+
+
+def pixels(samples: int, dimensions: int, *, effort: float = 1.0) -> Recipe:
+    """The pixel network's: 3,000 steps, each on some numbers of up to 256 images; `dimensions` numbers in an image.
+
+    effort: share of the steps to take.
+    """
+    size = max(1, min(256, samples // 8, PIXEL_BATCH_NUMBERS // dimensions))
+    epochs = max(1, round(effort * PIXEL_STEPS * size / samples))
+    return Recipe(epochs, size, PIXEL_RATE, patience=10_000, validation=0.02, informed_start=False)
+
+
 RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
 
 
