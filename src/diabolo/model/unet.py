@@ -72,11 +72,6 @@ class Downward(nn.Module):
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
     channels, height, width = size
-    return piece.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
-
-
-def _as_map(piece: Tensor, size: Size) -> Tensor:
-    channels, height, width = size
     return piece.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
