@@ -55,14 +55,16 @@ class ConvolutionalConfig:
     """3x3 convolutions, each followed by 2x2 max pooling; the decoder mirrors them with upsampling.
 
     channels: of each stage. dense: whether a fully connected layer joins the last stage to the latent;
-    without it the code is the last stage's map itself.
+    without it the code is the last stage's map itself. hidden: the activation between.
     """
 
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
+    hidden: Activation = "relu"
 
     def __post_init__(self) -> None:
         _check_counts("channels", self.channels)
+        _check_choice("hidden", self.hidden, ACTIVATIONS)
         if not self.channels:
             raise ArgumentError("channels must name one stage or more, got none.")
 
@@ -130,10 +132,11 @@ class BernoulliConfig:
 class GaussianConfig:
     """Squared error in prepared units, as a normal likelihood of spread 1.
 
-    bounded: whether its mean is kept in [0, 1], where the data lie.
+    bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
     bounded: bool = False
+    learnt: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply
+from diabolo.jobs import apply, density, generate
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
@@ -165,6 +165,28 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
         cleaned = np.stack([denoise(self.trained_, image).image for image in images])
         return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
+
+    def fit_density(self, X: Samples, *, components: int = 10) -> Self:
+        """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
+        check_is_fitted(self)
+        seed = _seed(self.random_state)
+        self.trained_ = density.fit_density(self.trained_, self._source(X), components=components, seed=seed)
+        return self
+
+    def sample(self, count: int = 1, *, label: str | None = None, random_state: int = 0) -> Array:
+        """Return `count` new samples, (count, *shape), in the training data's units and dtype.
+
+        Codes are drawn from the density that `fit_density` found, else (variational models) from the standard normal.
+        label: of a conditional model's. Raises InputError if the model has no density.
+        """
+        check_is_fitted(self)
+        return generate.sample(self.trained_, count, seed=_seed(random_state), label=label)
+
+    def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
+        """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
+        pair = self._source(np.stack([np.asarray(start), np.asarray(end)]))
+        check_is_fitted(self)
+        return generate.interpolate(self.trained_, pair, steps, spherical=spherical)
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""

@@ -29,6 +29,7 @@ from diabolo.app.common import (
 )
 from diabolo.app.compress_commands import compress, decompress
 from diabolo.app.denoise_commands import denoise
+from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -119,6 +120,17 @@ def train(
     beta: Annotated[
         float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
     ] = None,
+    warm_up: Annotated[float | None, typer.Option(help="Variational: share of the steps over which it rises.")] = None,
+    free_nats: Annotated[
+        float | None, typer.Option(help="Variational: nats of each number of the code that cost nothing.")
+    ] = None,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw zeros and ones from pixels, anew for every batch.")
+    ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
+    ] = None,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -131,6 +143,7 @@ def train(
     """Learn the code of DATA and write a model file."""
     from diabolo.app.material import Wanted, material
     from diabolo.app.train import fitted
+    from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
@@ -149,6 +162,7 @@ def train(
     wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
     opened, noise = material(wanted)
     say(*opened.notes)
+    told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
         preset,
         latent=latent,
@@ -160,11 +174,15 @@ def train(
         validation=validation,
         noise=noise,
         beta=beta,
+        warm_up=warm_up,
+        free_nats=free_nats,
+        binarise=binarise,
+        conditional=condition is not None,
         device=device,
         random_state=seed,
     )
     watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
-    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
+    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume, labels=told)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
@@ -310,8 +328,9 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress, denoise):
+for job in (compress, decompress, denoise, generate, interpolate, likelihood):
     app.command()(job)
+app.command("map")(map_codes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diabolo.data.source import Dataset, Reordered, Subset, spaced
+from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
@@ -25,9 +25,13 @@ def fitted(
     checkpoint: Path | None = None,
     *,
     resume: bool = False,
+    labels: Array | None = None,
 ) -> tuple[Trained, tuple[Figures, ...]]:
-    """Train on a data set and measure on what training did not see; the figures go into the model's facts."""
-    estimator.fit(data.train, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
+    """Train on a data set and measure on what training did not see; the figures go into the model's facts.
+
+    labels: one for each training sample, for a conditional model.
+    """
+    estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
     found, where = _measured(estimator.trained_, data)
     about = {
         **estimator.trained_.about,

@@ -85,7 +85,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent + len(config.classes), size), nn.ReLU(inplace=True)]
+        decoder += [linear(config.latent + len(config.classes), size), *activation(network.hidden)]
     else:
         encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
@@ -102,11 +102,11 @@ def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Mo
 
 
 def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
-    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values."""
+    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values (others nearly so)."""
     layers: list[nn.Module] = []
     inputs = grid(shape)[0]
     for outputs in network.channels:
-        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU(inplace=True)]
+        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), *activation(network.hidden)]
         inputs = outputs
     return layers
 
@@ -117,7 +117,11 @@ def _upward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Mod
     inputs, now = network.channels[-1], sizes[0]
     for wanted, following, outputs in zip(sizes, sizes[1:], reversed(network.channels), strict=False):
         spare = _spare(now, wanted)
-        layers += [convolution(inputs, outputs, padding=spare), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
+        layers += [
+            convolution(inputs, outputs, padding=spare),
+            *activation(network.hidden),
+            nn.Upsample(scale_factor=2),
+        ]
         now = (2 * (now[0] - 2 + 2 * spare[0]), 2 * (now[1] - 2 + 2 * spare[1]))
         assert now >= following
         inputs = outputs

@@ -63,7 +63,7 @@ def conv(facts: Facts, latent: int | None) -> ModelConfig:
 def vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A dense variational autoencoder: 784-400-400 and a normal code (Kingma and Welling 2014)."""
     network = DenseConfig((400, 400), code="linear", hidden="silu")
-    return _config("vae", facts, latent, network, VariationalConfig())
+    return _weighed(_config("vae", facts, latent, network, VariationalConfig()))
 
 
 def denoise(facts: Facts, latent: int | None) -> ModelConfig:
@@ -96,16 +96,22 @@ def _u_shaped(preset: str, facts: Facts, latent: int | None, network: UShapedCon
 
 
 def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
-    """A convolutional variational autoencoder: 32, 64 and 128 channels, a dense layer, a normal code."""
-    network = ConvolutionalConfig((32, 64, 128), dense=True)
-    return _config("conv-vae", facts, latent, network, VariationalConfig())
+    """A convolutional variational autoencoder: 16, 32 and 64 channels, a dense layer, a normal code."""
+    network = ConvolutionalConfig((16, 32, 64), dense=True, hidden="silu")
+    return _weighed(_config("conv-vae", facts, latent, network, VariationalConfig()))
 
 
 def faces(facts: Facts, latent: int | None) -> ModelConfig:
     """A convolutional variational autoencoder of 8-bit colour pictures: a learnt spread weighs rate and distortion."""
-    network = ConvolutionalConfig((16, 32, 64, 128), dense=True)
+    network = ConvolutionalConfig((16, 32, 64, 128), dense=True, hidden="silu")
     found = _config("faces", facts, latent or min(128, math.prod(facts.shape)), network, VariationalConfig())
-    return replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig())
+    return _weighed(replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig()))
+
+
+def _weighed(config: ModelConfig) -> ModelConfig:
+    """Return a variational configuration whose spread of a normal likelihood is learnt: it weighs the rate."""
+    gaussian = isinstance(config.likelihood, GaussianConfig)
+    return replace(config, likelihood=GaussianConfig(learnt=True)) if gaussian else config
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,17 @@ def pixels(samples: int, dimensions: int, *, effort: float = 1.0) -> Recipe:
 RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
 
 
+def variational(samples: int, epochs: int | None) -> Recipe:
+    """Adam at 2e-3, batches of 128, 30 epochs or 2,000 steps; the rate's weight rises over the first tenth.
+
+    Muon takes two thirds of a step on layers of 400 x 400, and a slow start of the rate keeps numbers of the code
+    alive (docs/generate.md).
+    """
+    del epochs
+    size = max(1, min(128, samples // 32))
+    return Recipe(max(30, round(2000 * size / samples)), size, 2e-3, "adam", patience=30, warm_up=0.1)
+
+
 def codec(samples: int, epochs: int | None) -> Recipe:
     """Muon at 0.02: 25 epochs of batches of 1,024; for few samples smaller ones, for 1,400 steps."""
     del epochs
@@ -60,6 +71,9 @@ OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {
     "codec": codec,
     "denoise-deep": deep_images,
     "denoise-photo": deep_images,
+    "vae": variational,
+    "conv-vae": variational,
+    "faces": variational,
 }
 """What 'default' means for presets that need another recipe than most."""
 
