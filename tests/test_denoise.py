@@ -126,7 +126,7 @@ def test_psnr_and_ssim_of_equal_images() -> None:
     "text", ["gaussian", "gaussian:", "gaussian:x", "gaussian:-1", "fog:1", "poisson:5-2", "jpeg:0", ""]
 )
 def test_noise_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(ArgumentError, match="noise must|must be from"):
+    with pytest.raises(ArgumentError, match=r"noise must|must be from"):
         parse_noise(text)
 
 
