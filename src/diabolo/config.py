@@ -306,8 +306,9 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_counts("width, layers and components", (self.width, self.layers, self.components))
         _check_range("radius", self.radius, 0, 16)
+        for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
+            _check_range(name, getattr(self, name), 1, most)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply, density, generate
+from diabolo.jobs.compress import Compressed, compress, promised
+from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
@@ -165,6 +167,31 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
         cleaned = np.stack([denoise(self.trained_, image).image for image in images])
         return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
+
+    def compress(
+        self,
+        X: Samples,
+        path: str | Path,
+        *,
+        quality: float | None = None,
+        max_error: int | None = None,
+        lossless: bool = False,
+        force: bool = False,
+    ) -> Compressed:
+        """Write samples as an archive, lossy unless told otherwise; return its size and quality.
+
+        quality: PSNR in dB to reach. max_error: grey levels that no number may be off. lossless: the same bytes back.
+        Raises InputError for a model of another preset than 'codec', FileError if the archive cannot be written.
+        """
+        check_is_fitted(self)
+        promise, error = promised(quality, max_error, lossless=lossless)
+        options = {"quality": quality, "max_error": error, "force": force}
+        return compress(self.trained_, self._source(X), Path(path), promise=promise, **options)  # type: ignore[arg-type]
+
+    def decompress(self, path: str | Path) -> Array:
+        """Return the samples of an archive, (n, *shape). Raises FormatError if it is damaged, InputError if foreign."""
+        check_is_fitted(self)
+        return np.concatenate([piece.array for piece in unpacked(self.trained_, Path(path))])
 
     def fit_density(self, X: Samples, *, components: int = 10) -> Self:
         """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""

@@ -79,7 +79,7 @@ def _check(image: Image.Image, label: str) -> None:
 
 def _is_deep_colour(image: Image.Image) -> bool:
     """Say whether Pillow would cut a colour image of 16 bits, or a grey one with transparency, to 8."""
-    return image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in image.tile)
+    return image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in image.tile)  # type: ignore[attr-defined]
 
 
 def _from_pillow(image: Image.Image) -> Photo:

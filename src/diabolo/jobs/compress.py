@@ -12,6 +12,7 @@ import numpy as np
 from diabolo.coding.archive import ArchiveWriter
 from diabolo.coding.items import Item
 from diabolo.coding.layout import DTYPES, Header, Method, Promise
+from diabolo.coding.pixels import MOST_ERROR
 from diabolo.coding.stored import store
 from diabolo.data.pictures import Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
@@ -80,6 +81,17 @@ def compress(
         with temporary.open("wb") as file:
             found = _write(file, header, coder, trained, pieces_of(data), floor, watch)
         return replace(found, size=temporary.stat().st_size)
+
+
+def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
+    """Return the promise that the options of a door mean, and its largest error. Raises ArgumentError if they clash."""
+    if (quality is not None) + (max_error is not None) + lossless > 1:
+        raise ArgumentError("quality, max_error and lossless exclude each other; give one of them.")
+    if max_error is not None and not 0 <= max_error <= MOST_ERROR:
+        raise ArgumentError(f"max_error must be 0 to {MOST_ERROR} grey levels, got {max_error}.")
+    if lossless or max_error == 0:
+        return Promise.LOSSLESS, 0
+    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
 
 
 def pieces_of(data: Source | Pictures) -> Iterator[Piece]:

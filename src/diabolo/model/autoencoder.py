@@ -159,6 +159,12 @@ class AutoencoderModel(nn.Module):
         return terms.distortion + warmth * self.config.beta * terms.rate
 
     def active(self, x: Tensor) -> int:
-        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3)."""
+        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3).
+
+        All of them, where the code is larger than a sample: it holds maps that are handed across.
+        """
+        if self.config.latent > self.dimensions:
+            return self.config.latent
         looked, _ = self.parted(x)
+        looked = looked if looked.shape[1:] == self.config.shape else looked[:, 0]
         return int((self.encoder(looked).var(0, correction=0) > ACTIVE).sum())

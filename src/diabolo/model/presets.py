@@ -92,8 +92,6 @@ def _convolutional(preset: str, facts: Facts, latent: int | None, channels: tupl
 def _u_shaped(preset: str, facts: Facts, latent: int | None, network: UShapedConfig) -> ModelConfig:
     if latent is not None:
         raise ArgumentError(f"preset {preset} hands its maps across and has no latent size to choose; leave it out.")
-    if len(facts.shape) < 2:
-        raise ArgumentError(f"preset {preset} is for images, got samples of the shape {facts.shape}; take another.")
     return _config(preset, facts, code_size(network.channels, grid(facts.shape)), network)
 
 

@@ -72,7 +72,7 @@ class Downward(nn.Module):
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
     channels, height, width = size
-    return piece.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+    return piece.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
 class Upward(nn.Module):
@@ -93,10 +93,7 @@ class Upward(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)
-        x, *maps = (
-            piece.unflatten(1, (h, w, c)).permute(0, 3, 1, 2)
-            for piece, (c, h, w) in zip(pieces, self.sizes, strict=True)
-        )
+        x, *maps = (_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True))
         y = maps.pop()
         for number in reversed(range(len(maps))):
             y = self.stages[number](functional.pixel_shuffle(self.doublings[number](y), 2) + maps[number])
