@@ -22,6 +22,7 @@ from diabolo.jobs import apply
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
 from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
+from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
 
@@ -180,10 +181,9 @@ def _write(
     writer = ArchiveWriter(file, header)
     items = blocks = stored = raw = numbers = 0
     error = 0.0
-    for piece in pieces:
-        payload, wrong = _coded(piece.array, coder, trained, header, floor)
-        plain = payload is None
-        content = store(np.ascontiguousarray(piece.array, header.dtype).tobytes()) if payload is None else payload
+    for piece, (content, wrong, plain) in together(
+        lambda piece: _coded(piece.array, coder, trained, header, floor), pieces
+    ):
         writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
         blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
         raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
@@ -195,21 +195,29 @@ def _write(
 
 def _coded(
     array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes | None, float]:
-    """Return the block as the model codes it with its squared error, or None if a general coder serves it better."""
+) -> tuple[bytes, float, bool]:
+    """Return a block's bytes, its squared error, and whether a general coder made them since it serves better."""
+    found = _by_model(array, coder, trained, header, floor)
+    if found is not None:
+        return (*found, False)
+    return store(np.ascontiguousarray(array, header.dtype).tobytes()), 0.0, True
+
+
+def _by_model(
+    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
+) -> tuple[bytes, float] | None:
+    """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     shape = trained.model.config.shape
     if not can_be_cut(array.shape[1:], shape):
-        return None, 0.0
+        return None
     samples = tiles(array, shape)
     payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
     probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None, 0.0
+        return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
     restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
     wrong = squared_error(array, restored)
-    if psnr_of(wrong, array.size, peak_of(trained)) < floor:
-        return None, 0.0
-    return payload, wrong
+    return None if psnr_of(wrong, array.size, peak_of(trained)) < floor else (payload, wrong)
