@@ -147,10 +147,20 @@ class MaskingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
+@dataclass(frozen=True)
+class SwappingConfig:
+    """Each value is replaced, with probability `fraction`, by that of the same column in another sample of the batch."""
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
-CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig
+CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig | SwappingConfig
 
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
@@ -164,6 +174,7 @@ KINDS: dict[str, type] = {
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
+    "swapping": SwappingConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 

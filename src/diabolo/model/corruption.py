@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import CleanConfig, GaussianNoiseConfig, MaskingConfig
+from diabolo.config import CleanConfig, GaussianNoiseConfig, MaskingConfig, SwappingConfig
 
 
 class Clean(nn.Module):
@@ -40,8 +40,26 @@ class Masking(nn.Module):
         return x * torch.empty_like(x).bernoulli_(1 - self.fraction, generator=generator)
 
 
-CORRUPTIONS: dict[type, Callable[[Any, bool], Clean | GaussianNoise | Masking]] = {
+class Swapping(nn.Module):
+    """A share of the values is taken from other samples of the batch: each column keeps its own distribution.
+
+    What is not swapped has to tell what was (swap noise; as a masked column's prediction, Vincent et al. 2008).
+    """
+
+    def __init__(self, fraction: float) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        flat = x.flatten(1)
+        donors = torch.randint(len(x), flat.shape, generator=generator, device=x.device)
+        swapped = torch.empty_like(flat).bernoulli_(self.fraction, generator=generator).bool()
+        return torch.where(swapped, flat.gather(0, donors), flat).view(x.shape)
+
+
+CORRUPTIONS: dict[type, Callable[[Any, bool], Clean | GaussianNoise | Masking | Swapping]] = {
     CleanConfig: lambda *_: Clean(),
     GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, unit=unit),
     MaskingConfig: lambda config, _: Masking(config.fraction),
+    SwappingConfig: lambda config, _: Swapping(config.fraction),
 }

@@ -17,6 +17,7 @@ from diabolo.config import (
     NetworkConfig,
     PlainConfig,
     RoundedConfig,
+    SwappingConfig,
     VariationalConfig,
 )
 from diabolo.errors import ArgumentError
@@ -142,6 +143,16 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+def table(facts: Facts, latent: int | None) -> ModelConfig:
+    """A denoising autoencoder of columns, for `detect`: 64 hidden units, 30 % of the values swapped between rows."""
+    latent = latent or min(10, math.prod(facts.shape))
+    network = DenseConfig((64,), code="linear", hidden="silu")
+    return ModelConfig("table", facts.shape, latent, network, likelihood=GaussianConfig(), corruption=SwappingConfig(0.3))
+
+
+CURVED = ("table",)
+"""Presets whose samples are prepared for heavy tails: standardised, then asinh."""
+
 PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
@@ -150,6 +161,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,
+    "table": table,
 }
 
 
