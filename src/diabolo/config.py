@@ -149,7 +149,7 @@ class MaskingConfig:
 
 @dataclass(frozen=True)
 class SwappingConfig:
-    """Each value is replaced, with probability `fraction`, by that of the same column in another sample of the batch."""
+    """Each value is replaced, with probability `fraction`, by that of the same column in another sample."""
 
     fraction: float
 

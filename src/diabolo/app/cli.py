@@ -28,6 +28,7 @@ from diabolo.app.common import (
     write_text,
 )
 from diabolo.app.compress_commands import compress, decompress
+from diabolo.app.detect_commands import calibrate, detect
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -83,7 +84,7 @@ def demo(
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces or codec.")] = "dense",
+    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces, codec or table.")] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -108,7 +109,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
-    from diabolo.app.train import fitted
+    from diabolo.app.train import fitted, learnt_from
     from diabolo.data.opening import open_data
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
@@ -125,7 +126,7 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    opened = open_data(data, label=label)
+    opened = learnt_from(open_data(data, label=label), preset)
     say(*opened.notes)
     estimator = Autoencoder(
         preset,
@@ -287,7 +288,7 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress):
+for job in (compress, decompress, detect, calibrate):
     app.command()(job)
 
 

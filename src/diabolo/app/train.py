@@ -9,8 +9,10 @@ import numpy as np
 from diabolo.data.source import Dataset, Reordered, Subset
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
+from diabolo.jobs.detect import anomalous
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out
 from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.model.presets import CURVED
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import Trained
@@ -37,6 +39,18 @@ def fitted(
     }
     estimator.trained_ = replace(estimator.trained_, about=about)
     return estimator.trained_, found
+
+
+def learnt_from(data: Dataset, preset: str) -> Dataset:
+    """Return what a preset learns from: of a labelled table the normal rows only, for presets that detect.
+
+    Raises InputError for labels that are not 0 and 1, or where every row is an anomaly.
+    """
+    if preset not in CURVED or data.labels is None:
+        return data
+    normal = np.flatnonzero(~anomalous(data.labels))
+    note = f"{len(normal):,} normal rows are learnt from; {len(data.train) - len(normal):,} anomalies are left out"
+    return replace(data, train=Subset(data.train, normal), labels=data.labels[normal], notes=(*data.notes, note))
 
 
 def unseen_of(trained: Trained, data: Dataset, *, learnt: bool) -> Unseen:

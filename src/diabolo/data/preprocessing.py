@@ -60,7 +60,9 @@ class Preprocessing:
 
     def restore(self, prepared: NDArray[np.float32]) -> Array:
         """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
-        straight = np.sinh(np.clip(prepared.astype(np.float64), -40, 40)) if self.curved else prepared.astype(np.float64)
+        straight = prepared.astype(np.float64)
+        if self.curved:
+            straight = np.sinh(np.clip(straight, -40, 40))
         x = straight * self.scale + self.offset
         if self.dtype.kind in "iu":
             x = np.clip(np.rint(x), *_range(self.dtype))

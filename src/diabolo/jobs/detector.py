@@ -83,7 +83,7 @@ def column_parts(detector: Detector, model: AutoencoderModel, x: Tensor) -> Tens
     """Return what each column of prepared samples (n, *shape) adds to the score, (n, columns)."""
     reconstruction = model(x).flatten(1)
     flat = x.flatten(1)
-    pieces = zip(flat.split(ROWS), reconstruction.split(ROWS), strict=True)
+    pieces = zip(torch.split(flat, ROWS), torch.split(reconstruction, ROWS), strict=True)
     return torch.cat([detector.parts(piece, back) for piece, back in pieces])
 
 
@@ -95,12 +95,12 @@ def fit_detector(model: AutoencoderModel, x: NDArray[np.float32], *, most: int =
     references = torch.from_numpy(flat[spaced(len(flat), most)].copy())
     views = fit_views(flat)
     samples = torch.from_numpy(np.require(x, requirements=["C", "W"]))
-    back = torch.cat([model(piece).flatten(1) for piece in samples.split(ROWS)])
+    back = torch.cat([model(piece).flatten(1) for piece in torch.split(samples, ROWS)])
     residual = (samples.flatten(1) - back) / views.spread
     middle, whitening = _whitening(residual.double().numpy())
     unscaled = Detector(views, references, middle, whitening, 1.0, 1.0)
     asked = references[spaced(len(references), TYPICAL_OF)]
-    distance = torch.cat([unscaled.distances(piece, NEIGHBOURS + 1).sum(2) for piece in asked.split(ROWS)])
+    distance = torch.cat([unscaled.distances(piece, NEIGHBOURS + 1).sum(2) for piece in torch.split(asked, ROWS)])
     typical = float(distance[:, 1:].mean(1).median()) if distance.shape[1] > 1 else 1.0
     left = float(unscaled.residuals(samples.flatten(1) - back).sum(1).median())
     return Detector(views, references, middle, whitening, typical or 1.0, left or 1.0)

@@ -147,7 +147,8 @@ def table(facts: Facts, latent: int | None) -> ModelConfig:
     """A denoising autoencoder of columns, for `detect`: 64 hidden units, 30 % of the values swapped between rows."""
     latent = latent or min(10, math.prod(facts.shape))
     network = DenseConfig((64,), code="linear", hidden="silu")
-    return ModelConfig("table", facts.shape, latent, network, likelihood=GaussianConfig(), corruption=SwappingConfig(0.3))
+    likelihood, corruption = GaussianConfig(), SwappingConfig(0.3)
+    return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
 
 
 CURVED = ("table",)

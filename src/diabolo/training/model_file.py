@@ -153,4 +153,5 @@ def _preprocessing_from_json(
     if not plain["per_column"]:
         offset, scale = offset.reshape(()), scale.reshape(())
     constant = tuple(int(column) for column in plain["constant"])
-    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant, plain.get("curved") is True)
+    curved = plain.get("curved") is True
+    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant, curved)
