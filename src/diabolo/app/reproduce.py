@@ -34,8 +34,12 @@ class Claim:
     figure: str
 
 
-CLAIMS = {"dense": Claim(50, "about 0.09"), "deep": Claim(100, "about 0.08"), "conv": Claim(10, "a picture")}
-CLAIMS["denoise"] = Claim(100, "a picture")
+CLAIMS = {
+    "dense": Claim(50, "about 0.09"),
+    "deep": Claim(100, "about 0.08"),
+    "conv": Claim(10, "a picture"),
+    "denoise": Claim(100, "a picture"),
+}
 
 
 def reproduce(
