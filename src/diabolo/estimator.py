@@ -8,18 +8,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, generate
+from diabolo.jobs import apply, density, detect, generate
+from diabolo.jobs.compress import Compressed, compress, promised
+from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
+from diabolo.jobs.thresholds import alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
-from diabolo.model.presets import VariationalDials, configure
+from diabolo.model.presets import CURVED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
@@ -31,12 +35,19 @@ from diabolo.training.recipes import recipe_for
 Samples = ArrayLike | Source | Dataset
 
 
+def _detects(estimator: "Autoencoder") -> bool:
+    """Return whether an estimator has a detector, or will have one once it is fitted."""
+    trained = getattr(estimator, "trained_", None)
+    return estimator.preset in CURVED if trained is None else detect.detects(trained)
+
+
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a code of `latent` numbers for samples of any shape, and the way back.
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep' or 'denoise-photo';
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
+        'denoise-photo' or 'table';
         see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
@@ -131,13 +142,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
         classes = labels.names if labels else ()
         trained = fit(
-            source, lambda shape, unit: self._configuration(shape, unit, classes), self._recipe, dials, labels
+            source,
+            lambda shape, unit: self._configuration(shape, unit, classes),
+            self._recipe,
+            dials,
+            labels,
+            curved=self.preset in CURVED,
         )
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
+        if self.preset in CURVED:
+            self.trained_ = detect.with_detector(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -165,6 +183,31 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
         cleaned = np.stack([denoise(self.trained_, image).image for image in images])
         return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
+
+    def compress(
+        self,
+        X: Samples,
+        path: str | Path,
+        *,
+        quality: float | None = None,
+        max_error: int | None = None,
+        lossless: bool = False,
+        force: bool = False,
+    ) -> Compressed:
+        """Write samples as an archive, lossy unless told otherwise; return its size and quality.
+
+        quality: PSNR in dB to reach. max_error: grey levels that no number may be off. lossless: the same bytes back.
+        Raises InputError for a model of another preset than 'codec', FileError if the archive cannot be written.
+        """
+        check_is_fitted(self)
+        promise, error = promised(quality, max_error, lossless=lossless)
+        options = {"quality": quality, "max_error": error, "force": force}
+        return compress(self.trained_, self._source(X), Path(path), promise=promise, **options)  # type: ignore[arg-type]
+
+    def decompress(self, path: str | Path) -> Array:
+        """Return the samples of an archive, (n, *shape). Raises FormatError if it is damaged, InputError if foreign."""
+        check_is_fitted(self)
+        return np.concatenate([piece.array for piece in unpacked(self.trained_, Path(path))])
 
     def fit_density(self, X: Samples, *, components: int = 10) -> Self:
         """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
@@ -197,10 +240,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self.decode(X)
 
     def score_samples(self, X: Samples) -> NDArray[np.float32]:
-        """Return -(distortion + beta * rate) of each sample, (n,), in nats: higher is more like the training data."""
+        """Return how much each sample is like the training data, (n,): higher is more so.
+
+        It is -(distortion + beta * rate), in nats; with a detector (preset 'table') minus its score.
+        """
         check_is_fitted(self)
+        if detect.detects(self.trained_):
+            return -detect.score(self.trained_, self._source(X)).astype(np.float32)
         terms = apply.score(self.trained_, self._source(X))
         return np.asarray(-self.trained_.model.loss(terms).numpy())
+
+    @available_if(_detects)  # type: ignore[untyped-decorator]
+    def predict(self, X: Samples) -> NDArray[np.int64]:
+        """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
+        check_is_fitted(self)
+        found = detect.of(self.trained_)
+        raised = alerts(detect.score(self.trained_, self._source(X)), found.calibration, found.rule)
+        return np.where(raised, -1, 1)
+
+    @available_if(_detects)  # type: ignore[untyped-decorator]
+    def explain(self, X: Samples) -> NDArray[np.float32]:
+        """Return what each number of each sample adds to the detector's score, (n, *shape): the sum is the score."""
+        check_is_fitted(self)
+        return detect.explain(self.trained_, self._source(X))
 
     def score(self, X: Samples, y: object = None) -> float:
         """Return the mean of `score_samples`."""

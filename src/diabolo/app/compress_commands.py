@@ -10,7 +10,6 @@ from diabolo.app.common import Data, Force, Json, Label, Model, Out, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from diabolo.coding.layout import Promise
     from diabolo.data.pictures import Pictures
     from diabolo.data.source import Source
     from diabolo.jobs.compare import Comparison
@@ -50,8 +49,9 @@ def compress(
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs.compress import compress as compressed
+    from diabolo.jobs.compress import promised
 
-    promise, error = _promise(quality, max_error, lossless=lossless)
+    promise, error = promised(quality, max_error, lossless=lossless)
     check_free(out, force=force)
     trained = load(model).trained_
     things = _things(data, label, trained, test=test)
@@ -106,18 +106,6 @@ def decompress(
     print(f"{count:,} items: {out}")
     if lost:
         raise typer.Exit(1)
-
-
-def _promise(quality: float | None, max_error: int | None, *, lossless: bool) -> "tuple[Promise, int]":
-    from diabolo.coding.layout import Promise
-
-    if (quality is not None) + (max_error is not None) + lossless > 1:
-        raise ArgumentError("--quality, --max-error and --lossless exclude each other; give one of them.")
-    if max_error is not None and not 0 <= max_error <= 127:
-        raise ArgumentError(f"--max-error must be 0 to 127 grey levels, got {max_error}.")
-    if lossless or max_error == 0:
-        return Promise.LOSSLESS, 0
-    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
 
 
 def _compared(

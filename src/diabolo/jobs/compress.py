@@ -12,6 +12,7 @@ import numpy as np
 from diabolo.coding.archive import ArchiveWriter
 from diabolo.coding.items import Item
 from diabolo.coding.layout import DTYPES, Header, Method, Promise
+from diabolo.coding.pixels import MOST_ERROR
 from diabolo.coding.stored import store
 from diabolo.data.pictures import Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
@@ -21,6 +22,7 @@ from diabolo.jobs import apply
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
 from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
+from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
 
@@ -69,17 +71,27 @@ def compress(
     """
     _check(trained, data, promise, quality)
     level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
-    settings = settings_of(level) if promise == Promise.LOSSY else b""
     dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
     usual = Item(() if isinstance(data, Pictures) else data.shape)
-    header = Header(identity(trained), promise, usual, dtype.str, max_error, settings)
-    if header.dtype not in DTYPES:
-        raise InputError(f"numbers of the type {header.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
-    coder = CODERS[promise](trained, header)
+    header = Header(identity(trained), promise, usual, dtype.str, max_error)
     with written_whole(path, force=force) as temporary:
-        with temporary.open("wb") as file:
-            found = _write(file, header, coder, trained, pieces_of(data), floor, watch)
-        return replace(found, size=temporary.stat().st_size)
+        while True:
+            settings = settings_of(level) if promise == Promise.LOSSY else b""
+            found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
+            if quality is None or found.psnr >= quality or level == 0:
+                return replace(found, size=temporary.stat().st_size)
+            level, watch = level - 1, None
+
+
+def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
+    """Return the promise that the options of a door mean, and its largest error. Raises ArgumentError if they clash."""
+    if (quality is not None) + (max_error is not None) + lossless > 1:
+        raise ArgumentError("quality, max_error and lossless exclude each other; give one of them.")
+    if max_error is not None and not 0 <= max_error <= MOST_ERROR:
+        raise ArgumentError(f"max_error must be 0 to {MOST_ERROR} grey levels, got {max_error}.")
+    if lossless or max_error == 0:
+        return Promise.LOSSLESS, 0
+    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
 
 
 def pieces_of(data: Source | Pictures) -> Iterator[Piece]:
@@ -103,6 +115,8 @@ def identity(trained: Trained) -> bytes:
 def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
     if not len(data):
         raise InputError("There is nothing to compress: no samples were given.")
+    if not isinstance(data, Pictures) and data.dtype.newbyteorder("<").str not in DTYPES:
+        raise InputError(f"numbers of the type {data.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
     if quality is not None and not (promise == Promise.LOSSY and 0 < quality <= 100):
         raise ArgumentError(f"quality is a PSNR above 0 and up to 100 dB, of the lossy promise; got {quality:g}.")
     if isinstance(data, Pictures):
@@ -156,6 +170,15 @@ def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
     return psnr_of(error, int(numbers), peak_of(trained))
 
 
+def _written(
+    path: Path, header: Header, trained: Trained, data: Source | Pictures, floor: float, watch: Watcher | None
+) -> Compressed:
+    """Write the whole archive; its size is left to the caller."""
+    coder = CODERS[header.promise](trained, header)
+    with path.open("wb") as file:
+        return _write(file, header, coder, trained, pieces_of(data), floor, watch)
+
+
 def _write(
     file: BinaryIO,
     header: Header,
@@ -168,10 +191,9 @@ def _write(
     writer = ArchiveWriter(file, header)
     items = blocks = stored = raw = numbers = 0
     error = 0.0
-    for piece in pieces:
-        payload, wrong = _coded(piece.array, coder, trained, header, floor)
-        plain = payload is None
-        content = store(np.ascontiguousarray(piece.array, header.dtype).tobytes()) if payload is None else payload
+    for piece, (content, wrong, plain) in together(
+        lambda piece: _coded(piece.array, coder, trained, header, floor), pieces
+    ):
         writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
         blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
         raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
@@ -183,21 +205,29 @@ def _write(
 
 def _coded(
     array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes | None, float]:
-    """Return the block as the model codes it with its squared error, or None if a general coder serves it better."""
+) -> tuple[bytes, float, bool]:
+    """Return a block's bytes, its squared error, and whether a general coder made them since it serves better."""
+    found = _by_model(array, coder, trained, header, floor)
+    if found is not None:
+        return (*found, False)
+    return store(np.ascontiguousarray(array, header.dtype).tobytes()), 0.0, True
+
+
+def _by_model(
+    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
+) -> tuple[bytes, float] | None:
+    """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     shape = trained.model.config.shape
     if not can_be_cut(array.shape[1:], shape):
-        return None, 0.0
+        return None
     samples = tiles(array, shape)
     payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
     probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None, 0.0
+        return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
     restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
     wrong = squared_error(array, restored)
-    if psnr_of(wrong, array.size, peak_of(trained)) < floor:
-        return None, 0.0
-    return payload, wrong
+    return None if psnr_of(wrong, array.size, peak_of(trained)) < floor else (payload, wrong)

@@ -18,6 +18,7 @@ from diabolo.config import (
     NetworkConfig,
     PlainConfig,
     RoundedConfig,
+    SwappingConfig,
     UShapedConfig,
     VariationalConfig,
 )
@@ -179,6 +180,17 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+def table(facts: Facts, latent: int | None) -> ModelConfig:
+    """A denoising autoencoder of columns, for `detect`: 64 hidden units, 30 % of the values swapped between rows."""
+    latent = latent or min(10, math.prod(facts.shape))
+    network = DenseConfig((64,), code="linear", hidden="silu")
+    likelihood, corruption = GaussianConfig(), SwappingConfig(0.3)
+    return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
+
+
+CURVED = ("table",)
+"""Presets whose samples are prepared for heavy tails: standardised, then asinh."""
+
 PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
@@ -190,6 +202,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,
+    "table": table,
 }
 
 
