@@ -87,12 +87,19 @@ class Watcher:
         self.told("end")
 
 
+FIXED = ("denoise-deep", "denoise-photo")
+"""Presets whose latent size follows from the samples' shape."""
+
+
 def trained(
     x: Array | Source = X, preset: str = "dense", *, recipe: Recipe = RECIPE, latent: int = 3, **dials: Any
 ) -> Trained:
     source: Any = ArraySource(x) if isinstance(x, np.ndarray) else x
     return fit(
-        source, lambda shape, unit: configure(preset, shape, latent=latent, unit=unit), lambda _: recipe, Dials(**dials)
+        source,
+        lambda shape, unit: configure(preset, shape, latent=None if preset in FIXED else latent, unit=unit),
+        lambda _: recipe,
+        Dials(**dials),
     )
 
 

@@ -294,7 +294,7 @@ def datasets(as_json: Json = False) -> None:
 @app.command()
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")
+        str | None, typer.Argument(metavar="[NAME]", help="dense, deep, conv or denoise; all of them if not given.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets a table and a page.")] = REPRODUCED,
     force: Force = False,

@@ -102,7 +102,9 @@ class AutoencoderModel(nn.Module):
             layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
         )
         if output is not None:
-            output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
+            copies = getattr(self.decoder.network[0], "outputs_per_value", 1)
+            mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
+            output.copy_(self.decoder.likelihood.parameters_of(mean))
         *_, latent, last = self.encoder.network
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
