@@ -27,8 +27,8 @@ def prepared(preset: str, unit: bool) -> tuple[AutoencoderModel, Tensor]:
 
 def test_every_bottleneck_has_its_class() -> None:
     assert set(BOTTLENECKS) == set(BottleneckConfig.__args__)  # type: ignore[attr-defined]
-    assert isinstance(BOTTLENECKS[PlainConfig](PlainConfig()), Plain)
-    assert isinstance(BOTTLENECKS[VariationalConfig](VariationalConfig()), Variational)
+    assert isinstance(BOTTLENECKS[PlainConfig](PlainConfig(), 3), Plain)
+    assert isinstance(BOTTLENECKS[VariationalConfig](VariationalConfig(), 3), Variational)
 
 
 def test_plain_costs_nothing_and_changes_nothing() -> None:
@@ -81,10 +81,12 @@ def test_extreme_log_variances_stay_finite(extreme: float) -> None:
 
 @each_preset
 @each_unit
-def test_the_distortion_has_a_gradient_in_every_weight(preset: str, unit: bool) -> None:
+def test_the_distortion_has_a_gradient_in_every_weight_but_the_priors(preset: str, unit: bool) -> None:
     model, x = prepared(preset, unit)
     model.terms(x, seeded()).distortion.mean().backward()
     for name, weights in model.named_parameters():
+        if name.endswith("bottleneck.prior"):
+            continue
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
 
@@ -104,7 +106,7 @@ def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
     model, x = prepared(preset, True)
     terms = model.terms(x, seeded())
     torch.testing.assert_close(model.loss(terms), terms.distortion + model.config.beta * terms.rate)
-    assert (terms.rate > 0).all() == (preset == "vae")
+    assert (terms.rate > 0).all() == (not isinstance(model.encoder.bottleneck, Plain))
 
 
 @each_preset
@@ -127,3 +129,14 @@ def test_the_reconstruction_depends_on_the_input_through_the_code_alone(
 def test_different_samples_have_different_reconstructions(preset: str) -> None:
     model, x = prepared(preset, True)
     assert (model(x) - model(1 - x)).abs().max() > 1e-4
+
+
+def test_free_nats_are_charged_in_training_only_and_have_no_slope_below() -> None:
+    latent = torch.cat([torch.full((8, 1), 3.0), torch.zeros(8, 1), torch.zeros(8, 2)], 1).requires_grad_()
+    free = Variational(free_nats=0.5)
+    charged = free.train().draw(latent, seeded()).rate
+    torch.testing.assert_close(charged, torch.full((8,), 4.5 + 0.5))
+    (slope,) = torch.autograd.grad(charged.sum(), latent)
+    assert (slope[:, 0] > 0).all()
+    assert torch.equal(slope[:, [1, 3]], torch.zeros(8, 2))
+    torch.testing.assert_close(free.eval().draw(latent, seeded()).rate, torch.full((8,), 4.5))

@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal
 
 from diabolo.config import BernoulliConfig, GaussianConfig, LikelihoodConfig
-from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
+from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 
 SHAPES = [(7,), (4, 3), (4, 3, 2)]
 each_shape = pytest.mark.parametrize("shape", SHAPES)
@@ -115,3 +115,56 @@ def test_the_least_distortion_is_at_the_data(likelihood: Bernoulli | Gaussian) -
 def test_the_starting_logits_of_empty_and_full_pixels_are_finite() -> None:
     mean = Bernoulli()(Bernoulli().parameters_of(torch.tensor([0.0, 0.5, 1.0])))
     torch.testing.assert_close(mean, torch.tensor([0.01, 0.5, 0.99]))
+
+
+def spread_out(likelihood: Gaussian | Logistic, spread: float) -> Gaussian | Logistic:
+    likelihood.to_empty(device="cpu")
+    likelihood.start()
+    assert likelihood.log_spread is not None
+    torch.nn.init.constant_(likelihood.log_spread, math.log(spread))
+    return likelihood
+
+
+@each_shape
+def test_a_learnt_spread_is_a_normals(shape: tuple[int, ...]) -> None:
+    mean, x = drawn(shape)
+    wanted = -Normal(mean, 0.3).log_prob(x).flatten(1).sum(1)
+    likelihood = spread_out(Gaussian(learnt=True), 0.3)
+    torch.testing.assert_close(likelihood.distortion(mean, x), wanted, rtol=1e-5, atol=1e-4)
+    likelihood.distortion(mean, x).sum().backward()
+    assert likelihood.log_spread is not None
+    assert likelihood.log_spread.grad is not None
+    assert float(likelihood.log_spread.grad) != 0
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.1, 1.0])
+def test_the_levels_are_what_a_logistic_distribution_has_about_them(spread: float) -> None:
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = torch.tensor([-0.1, 0.0, 0.37, 1.0], dtype=torch.float64)
+    likelihood = spread_out(Logistic(), spread).double()
+    ours = torch.stack([likelihood.distortion(mean[:, None], levels[k].expand(4, 1)) for k in range(256)])
+    above = torch.sigmoid((levels[:, None] + 1 / 510 - mean) / spread)
+    above[-1] = 1
+    wanted = -torch.log(torch.diff(above, dim=0, prepend=torch.zeros(1, 4)))
+    near = wanted < 20  # further out the reference, a difference, has no digits left
+    torch.testing.assert_close(ours[near], wanted[near], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close((-ours).exp().sum(0), torch.ones(4).double())
+
+
+def test_levels_far_from_the_mean_stay_finite_and_have_a_slope() -> None:
+    likelihood = spread_out(Logistic(), 0.001)
+    mean = torch.tensor([[-50.0], [50.0]], requires_grad=True)
+    distortion = likelihood.distortion(mean, torch.tensor([[0.5], [0.5]]))
+    distortion.sum().backward()
+    assert torch.isfinite(distortion).all()
+    assert mean.grad is not None
+    assert mean.grad[0] < 0 < mean.grad[1]
+
+
+def test_binarised_values_are_drawn_from_their_generator() -> None:
+    x = torch.tensor([0.0, 0.25, 1.0]).expand(20_000, 3)
+    drawn_once, same = (Bernoulli(binarised=True).observed(x, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(drawn_once, same)
+    assert set(drawn_once.unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(drawn_once.mean(0), torch.tensor([0.0, 0.25, 1.0]), rtol=0, atol=0.01)
+    assert Bernoulli().observed(x, torch.Generator()) is x

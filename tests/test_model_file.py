@@ -128,7 +128,13 @@ def test_the_metadata_say_what_the_model_is(saved: Path) -> None:
     assert set(plain) == {"format", "config", "preprocessing", "history", "about", "extras", "sha256"}
     assert plain["format"] == FORMAT
     assert plain["config"]["shape"] == [6, 5]
-    assert plain["preprocessing"] == {"dtype": "<f8", "unit": False, "constant": [], "per_column": False}
+    assert plain["preprocessing"] == {
+        "dtype": "<f8",
+        "unit": False,
+        "constant": [],
+        "per_column": False,
+        "curved": False,
+    }
     about = plain["about"]
     assert (about["diabolo"], about["samples"], about["seed"], about["stopped"]) == (__version__, 60, 0, "finished")
     assert len(about["fingerprint"]) == 64
@@ -143,8 +149,8 @@ def test_another_format_is_refused_with_the_reason(version: Any, saved: Path) ->
 
 
 def test_a_choice_of_a_newer_version_is_refused_with_the_reason(saved: Path) -> None:
-    with pytest.raises(FormatError, match="bottleneck must be one of plain, variational, got 'rounded'"):
-        load(rewritten(saved, put({"kind": "rounded"}, "config", "bottleneck")))
+    with pytest.raises(FormatError, match="bottleneck must be one of plain, variational, rounded, got 'folded'"):
+        load(rewritten(saved, put({"kind": "folded"}, "config", "bottleneck")))
     with pytest.raises(FormatError, match="unknown keys"):
         load(rewritten(saved, put(1, "config", "depth")))
 

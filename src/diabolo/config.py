@@ -11,6 +11,7 @@ Activation = str
 ACTIVATIONS = ("relu", "linear", "silu")
 LARGEST = 2**31
 MOST_LAYERS = 64
+MOST_HALVINGS = 12
 MOST_CLASSES = 1000
 
 
@@ -54,16 +55,36 @@ class ConvolutionalConfig:
     """3x3 convolutions, each followed by 2x2 max pooling; the decoder mirrors them with upsampling.
 
     channels: of each stage. dense: whether a fully connected layer joins the last stage to the latent;
-    without it the code is the last stage's map itself.
+    without it the code is the last stage's map itself. hidden: the activation between.
     """
 
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
+    hidden: Activation = "relu"
 
     def __post_init__(self) -> None:
         _check_counts("channels", self.channels)
+        _check_choice("hidden", self.hidden, ACTIVATIONS)
         if not self.channels:
             raise ArgumentError("channels must name one stage or more, got none.")
+
+
+@dataclass(frozen=True)
+class UShapedConfig:
+    """Residual blocks at half the size, a quarter and so on; each stage's map is also handed across to the decoder.
+
+    channels: of each stage. blocks: of two convolutions, per stage on each side. residual: whether the output is the
+    input less what the network takes for noise, without any bias; else the likelihood's parameters themselves.
+    """
+
+    channels: tuple[int, ...] = (32, 64, 96)
+    blocks: int = 1
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        _check_counts("channels and blocks", (*self.channels, self.blocks))
+        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
+            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages of at most {MOST_LAYERS} blocks.")
 
 
 @dataclass(frozen=True)
@@ -111,10 +132,11 @@ class BernoulliConfig:
 class GaussianConfig:
     """Squared error in prepared units, as a normal likelihood of spread 1.
 
-    bounded: whether its mean is kept in [0, 1], where the data lie.
+    bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
     bounded: bool = False
+    learnt: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,12 +151,17 @@ class CleanConfig:
 
 @dataclass(frozen=True)
 class GaussianNoiseConfig:
-    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the data are."""
+    """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the likelihood does.
+
+    least: each sample's spread is drawn evenly between `least * sigma` and `sigma` (1: always `sigma`).
+    """
 
     sigma: float
+    least: float = 1.0
 
     def __post_init__(self) -> None:
         _check_range("sigma", self.sigma, 0, 1e6)
+        _check_range("least", self.least, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -148,6 +175,50 @@ class MaskingConfig:
 
 
 @dataclass(frozen=True)
+class PoissonNoiseConfig:
+    """Each value of [0, 1] becomes a count of photons, `peak` of them where it is 1; fewer are noisier.
+
+    least: each sample's peak is drawn evenly between `least * peak` and `peak`, as in the kinds below.
+    """
+
+    peak: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("peak", self.peak, 1e-3, 1e6)
+        _check_range("least", self.least, 1e-3, 1)
+
+
+@dataclass(frozen=True)
+class SaltPepperConfig:
+    """Each value is set to 0 or to 1 with probability `fraction`."""
+
+    fraction: float
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class JpegConfig:
+    """Each image is packed by JPEG at `quality`, from 1 to 100."""
+
+    quality: int
+    least: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("quality", self.quality, 1, 100)
+        _check_range("least", self.least, 0, 1)
+
+
+@dataclass(frozen=True)
+class PairedConfig:
+    """The data bring pairs: what is seen, and what is to be given back."""
+
+
+@dataclass(frozen=True)
 class SwappingConfig:
     """Each value is replaced, with probability `fraction`, by that of the same column in another sample."""
 
@@ -157,14 +228,24 @@ class SwappingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig
+NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
-CorruptionConfig = CleanConfig | GaussianNoiseConfig | MaskingConfig | SwappingConfig
+CorruptionConfig = (
+    CleanConfig
+    | GaussianNoiseConfig
+    | MaskingConfig
+    | PoissonNoiseConfig
+    | SaltPepperConfig
+    | JpegConfig
+    | PairedConfig
+    | SwappingConfig
+)
 
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
     "convolutional": ConvolutionalConfig,
+    "u-shaped": UShapedConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
@@ -174,6 +255,10 @@ KINDS: dict[str, type] = {
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
     "masking": MaskingConfig,
+    "poisson-noise": PoissonNoiseConfig,
+    "salt-pepper": SaltPepperConfig,
+    "jpeg": JpegConfig,
+    "paired": PairedConfig,
     "swapping": SwappingConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
@@ -207,6 +292,11 @@ class ModelConfig:
         if len(self.classes) == 1 or len(self.classes) > MOST_CLASSES or len(set(self.classes)) < len(self.classes):
             raise ArgumentError(f"classes must be 2 to {MOST_CLASSES:,} different labels, got {len(self.classes)}.")
 
+    @property
+    def denoises(self) -> bool:
+        """Whether it is trained to give back what noise was laid over; masking only keeps a code honest."""
+        return not isinstance(self.corruption, CleanConfig | MaskingConfig)
+
 
 @dataclass(frozen=True)
 class PixelConfig:
@@ -228,8 +318,9 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_counts("width, layers and components", (self.width, self.layers, self.components))
         _check_range("radius", self.radius, 0, 16)
+        for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
+            _check_range(name, getattr(self, name), 1, most)
 
 
 @dataclass(frozen=True)
@@ -242,6 +333,7 @@ class Recipe:
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
+    precision: of the network's arithmetic in training, 'float32' or 'bfloat16' (weights stay float32).
     warm_up: share of the steps over which the rate's weight rises from 0 to beta (Bowman et al. 2016).
     """
 
@@ -254,12 +346,14 @@ class Recipe:
     patience: int = 10
     validation: float = 0.05
     informed_start: bool = True
+    precision: str = "float32"
     warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
         _check_choice("optimizer", self.optimizer, ("muon", "adam"))
         _check_choice("schedule", self.schedule, ("linear", "constant"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16"))
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
         _check_range("clip", self.clip, 0, 1e12)
         _check_range("validation", self.validation, 0, 0.9)

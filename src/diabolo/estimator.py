@@ -15,9 +15,14 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, detect, levels
+from diabolo.jobs import apply, density, detect, generate
+from diabolo.jobs.compress import Compressed, compress, promised
+from diabolo.jobs.decompress import unpacked
+from diabolo.jobs.denoise import denoise
+from diabolo.jobs.prepare import prepared
 from diabolo.jobs.thresholds import alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
+from diabolo.model.noise import parse_noise
 from diabolo.model.presets import CURVED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
@@ -41,13 +46,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec' or 'table'; see `diabolo.model.presets`.
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
+        'denoise-photo' or 'table';
+        see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
+    noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.noise`);
+        None leaves it to the preset.
     beta, warm_up, free_nats : of variational presets: weight of the rate, share of the steps over which it rises,
         and nats of each number of the code that training does not charge.
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
@@ -87,6 +96,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         learning_rate: float | None = None,
         patience: int | None = None,
         validation: float | None = None,
+        noise: str | None = None,
         beta: float | None = None,
         warm_up: float | None = None,
         free_nats: float | None = None,
@@ -103,6 +113,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.learning_rate = learning_rate
         self.patience = patience
         self.validation = validation
+        self.noise = noise
         self.beta = beta
         self.warm_up = warm_up
         self.free_nats = free_nats
@@ -142,7 +153,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
-            self.trained_ = levels.prepared(self.trained_, source)
+            self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
         if self.preset in CURVED:
             self.trained_ = detect.with_detector(self.trained_, source)
         return self
@@ -160,6 +171,65 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def reconstruct(self, X: Samples) -> Array:
         """Return decode(encode(X))."""
         return self.decode(self.encode(X))
+
+    def denoise(self, X: ArrayLike, *, clip: bool = True) -> Array:
+        """Return images cleaned: an array of images (n, h, w) or (n, h, w, 3) of any size, of the same shape and dtype.
+
+        8 or 16 bits, or floats in [0, 1] (`clip` keeps the result there). Raises InputError for other samples.
+        """
+        check_is_fitted(self)
+        images = np.asarray(X)
+        if images.ndim not in (3, 4):
+            raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
+        cleaned = np.stack([denoise(self.trained_, image).image for image in images])
+        return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
+
+    def compress(
+        self,
+        X: Samples,
+        path: str | Path,
+        *,
+        quality: float | None = None,
+        max_error: int | None = None,
+        lossless: bool = False,
+        force: bool = False,
+    ) -> Compressed:
+        """Write samples as an archive, lossy unless told otherwise; return its size and quality.
+
+        quality: PSNR in dB to reach. max_error: grey levels that no number may be off. lossless: the same bytes back.
+        Raises InputError for a model of another preset than 'codec', FileError if the archive cannot be written.
+        """
+        check_is_fitted(self)
+        promise, error = promised(quality, max_error, lossless=lossless)
+        options = {"quality": quality, "max_error": error, "force": force}
+        return compress(self.trained_, self._source(X), Path(path), promise=promise, **options)  # type: ignore[arg-type]
+
+    def decompress(self, path: str | Path) -> Array:
+        """Return the samples of an archive, (n, *shape). Raises FormatError if it is damaged, InputError if foreign."""
+        check_is_fitted(self)
+        return np.concatenate([piece.array for piece in unpacked(self.trained_, Path(path))])
+
+    def fit_density(self, X: Samples, *, components: int = 10) -> Self:
+        """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
+        check_is_fitted(self)
+        seed = _seed(self.random_state)
+        self.trained_ = density.fit_density(self.trained_, self._source(X), components=components, seed=seed)
+        return self
+
+    def sample(self, count: int = 1, *, label: str | None = None, random_state: int = 0) -> Array:
+        """Return `count` new samples, (count, *shape), in the training data's units and dtype.
+
+        Codes are drawn from the density that `fit_density` found, else (variational models) from the standard normal.
+        label: of a conditional model's. Raises InputError if the model has no density.
+        """
+        check_is_fitted(self)
+        return generate.sample(self.trained_, count, seed=_seed(random_state), label=label)
+
+    def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
+        """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
+        pair = self._source(np.stack([np.asarray(start), np.asarray(end)]))
+        check_is_fitted(self)
+        return generate.interpolate(self.trained_, pair, steps, spherical=spherical)
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""
@@ -237,7 +307,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _configuration(self, shape: tuple[int, ...], unit: bool, classes: tuple[str, ...] = ()) -> ModelConfig:
         dials = VariationalDials(self.beta, self.free_nats, self.binarise, classes)
-        return dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
+        config = dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
+        return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
 
     def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
         """Return the labels that a conditional model learns with, None for others."""

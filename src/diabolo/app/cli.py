@@ -28,12 +28,15 @@ from diabolo.app.common import (
     write_text,
 )
 from diabolo.app.compress_commands import compress, decompress
+from diabolo.app.denoise_commands import denoise
 from diabolo.app.detect_commands import calibrate, detect
+from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
+PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep or denoise-photo."
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
@@ -82,9 +85,11 @@ def demo(
 
 @app.command()
 def train(
-    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
-    preset: Annotated[str, typer.Option(help="dense, deep, conv, vae, conv-vae, faces, codec or table.")] = "dense",
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help=PRESET_NAMES)] = "dense",
     latent: Annotated[
         int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
     ] = None,
@@ -96,8 +101,36 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:STRENGTH",
+            help="Learn to remove gaussian:0.5, poisson:30, salt-pepper:0.1, jpeg:20, or a range as gaussian:0-0.2.",
+        ),
+    ] = None,
+    noisy: Annotated[
+        str | None, typer.Option(metavar="DATA", help="With --clean: pairs of images of the same names, learnt from.")
+    ] = None,
+    clean: Annotated[str | None, typer.Option(metavar="DATA", help="The clean images of --noisy.")] = None,
+    self_supervised: Annotated[
+        bool, typer.Option("--self-supervised", help="DATA are noisy images; learn to clean them from them alone.")
+    ] = False,
+    patch: Annotated[
+        int | None, typer.Option(metavar="N", help="Learn from random pieces of N x N pixels, not from whole images.")
+    ] = None,
     beta: Annotated[
         float | None, typer.Option(help="Weight of the rate; more makes smaller codes (vae, codec).")
+    ] = None,
+    warm_up: Annotated[float | None, typer.Option(help="Variational: share of the steps over which it rises.")] = None,
+    free_nats: Annotated[
+        float | None, typer.Option(help="Variational: nats of each number of the code that cost nothing.")
+    ] = None,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw zeros and ones from pixels, anew for every batch.")
+    ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
     seed: Seed = 0,
@@ -109,8 +142,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
+    from diabolo.app.material import Wanted, material
     from diabolo.app.train import fitted, learnt_from
-    from diabolo.data.opening import open_data
+    from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
@@ -126,8 +160,11 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    opened = learnt_from(open_data(data, label=label), preset)
+    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
+    opened, noise = material(wanted)
+    opened = learnt_from(opened, preset)
     say(*opened.notes)
+    told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
         preset,
         latent=latent,
@@ -137,12 +174,17 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        noise=noise,
         beta=beta,
+        warm_up=warm_up,
+        free_nats=free_nats,
+        binarise=binarise,
+        conditional=condition is not None,
         device=device,
         random_state=seed,
     )
-    watching = watchers(preset, opened.train.shape, quiet=quiet, track=track)
-    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume)
+    watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
+    trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume, labels=told)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
@@ -288,8 +330,9 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress, detect, calibrate):
+for job in (compress, decompress, denoise, detect, calibrate, generate, interpolate, likelihood):
     app.command()(job)
+app.command("map")(map_codes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

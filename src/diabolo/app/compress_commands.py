@@ -10,12 +10,14 @@ from diabolo.app.common import Data, Force, Json, Label, Model, Out, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from diabolo.coding.layout import Promise
     from diabolo.data.pictures import Pictures
     from diabolo.data.source import Source
+    from diabolo.jobs.compare import Comparison
+    from diabolo.jobs.compress import Compressed
     from diabolo.training.model_file import Trained
 
 MOST_NAMED = 5
+LOSSLESS_DB = 120.0
 Test = Annotated[bool, typer.Option("--test", help="The test part of a data set that has one.")]
 
 
@@ -30,6 +32,9 @@ def compress(
         int | None, typer.Option(metavar="E", help="No pixel is off by more than E grey levels.")
     ] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="The same bytes come back.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show what general codecs need for the same quality.")
+    ] = False,
     label: Label = None,
     test: Test = False,
     force: Force = False,
@@ -40,11 +45,13 @@ def compress(
     from dataclasses import asdict
 
     from diabolo.app.progress import counted
+    from diabolo.app.text import columns_text, compared_rows
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs.compress import compress as compressed
+    from diabolo.jobs.compress import promised
 
-    promise, error = _promise(quality, max_error, lossless=lossless)
+    promise, error = promised(quality, max_error, lossless=lossless)
     check_free(out, force=force)
     trained = load(model).trained_
     things = _things(data, label, trained, test=test)
@@ -52,8 +59,10 @@ def compress(
         found = compressed(
             trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
         )
+    beside = _compared(data, label, trained, found, model, test=test, quiet=quiet) if compare else None
     if as_json:
-        print(json.dumps({"archive": str(out), **asdict(found)}))
+        compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
+        print(json.dumps({"archive": str(out), **asdict(found), **compared}))
         return
     if found.stored:
         say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
@@ -62,6 +71,9 @@ def compress(
     each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
     kept = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
     print(f"{found.items:,} items, {found.raw:,} -> {found.size:,} bytes ({each}), {kept}")
+    if beside:
+        print(columns_text(compared_rows(beside.rows)))
+        say(*beside.notes, *beside.warnings)
     print(f"Written: {out}")
 
 
@@ -96,16 +108,26 @@ def decompress(
         raise typer.Exit(1)
 
 
-def _promise(quality: float | None, max_error: int | None, *, lossless: bool) -> "tuple[Promise, int]":
-    from diabolo.coding.layout import Promise
+def _compared(
+    data: str, label: str | None, trained: "Trained", found: "Compressed", model: Path, *, test: bool, quiet: bool
+) -> "Comparison":
+    """Measure general codecs on the same images, which must be of one size."""
+    from diabolo.app.progress import counted
+    from diabolo.app.train import matched
+    from diabolo.data.opening import open_data
+    from diabolo.jobs.compare import compare
 
-    if (quality is not None) + (max_error is not None) + lossless > 1:
-        raise ArgumentError("--quality, --max-error and --lossless exclude each other; give one of them.")
-    if max_error is not None and not 0 <= max_error <= 127:
-        raise ArgumentError(f"--max-error must be 0 to 127 grey levels, got {max_error}.")
-    if lossless or max_error == 0:
-        return Promise.LOSSLESS, 0
-    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
+    opened = matched(open_data(data, label=label), trained)
+    images = opened.test if test and opened.test is not None else opened.train
+    with counted("compare", None, quiet=quiet) as watch:
+        return compare(
+            images,
+            psnr=found.psnr if found.psnr < LOSSLESS_DB else None,
+            model_bytes_per_image=found.size / found.items,
+            model_file_bytes=model.stat().st_size,
+            model=trained.model.config.preset,
+            on_row=lambda _: watch(1),
+        )
 
 
 def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source | Pictures":

@@ -53,7 +53,7 @@ def shown_width(shape: tuple[int, ...], *, target: int = 84) -> int:
 
 
 def _as_rgba(images: Array) -> NDArray[np.uint8]:
-    values = _as_bytes(images if images.ndim == 4 else images[..., None])
+    values = as_bytes(images if images.ndim == 4 else images[..., None])
     if values.shape[-1] not in (3, 4):
         values = np.repeat(values[..., :1], 3, axis=-1)
     if values.shape[-1] == 3:
@@ -61,7 +61,8 @@ def _as_rgba(images: Array) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values)
 
 
-def _as_bytes(images: Array) -> NDArray[np.uint8]:
+def as_bytes(images: Array) -> NDArray[np.uint8]:
+    """Return pictures of any number type as 8-bit ones."""
     if images.dtype == np.uint8:
         return images.astype(np.uint8)
     if images.dtype == np.uint16:

@@ -1,7 +1,9 @@
 """Tables of figures as plain text and as Markdown."""
 
+import math
 from collections.abc import Sequence
 
+from diabolo.jobs.compare import WAYS, Row
 from diabolo.jobs.evaluation import Figures
 
 HEADS = ("", "latent", "parameters", "BCE", "MSE", "PSNR dB")
@@ -17,7 +19,22 @@ def figure_rows(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
         (item.name, str(item.latent), f"{item.parameters:,}", number(item.bce), number(item.mse), number(item.psnr, 2))
         for item in figures
     ]
-    return [HEADS, *rows]
+    if all(item.ssim is None for item in figures):
+        return [HEADS, *rows]
+    return [(*HEADS, "SSIM"), *((*row, number(item.ssim)) for row, item in zip(rows, figures, strict=True))]
+
+
+def compared_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return the rows of the table that sets an archive beside general codecs, its heads first."""
+    found = [
+        (row.codec, WAYS[row.how], f"{row.bytes_per_image:.1f}", f"{row.with_model:.1f}", decibels(row.psnr))
+        for row in rows
+    ]
+    return [("", "kept", "bytes each", "with the model", "PSNR dB"), *found]
+
+
+def decibels(psnr: float) -> str:
+    return f"{psnr:.2f}" if math.isfinite(psnr) else "exact"
 
 
 def columns_text(rows: Sequence[Sequence[str]]) -> str:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from diabolo.data.source import Dataset, Reordered, Subset
+from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.detect import anomalous
-from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out
+from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluation import Evaluation, Figures
 from diabolo.model.presets import CURVED
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import Trained
+
+MOST_PAIRS = 256
 
 
 def fitted(
@@ -25,20 +27,34 @@ def fitted(
     checkpoint: Path | None = None,
     *,
     resume: bool = False,
+    labels: Array | None = None,
 ) -> tuple[Trained, tuple[Figures, ...]]:
-    """Train on a data set and measure on what training did not see; the figures go into the model's facts."""
-    estimator.fit(data.train, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
-    unseen = unseen_of(estimator.trained_, data, learnt=True)
-    found = figures(estimator.trained_, unseen.samples, data.train)
+    """Train on a data set and measure on what training did not see; the figures go into the model's facts.
+
+    labels: one for each training sample, for a conditional model.
+    """
+    estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
+    found, where = _measured(estimator.trained_, data)
     about = {
         **estimator.trained_.about,
         "data": data.name,
         "columns": list(data.columns) if data.columns else estimator.trained_.about["columns"],
-        "split": unseen.split,
+        "split": where,
         "figures": [asdict(figure) for figure in found],
     }
     estimator.trained_ = replace(estimator.trained_, about=about)
     return estimator.trained_, found
+
+
+def _measured(trained: Trained, data: Dataset) -> tuple[tuple[Figures, ...], str]:
+    """Return the figures of a model on what it did not see, and in words what that is."""
+    if hasattr(data.train, "sample_shape"):
+        rows = held_out(trained, data.train)
+        words = "held-out" if len(rows) else "training"
+        rows = rows if len(rows) else spaced(len(data.train), MOST_PAIRS)
+        return paired_figures(trained, data.train, rows[:MOST_PAIRS]), f"{words} pairs, {len(rows[:MOST_PAIRS]):,}"
+    unseen = unseen_of(trained, data, learnt=True)
+    return figures(trained, unseen.samples, data.train), unseen.split
 
 
 def learnt_from(data: Dataset, preset: str) -> Dataset:

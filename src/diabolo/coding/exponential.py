@@ -27,7 +27,7 @@ def exponential() -> tuple[int, ...]:
 
 @cache
 def logistic() -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(-i / 512)) for i = -8192 to 8192 in units of 2^-30, whole numbers; 1 - the mirrored one below 0."""
+    """Return 1 / (1 + exp(-i / 512)) for i = -8192 to 8192, whole numbers of 2^-30; below 0, 1 - its mirror image."""
     above = [(1 << MASS_BITS + 60) // (ONE + value) for value in exponential()]
     below = [(1 << MASS_BITS) - value for value in above[:0:-1]]
     return np.array(below + above, dtype=np.float64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from diabolo.errors import FormatError, TrainingError
 from diabolo.model.mixture import LEAST_LOG_SCALE
@@ -20,6 +20,9 @@ from diabolo.model.pixels import CAP, PixelModel
 Arrays = Mapping[str, NDArray[Any]]
 TOP = 255
 """The largest activation, and the largest number of an image."""
+PARTS = ("weight", "bias", "shift")
+MOST_LAYERS, MOST_UNITS, MOST_COMPONENTS = 10, 4096, 32
+"""Bounds on what a file may ask for; memory is in proportion to units and distributions times images."""
 LIMIT = 1 << 24
 LARGEST_WEIGHT = (1 << 15) - 1
 MOST_SHIFT = 20
@@ -66,9 +69,9 @@ def quantised(model: PixelModel) -> dict[str, NDArray[Any]]:
     step = TOP / CAP
     hidden = model.config.width
     places = {name: getattr(model, name).detach().view(-1, hidden) for name in ("rows", "columns")}
-    extra = sum((table.abs().amax(0) for table in places.values()), torch.zeros(hidden)) * step
+    extra = (places["rows"].abs().amax(0) + places["columns"].abs().amax(0)) * step
     arrays: dict[str, NDArray[Any]] = {}
-    firsts = [(layer.weight / CAP, layer.bias * step) for layer in model.first]  # type: ignore[operator]
+    firsts = [(layer.weight / CAP, layer.bias * step) for layer in linears(model.first)]
     joined = [quantised_layer(weight, bias, extra)[2] for weight, bias in firsts]
     shift = np.min(joined, axis=0)
     scale = torch.exp2(torch.from_numpy(shift).double())
@@ -78,8 +81,9 @@ def quantised(model: PixelModel) -> dict[str, NDArray[Any]]:
     arrays["first.shift"] = shift
     for name, table in places.items():
         arrays[name] = (table * step * scale).round().to(torch.int32).numpy()
-    for number, layer in enumerate(model.hidden):
-        arrays |= _named(f"hidden.{number}", quantised_layer(layer.weight, layer.bias * step, torch.zeros(hidden)))  # type: ignore[operator, arg-type]
+    for number, layer in enumerate(linears(model.hidden)):
+        whole = quantised_layer(layer.weight, layer.bias * step, torch.zeros(hidden))
+        arrays |= _named(f"hidden.{number}", whole)
     unit = torch.tensor(UNITS, dtype=torch.float64).repeat_interleave(model.config.components)
     bias = model.output.bias.detach().double().view(3, -1).clone()
     bias[2] -= LEAST_LOG_SCALE
@@ -87,8 +91,13 @@ def quantised(model: PixelModel) -> dict[str, NDArray[Any]]:
     return arrays | _named("output", quantised_layer(weight, bias.flatten() * unit, torch.zeros(len(unit))))
 
 
+def linears(layers: nn.ModuleList) -> list[nn.Linear]:
+    """Return the layers, as what they are."""
+    return [layer for layer in layers if isinstance(layer, nn.Linear)]
+
+
 def _named(name: str, parts: tuple[NDArray[Any], ...]) -> dict[str, NDArray[Any]]:
-    return {f"{name}.{part}": array for part, array in zip(("weight", "bias", "shift"), parts, strict=True)}
+    return {f"{name}.{part}": array for part, array in zip(PARTS, parts, strict=True)}
 
 
 def checked_layer(
@@ -144,16 +153,25 @@ def network_from_arrays(arrays: Arrays, channels: int, places: tuple[int, int]) 
         shift = arrays["first.shift"]
         biases = [arrays[f"first.{channel}.bias"] for channel in range(channels)]
         layers = [checked_layer(weight, bias, shift, extra) for weight, bias in zip(first, biases, strict=True)]
-        names = [f"hidden.{number}" for number in range(sum(name.endswith(".weight") for name in arrays) - channels - 1)]
-        rest = [checked_layer(*(arrays[f"{name}.{part}"] for part in ("weight", "bias", "shift"))) for name in [*names, "output"]]
+        after = [
+            name.removesuffix(".shift") for name in sorted(arrays) if name.endswith(".shift") and name != "first.shift"
+        ]
+        rest = [checked_layer(*(arrays[f"{name}.{part}"] for part in PARTS)) for name in after]
     except (KeyError, IndexError) as error:
-        raise FormatError(f"the pixel network lacks the array {error}.") from error
-    _check_chain([*rest[:-1]], rest[-1], hidden)
+        raise FormatError(f"the pixel network lacks the array {error}, or it is empty.") from error
+    depth = len(rest) - 1
+    if after != [*(f"hidden.{number}" for number in range(depth)), "output"]:
+        raise FormatError(f"the layers of the pixel network after the first are {after}; one is missing.")
+    if depth > MOST_LAYERS or len(arrays) != 3 + 2 * channels + 3 * (depth + 1):
+        raise FormatError(f"the pixel network has {len(arrays)} arrays: too many, or of no layer.")
+    _check_chain(rest[:-1], rest[-1], hidden)
     return IntegerNetwork(tuple(layers), _tensor(tables[0]), _tensor(tables[1]), tuple(rest[:-1]), rest[-1])
 
 
 def _check_chain(hidden: list[Layer], output: Layer, width: int) -> None:
     square = all(layer.weight.shape == (width, width) for layer in hidden)
+    if width > MOST_UNITS or len(output.weight) > 3 * MOST_COMPONENTS:
+        raise FormatError(f"the pixel network has more than {MOST_UNITS} units or {MOST_COMPONENTS} distributions.")
     if not square or output.weight.shape[1] != width or output.weight.shape[0] % 3 or not len(output.weight):
         raise FormatError("the layers of the pixel network do not fit together.")
 
@@ -165,5 +183,3 @@ def check_exact(layer: Layer) -> None:
     expected = layer.weight.long() @ x + layer.bias.long()
     if not torch.equal(torch.addmm(layer.bias, layer.weight, x.float()).long(), expected):
         raise FormatError("this machine multiplies matrices in reduced precision; switch that off to use exact modes.")
-
-

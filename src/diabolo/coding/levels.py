@@ -1,7 +1,8 @@
 """Mixtures in whole numbers to frequencies in whole numbers: what a pixel costs, the same on every machine.
 
-All arithmetic is on whole numbers below 2^53 in float64, or below 2^31 in int32. The only divisions are of two such numbers,
-with a quotient below 2^24 and a divisor below 2^30, where rounding cannot reach the next whole number (IEEE 754).
+All arithmetic is on whole numbers below 2^53 in float64, or below 2^31 in int32. The only divisions are of two such
+numbers, with a quotient below 2^24 and a divisor of at most 2^29 + 256, where rounding cannot reach the next whole
+number (IEEE 754).
 """
 
 from dataclasses import dataclass

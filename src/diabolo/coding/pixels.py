@@ -59,7 +59,7 @@ class PixelCoder:
             raise InputError(f"images must be uint8 (n, {self.shape}), got {images.dtype} of shape {images.shape}.")
         steps = self._steps(len(images), max_error)
         width = steps.bins.width
-        columns = torch.from_numpy(np.ascontiguousarray(images)).view(len(images), -1).T
+        columns = torch.from_numpy(np.ascontiguousarray(images)).view(len(images), steps.count).T
         coded = ((columns.to(torch.int16) + max_error) // width).to(torch.uint8)
         steps.fill(steps.bins.centres[coded.int()])
         coder = new_stack()
@@ -118,7 +118,7 @@ class _Steps:
 
     def fill(self, levels: Tensor) -> None:
         """Put in all levels (positions, n)."""
-        self._inside().copy_(levels.view(self.coder.height, -1, self.images))
+        self._inside().copy_(levels.view(self.coder.height, self.count // self.coder.height, self.images))
 
     def levels(self) -> Tensor:
         """Return all levels (positions, n)."""
@@ -126,7 +126,7 @@ class _Steps:
 
     def _inside(self) -> Tensor:
         radius, channels = self.coder.radius, self.coder.channels
-        rows = self.padded.view(-1, self.wide * channels, self.images)[radius:]
+        rows = self.padded.view(radius + self.coder.height, self.wide * channels, self.images)[radius:]
         return rows[:, radius * channels : (radius + self.coder.width) * channels]
 
     def put(self, stack: Any, step: int, coded: Tensor) -> None:
@@ -160,7 +160,9 @@ class _Steps:
 
     def _contexts(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the images whose context has a number above 0, the others, and the former's contexts (in, n)."""
-        near = self.padded.index_select(0, self.near[step % self.coder.channels] + self.target(step) - step % self.coder.channels)
+        near = self.padded.index_select(
+            0, self.near[step % self.coder.channels] + self.target(step) - step % self.coder.channels
+        )
         seen = near.any(0)
         busy, empty = seen.nonzero().squeeze(1), (~seen.bool()).nonzero().squeeze(1)
         return busy, empty, (near if not len(empty) else near.index_select(1, busy)).float()
@@ -178,7 +180,7 @@ class _Steps:
         return CATEGORICAL(self.tables[step % STRIP], perfect=False)
 
     def _empty_tables(self, strip: int) -> NDArray[np.float64]:
-        """Return the rows (positions, 256) of a strip: the same function of whole numbers as a step's, all bins at once."""
+        """Return the rows (positions, 256) of a strip: all bins of each in one step."""
         steps = torch.arange(strip * STRIP, min(self.count, (strip + 1) * STRIP))
         pixel, channels = steps // self.coder.channels, steps % self.coder.channels
         rows, columns = self.coder.place_sums

@@ -12,6 +12,7 @@ import numpy as np
 from diabolo.coding.archive import ArchiveWriter
 from diabolo.coding.items import Item
 from diabolo.coding.layout import DTYPES, Header, Method, Promise
+from diabolo.coding.pixels import MOST_ERROR
 from diabolo.coding.stored import store
 from diabolo.data.pictures import Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
@@ -19,9 +20,10 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
-from diabolo.jobs.methods import CODERS, BlockCoder, settings_of
+from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
-from diabolo.training.model_file import Extra, Trained, decoding_tensors
+from diabolo.jobs.together import together
+from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
 
 TRIED = 2000
@@ -82,6 +84,17 @@ def compress(
         return replace(found, size=temporary.stat().st_size)
 
 
+def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
+    """Return the promise that the options of a door mean, and its largest error. Raises ArgumentError if they clash."""
+    if (quality is not None) + (max_error is not None) + lossless > 1:
+        raise ArgumentError("quality, max_error and lossless exclude each other; give one of them.")
+    if max_error is not None and not 0 <= max_error <= MOST_ERROR:
+        raise ArgumentError(f"max_error must be 0 to {MOST_ERROR} grey levels, got {max_error}.")
+    if lossless or max_error == 0:
+        return Promise.LOSSLESS, 0
+    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
+
+
 def pieces_of(data: Source | Pictures) -> Iterator[Piece]:
     """Yield the pieces of samples or images in order."""
     return pieces_of_pictures(data) if isinstance(data, Pictures) else pieces_of_source(data)
@@ -92,11 +105,12 @@ def identity(trained: Trained) -> bytes:
 
     Thresholds, figures, or a new field of a later version's configuration leave old archives as they are.
     """
-    job = trained.extras.get(NAME, Extra())
-    tensors = decoding_tensors(trained, NAME) if job.arrays else decoding_tensors(trained)
+    parts = [name for name in (NAME, PIXELS) if name in trained.extras]
+    tensors = decoding_tensors(trained, *parts)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    shape, dtype = list(trained.model.config.shape), trained.preprocessing.dtype.str
-    return bytes.fromhex(digest(kept, {"shape": shape, "dtype": dtype, "steps": job.plain.get("steps")}))
+    steps = trained.extras[NAME].plain.get("steps") if NAME in parts else None
+    facts = {"shape": list(trained.model.config.shape), "dtype": trained.preprocessing.dtype.str, "steps": steps}
+    return bytes.fromhex(digest(kept, facts))
 
 
 def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
@@ -167,10 +181,9 @@ def _write(
     writer = ArchiveWriter(file, header)
     items = blocks = stored = raw = numbers = 0
     error = 0.0
-    for piece in pieces:
-        payload, wrong = _coded(piece.array, coder, trained, header, floor)
-        plain = payload is None
-        content = store(np.ascontiguousarray(piece.array, header.dtype).tobytes()) if payload is None else payload
+    for piece, (content, wrong, plain) in together(
+        lambda piece: _coded(piece.array, coder, trained, header, floor), pieces
+    ):
         writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
         blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
         raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
@@ -182,21 +195,29 @@ def _write(
 
 def _coded(
     array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes | None, float]:
-    """Return the block as the model codes it with its squared error, or None if a general coder serves it better."""
+) -> tuple[bytes, float, bool]:
+    """Return a block's bytes, its squared error, and whether a general coder made them since it serves better."""
+    found = _by_model(array, coder, trained, header, floor)
+    if found is not None:
+        return (*found, False)
+    return store(np.ascontiguousarray(array, header.dtype).tobytes()), 0.0, True
+
+
+def _by_model(
+    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
+) -> tuple[bytes, float] | None:
+    """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     shape = trained.model.config.shape
     if not can_be_cut(array.shape[1:], shape):
-        return None, 0.0
+        return None
     samples = tiles(array, shape)
     payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
     probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None, 0.0
+        return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
     restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
     wrong = squared_error(array, restored)
-    if psnr_of(wrong, array.size, peak_of(trained)) < floor:
-        return None, 0.0
-    return payload, wrong
+    return None if psnr_of(wrong, array.size, peak_of(trained)) < floor else (payload, wrong)

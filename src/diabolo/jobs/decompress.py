@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs.compress import identity
 from diabolo.jobs.methods import CODERS, BlockCoder
 from diabolo.jobs.pieces import NUMBERS, Piece, can_be_cut, pixels_of, strip_of, tile_grid, untiled
+from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained
 
 LARGEST = 4 * NUMBERS
@@ -49,10 +49,7 @@ class Unpacker:
                 f"{identity(trained).hex()[:12]}...); give the model file that it was compressed with."
             )
         self.trained, self.header = trained, header
-
-    @cached_property
-    def coder(self) -> BlockCoder:
-        return CODERS[self.header.promise](self.trained, self.header)
+        self.coder: BlockCoder = CODERS[header.promise](trained, header)
 
     def piece(self, block: Block) -> Piece:
         """Return the items of a block. Raises FormatError if they do not fit together."""
@@ -89,8 +86,8 @@ def unpacked(trained: Trained, archive: Path) -> Iterator[Piece]:
     """
     with ArchiveReader(archive) as reader:
         unpacker = Unpacker(trained, reader.header)
-        for block in reader:
-            yield unpacker.piece(block)
+        for _, piece in together(unpacker.piece, reader):
+            yield piece
 
 
 def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece], list[Damage]]:
@@ -99,8 +96,8 @@ def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece], list[Dam
     unpacker = Unpacker(trained, salvage.header)
 
     def pieces() -> Iterator[Piece]:
-        for block in salvage:
-            yield unpacker.piece(block)
+        for _, piece in together(unpacker.piece, salvage):
+            yield piece
         damaged.extend(salvage.damaged)
 
     damaged: list[Damage] = []

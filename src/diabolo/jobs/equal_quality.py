@@ -74,11 +74,12 @@ def _squared_error(part: Array, back: Array) -> float:
 
 
 def at_quality(images: Array, codec: Codec, psnr: float | None, *, how: How) -> Measured | None:
-    """Return the least that a codec needs for images (n, h, w[, c]) at a PSNR (dB) of `psnr` or more.
+    """Return the least that a codec needs for images (n, h, w[, c]) at a PSNR (dB) of `psnr`.
 
-    The PSNR is one number from the total squared error over all images. None: the best setting does not reach it.
-    Lossless codecs have one setting. The PSNR is taken to rise with the quality; of all settings that were tried
-    and reach it, the one with the fewest bytes counts. Raises InputError without a `psnr` for a lossy codec.
+    The PSNR is one number from the total squared error over all images, and is taken to rise with the quality.
+    Where two neighbouring settings enclose it, a part of the images gets the lower one, as anyone could do, so that
+    a coarse dial costs nothing. A worst setting that is better than `psnr` stands as it is; None: the best one
+    does not reach it. Lossless codecs have one setting. Raises InputError without a `psnr` for a lossy codec.
 
     >>> from diabolo.jobs.codecs import CODECS
     >>> grey = np.full((4, 8, 8), 77, np.uint8)
@@ -97,15 +98,23 @@ def at_quality(images: Array, codec: Codec, psnr: float | None, *, how: How) -> 
 
     count = len(codec.qualities)
     guess = least(lambda step: tried(step, PILOT).psnr >= psnr, count, count // 2)
-    found: list[Measured] = []
+    step = least(lambda step: tried(step, 1).psnr >= psnr, count, min(guess, count - 1))
+    if step == count:
+        return None
+    return tried(0, 1) if step == 0 else mixed(tried(step - 1, 1), tried(step, 1), psnr)
 
-    def reaches(step: int) -> bool:
-        found.append(tried(step, 1))
-        return found[-1].psnr >= psnr
 
-    least(reaches, count, min(guess, count - 1))
-    good = [measured for measured in found if measured.psnr >= psnr]
-    return min(good, key=lambda measured: measured.bytes_per_image, default=None)
+def mixed(low: Measured, high: Measured, psnr: float) -> Measured:
+    """Return what images need of which some get the `low` and the others the `high` setting, at a PSNR between both.
+
+    Squared errors add up, so the share is linear in them. `high` itself, where it takes no more bytes than `low`.
+    """
+    if high.bytes_per_image <= low.bytes_per_image:
+        return high
+    best, target, worst = (10 ** (-decibels / 10) for decibels in (high.psnr, psnr, low.psnr))
+    share = (target - best) / (worst - best)
+    size = share * low.bytes_per_image + (1 - share) * high.bytes_per_image
+    return Measured(size, psnr, high.quality, high.images)
 
 
 def least(reaches: Callable[[int], bool], count: int, start: int) -> int:

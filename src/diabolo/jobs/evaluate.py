@@ -7,18 +7,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diabolo.config import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
-from diabolo.data.source import Array, ArraySource, Source, spaced
+from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.jobs.apply import batches, check_shape, decode, encode, score
-from diabolo.jobs.baselines import Reconstruct, principal_components
-from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
+from diabolo.jobs.evaluation import Evaluation, Figures, Generation
+from diabolo.jobs.generate import sample
+from diabolo.jobs.likelihood import measure
+from diabolo.jobs.quality import ssim
 from diabolo.model.summary import count_parameters, summarise
-from diabolo.training.loop import split
+from diabolo.training.loop import generator_for, split
 from diabolo.training.model_file import Trained
 
 BASELINE_BYTES = 256 << 20
 SHOWN, WORST, POINTS = 16, 8, 5000
+MEASURED, NEW = 1000, 48
 HALF_A_GREY_LEVEL = 1 / 510
+PCA_AGAINST_NOISE = 60
+"""Components that restore noisy MNIST best (noise 0.5; more keep more of the noise)."""
+PAIRS_TOGETHER = 16
+LIKENED = 1000
+"""Samples that SSIM is the mean of."""
 
 
 @dataclass(frozen=True)
@@ -31,41 +41,49 @@ class Unseen:
 
 
 class _Sums:
-    """Summed cross-entropy and squared error of reconstructions, in prepared units."""
+    """Summed cross-entropy and squared error of reconstructions, in prepared units; and their likeness, if asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: tuple[int, ...] | None = None) -> None:
         self.entropy, self.squared, self.count = 0.0, 0.0, 0
+        self.shape, self.likeness = shape, list[float]()
 
     def add(self, x: NDArray[np.float32], mean: NDArray[np.float32], *, unit: bool, least: float) -> None:
         self.count += x.size
         self.squared += float(np.square(x - mean, dtype=np.float64).sum())
+        if self.shape is not None:
+            rest = max(0, LIKENED - len(self.likeness))
+            pairs = zip(x[:rest].reshape(-1, *self.shape), mean[:rest].reshape(-1, *self.shape), strict=True)
+            self.likeness += [ssim(clean, image) for clean, image in pairs]
         if unit:
             kept = np.clip(mean.astype(np.float64), least, 1 - least)
             self.entropy -= float((x * np.log(kept) + (1 - x) * np.log1p(-kept)).sum())
 
-    def figures(self, name: str, latent: int, parameters: int, *, unit: bool) -> Figures:
+    def figures(self, name: str, latent: int, parameters: int, *, unit: bool, pixels: bool = False) -> Figures:
         mse = self.squared / self.count
-        psnr = 10 * math.log10(1 / mse) if unit and mse > 0 else None
-        return Figures(name, latent, parameters, self.entropy / self.count if unit else None, mse, psnr)
+        psnr = 10 * math.log10(1 / mse) if (unit or pixels) and mse > 0 else None
+        like = float(np.mean(self.likeness)) if self.likeness else None
+        return Figures(name, latent, parameters, self.entropy / self.count if unit else None, mse, psnr, like)
 
 
 def pca_of(trained: Trained, training: Source) -> Reconstruct:
     """Return PCA of the model's latent size, fitted on its training samples (as many as fit in 256 MB)."""
-    dimensions = trained.model.dimensions
+    dimensions, config = trained.model.dimensions, trained.model.config
+    latent = PCA_AGAINST_NOISE if config.denoises else config.latent
     rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
     count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
     samples = trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
-    return principal_components(
-        samples.reshape(count, -1), trained.model.config.latent, unit=trained.preprocessing.unit
-    )
+    return principal_components(samples.reshape(count, -1), latent, unit=trained.preprocessing.unit)
 
 
 def figures(trained: Trained, samples: Source, training: Source | None = None) -> tuple[Figures, ...]:
     """Return the figures of the model and, where its training samples are given, of PCA on the same samples.
 
     A Bernoulli cross-entropy of 0 or 1 predicted wrongly is infinite, so PCA's pixels keep half a grey level
-    (1/510) away from both; the model's own are kept 1e-7 away, as Keras does.
+    (1/510) away from both; the model's own are kept 1e-7 away, as Keras does. A model that was trained to remove
+    noise is measured on the samples with that noise, drawn from seed 1, beside filters and the noisy samples.
     """
+    if trained.model.config.denoises:
+        return _against_noise(trained, samples, training)
     check_shape(trained, samples)
     unit = trained.preprocessing.unit
     pca = pca_of(trained, training) if training is not None else None
@@ -82,6 +100,51 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
     if pca is None:
         return (own,)
     return own, baseline.figures("PCA", min(config.latent, trained.model.dimensions), 0, unit=unit)
+
+
+def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> tuple[Figures, ...]:
+    """Return the figures of the model on pairs (n, 2, *shape), and of what it sees, both against what is wanted."""
+    config, unit = trained.model.config, trained.preprocessing.unit
+    own, seen = _Sums(config.shape if len(config.shape) > 1 else None), _Sums(config.shape)
+    with torch.inference_mode():
+        for start in range(0, len(rows), PAIRS_TOGETHER):
+            x = trained.preprocessing.prepare(pairs.take(rows[start : start + PAIRS_TOGETHER]))
+            given, wanted = torch.from_numpy(x[:, 0]), x[:, 1].reshape(len(x), -1)
+            cleaned = trained.model(given.to(next(trained.model.parameters()).device)).cpu().numpy()
+            own.add(wanted, cleaned.reshape(len(x), -1), unit=False, least=0)
+            seen.add(wanted, x[:, 0].reshape(len(x), -1), unit=False, least=0)
+    parameters = count_parameters(trained.model)
+    return (
+        own.figures(config.preset, config.latent, parameters, unit=False, pixels=unit),
+        seen.figures("noisy", 0, 0, unit=False, pixels=unit),
+    )
+
+
+def _against_noise(trained: Trained, samples: Source, training: Source | None) -> tuple[Figures, ...]:
+    """Return the figures of clean samples restored from noisy ones: the model's, each filter's, the noisy samples'."""
+    config, unit = trained.model.config, trained.preprocessing.unit
+    shape = config.shape if unit and len(config.shape) > 1 else None
+    filters: dict[str, Reconstruct] = dict(FILTERS) if shape else {}
+    if training is not None:
+        pca = pca_of(trained, training)
+        filters["PCA"] = lambda x: pca(x.reshape(len(x), -1)).reshape(x.shape)
+    sums = {name: _Sums(shape) for name in (config.preset, *filters, "noisy")}
+    generator = generator_for(next(trained.model.parameters()).device, 1)
+    with torch.inference_mode():
+        for batch in batches(trained, samples):
+            noisy = trained.model.corrupt(batch, generator)
+            x, given = batch.cpu().numpy(), noisy.cpu().numpy()
+            found = {config.preset: trained.model(noisy).cpu().numpy(), "noisy": given}
+            found |= {name: clean(given) for name, clean in filters.items()}
+            for name, mean in found.items():
+                least = 1e-7 if name == config.preset else HALF_A_GREY_LEVEL
+                sums[name].add(x.reshape(len(x), -1), mean.reshape(len(x), -1), unit=unit, least=least)
+    latents = {config.preset: config.latent, "PCA": min(PCA_AGAINST_NOISE, trained.model.dimensions)}
+    own = count_parameters(trained.model)
+    return tuple(
+        found.figures(name, latents.get(name, 0), own if name == config.preset else 0, unit=unit)
+        for name, found in sums.items()
+    )
 
 
 def held_out(trained: Trained, training: Source) -> NDArray[np.int64]:
@@ -121,14 +184,24 @@ def evaluate(
         columns=columns,
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
         warnings=tuple(warnings(model, baselines)),
+        generation=generation(trained, looked),
     )
+
+
+def generation(trained: Trained, samples: Source) -> Generation | None:
+    """Return what a variational model makes of up to 1,000 samples on average, and new ones; None for other models."""
+    config = trained.model.config
+    if not isinstance(config.bottleneck, VariationalConfig):
+        return None
+    found = measure(trained, Subset(samples, spaced(len(samples), MEASURED)), samples=1)
+    return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))
 
 
 def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
     """Return a plain sentence for each baseline that reconstructs with less squared error than the model."""
     return [
-        f"{baseline.name} with {baseline.latent} numbers reconstructs better (mean squared error {baseline.mse:.4g}, "
-        f"the model {model.mse:.4g}): train longer, or use {baseline.name}."
+        f"{baseline.name}{f' with {baseline.latent} numbers' if baseline.latent else ''} reconstructs better "
+        f"(mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}): train longer, or use {baseline.name}."
         for baseline in baselines
         if baseline.mse < model.mse
     ]

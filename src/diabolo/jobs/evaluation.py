@@ -14,6 +14,7 @@ class Figures:
     bce: Bernoulli cross-entropy in nats per dimension, for values in [0, 1]; None elsewhere.
     mse: squared error per dimension, in prepared units ([0, 1] for pixels, standard deviations for columns).
     psnr: decibels from the mean squared error, for values in [0, 1]; None elsewhere.
+    ssim: structural similarity, for images that noise was taken from; None elsewhere.
     """
 
     name: str
@@ -22,6 +23,22 @@ class Figures:
     bce: float | None
     mse: float
     psnr: float | None
+    ssim: float | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a report shows of a variational model: means in nats per sample, and new samples.
+
+    distortion + rate = -ELBO. active: numbers of the code that vary with the sample, of `latent`.
+    samples: (n, *shape), drawn from the model, in the data's own units.
+    """
+
+    distortion: float
+    rate: float
+    active: int
+    latent: int
+    samples: Array
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,7 @@ class Evaluation:
     worst, worst_reconstructions, worst_distortions: the worst samples, worst first.
     columns: names of a table's columns, or None. layers: rows (part, layer, output shape, parameters).
     warnings: plain sentences, for instance that the baseline is better.
+    generation: of a variational model, else None.
     """
 
     name: str
@@ -57,3 +75,4 @@ class Evaluation:
     columns: tuple[str, ...] | None
     layers: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
+    generation: Generation | None = None

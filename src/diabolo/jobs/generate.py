@@ -101,19 +101,23 @@ def traversal_codes(
     Each goes from the 5 to the 95 % point of its distribution, the others staying at `start` (their mean, if None).
     The rows are the `most` numbers that change the decoder's output most, in that order.
     """
-    _check_count("steps", steps, 2, 100)
+    _check_count("steps", steps, 2, 300)
     extent = _extent(trained)
     start = extent.mean if start is None else start
-    reach = np.float32(norm.ppf(1 - EDGE)) * extent.spread
-    ends = np.repeat(start[None], 2 * len(start), 0).reshape(len(start), 2, -1)
-    for number in range(len(start)):
-        ends[number, :, number] = extent.mean[number] + np.array([-1, 1], np.float32) * reach[number]
-    pictures = decode(trained, ends.reshape(-1, len(start))).astype(np.float64).reshape(len(start), 2, -1)
-    moved = np.square(pictures[:, 1] - pictures[:, 0]).sum(1)
-    chosen = [int(number) for number in np.argsort(-moved, kind="stable")[:most]]
-    share = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    rows = [(1 - share) * ends[number, 0] + share * ends[number, 1] for number in chosen]
-    return np.concatenate(rows).astype(np.float32), chosen
+    chosen = ranked_numbers(trained, start, extent.spread)[:most]
+    reach = norm.ppf(np.linspace(EDGE, 1 - EDGE, steps)).astype(np.float32)
+    codes = np.repeat(start[None], len(chosen) * steps, 0).reshape(len(chosen), steps, -1)
+    for row, number in enumerate(chosen):
+        codes[row, :, number] = extent.mean[number] + extent.spread[number] * reach
+    return codes.reshape(-1, len(start)), chosen
+
+
+def ranked_numbers(trained: Trained, mean: Floats, spread: Floats) -> list[int]:
+    """Return the numbers of the code, those first that change the decoder's output most within their spread."""
+    moves = np.diag(spread)
+    low, high = (decode(trained, mean + sign * moves).astype(np.float64) for sign in (-1, 1))
+    moved = np.square(high - low).reshape(len(mean), -1).sum(1)
+    return [int(number) for number in np.argsort(-moved, kind="stable")]
 
 
 def fit_directions(trained: Trained, source: Source, attributes: Mapping[str, NDArray[np.float64]]) -> Trained:

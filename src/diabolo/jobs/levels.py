@@ -1,7 +1,7 @@
 """Levels: steps to which a code of whole numbers is rounded, finer or coarser, each with its probability tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,19 +42,6 @@ class Level:
     def codes(self, symbols: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the codes (n, K) that symbols stand for."""
         return (symbols * np.float32(self.step)).astype(np.float32)
-
-
-def prepared(trained: Trained, source: Source) -> Trained:
-    """Return a model that can compress: weights as float16 holds them, tables in its extras.
-
-    Rounding to float16 makes the file half as large, and is done before the tables are made, so nothing differs.
-    Raises InputError if the model's codes are no whole numbers.
-    """
-    check_whole(trained)
-    with torch.no_grad():
-        for weights in trained.model.parameters():
-            weights.copy_(weights.half().float())
-    return replace(trained, extras={**trained.extras, NAME: fit_levels(trained, source)})
 
 
 def fit_levels(trained: Trained, source: Source) -> Extra:

@@ -12,8 +12,9 @@ from diabolo.config import LogisticConfig, VariationalConfig
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.apply import batches
+from diabolo.model.autoencoder import ACTIVE
 from diabolo.model.bottlenecks import Variational
-from diabolo.training.loop import ACTIVE, generator_for
+from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Trained
 
 BINARISED_FROM = 1

@@ -5,12 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from diabolo.coding.layout import Header, Promise
+from diabolo.coding.pixels import PixelCoder
 from diabolo.data.source import Array, ArraySource
-from diabolo.errors import FormatError
+from diabolo.errors import FormatError, InputError
 from diabolo.jobs import apply
 from diabolo.jobs.levels import Level, levels_of, unrounded
 from diabolo.training.model_file import Trained
+
+PIXELS = "pixels"
+"""The extra of a model that holds its pixel network."""
 
 
 class BlockCoder(Protocol):
@@ -34,6 +40,30 @@ class Lossy:
         return apply.decode(self.trained, self.level.codes(self.level.coder.decode(payload, count)))
 
 
+@dataclass(frozen=True)
+class Exact:
+    """Every number under the pixel network, none off by more than `max_error` (0: the same bytes)."""
+
+    coder: PixelCoder
+    max_error: int
+
+    def encode(self, samples: Array) -> bytes:
+        return self.coder.encode(samples.astype(np.uint8, copy=False), self.max_error)
+
+    def decode(self, payload: bytes, count: int) -> Array:
+        return self.coder.decode(payload, count, self.max_error)
+
+
+def exact(trained: Trained, header: Header) -> BlockCoder:
+    """Return the coder under the model's pixel network. Raises InputError if it has none, FormatError if damaged."""
+    if PIXELS not in trained.extras:
+        raise InputError(
+            "This model has no pixel network, so that it cannot compress exactly; train one on 8-bit images with "
+            "--preset codec, or leave --lossless and --max-error out."
+        )
+    return Exact(PixelCoder.from_arrays(trained.extras[PIXELS].arrays, trained.model.config.shape), header.max_error)
+
+
 def lossy(trained: Trained, header: Header) -> BlockCoder:
     """Return the coder of the level that the header's settings name."""
     levels = levels_of(trained)
@@ -51,4 +81,8 @@ def settings_of(level: int) -> bytes:
     return json.dumps({"level": level}).encode()
 
 
-CODERS: Mapping[Promise, Callable[[Trained, Header], BlockCoder]] = {Promise.LOSSY: lossy}
+CODERS: Mapping[Promise, Callable[[Trained, Header], BlockCoder]] = {
+    Promise.LOSSY: lossy,
+    Promise.MAX_ERROR: exact,
+    Promise.LOSSLESS: exact,
+}

@@ -12,7 +12,7 @@ from diabolo.data.pictures import Pictures
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.errors import FormatError
 
-NUMBERS = 1 << 23
+NUMBERS = 1 << 21
 """Numbers (pixels times channels) of one block, about."""
 ITEMS = 1 << 14
 """Items of one block."""

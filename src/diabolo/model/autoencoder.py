@@ -14,6 +14,8 @@ from diabolo.model.layers import draw_weights
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 from diabolo.model.networks import NETWORKS
 
+ACTIVE = 0.01
+"""Variance over samples from which on a number of the code counts as active."""
 UNTOLD = 0.1
 """Share of the samples whose label training keeps from the decoder, so that it can do without."""
 
@@ -96,7 +98,9 @@ class AutoencoderModel(nn.Module):
         A pair that is linear starts at the principal axes of the samples.
         """
         x, _ = self.parted(x)
-        *_, output = (layer.bias for layer in self.decoder.network if isinstance(layer, (nn.Linear, nn.Conv2d)))
+        *_, output = (
+            layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
+        )
         if output is not None:
             output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
         *_, latent, last = self.encoder.network
@@ -124,19 +128,19 @@ class AutoencoderModel(nn.Module):
         If not `measured`, the distortion may be zeros with the right gradient (see `likelihoods`).
         """
         x, labels = self.parted(x)
-        x = self.decoder.likelihood.observed(x, generator)
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(self.corrupt(x, generator)), generator)
+        given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
+        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
         if labels is not None:
             labels = labels * labels.new_empty(len(labels), 1).bernoulli_(1 - UNTOLD, generator=generator)
         parameters = self.decoder.predict(code, labels)
-        return Terms(self.decoder.likelihood.distortion(parameters, x, measured=measured), rate)
+        return Terms(self.decoder.likelihood.distortion(parameters, wanted, measured=measured), rate)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
-        """Return the two terms for clean input; the code is drawn where the bottleneck draws it."""
+        """Return the two terms of held-out samples, corrupted as in training; labels are told."""
         x, labels = self.parted(x)
-        x = self.decoder.likelihood.observed(x, generator)
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(x), generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.predict(code, labels), x), rate)
+        given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
+        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
+        return Terms(self.decoder.likelihood.distortion(self.decoder.predict(code, labels), wanted), rate)
 
     def parted(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return samples (n, *shape) and labels; a conditional model's may come flat, as (n, dimensions + classes)."""
@@ -153,3 +157,14 @@ class AutoencoderModel(nn.Module):
     def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
         """Return distortion + warmth * beta * rate, (n,), in nats per sample; warmth: of the warm-up, from 0 to 1."""
         return terms.distortion + warmth * self.config.beta * terms.rate
+
+    def active(self, x: Tensor) -> int:
+        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3).
+
+        All of them, where the code is larger than a sample: it holds maps that are handed across.
+        """
+        if self.config.latent > self.dimensions:
+            return self.config.latent
+        looked, _ = self.parted(x)
+        looked = looked if looked.shape[1:] == self.config.shape else looked[:, 0]
+        return int((self.encoder(looked).var(0, correction=0) > ACTIVE).sum())

@@ -48,7 +48,7 @@ class Bernoulli(nn.Module):
 
     def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return what is learnt: x itself, or where x holds probabilities, zeros and ones drawn from them."""
-        return torch.bernoulli(x, generator=generator) if self.binarised else x
+        return torch.empty_like(x).uniform_(generator=generator).lt(x).to(x.dtype) if self.binarised else x
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Return the mean of p(x | code), in [0, 1]."""
@@ -66,12 +66,19 @@ class Bernoulli(nn.Module):
 class Gaussian(nn.Module):
     """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units.
 
-    bounded: whether the decoder gives logits, whose sigmoid is the mean.
+    bounded: whether the decoder gives logits, whose sigmoid is the mean. learnt: whether one spread for all values is
+    learnt, from 1, in place of it (Rybkin et al. 2021).
     """
 
-    def __init__(self, *, bounded: bool = False) -> None:
+    def __init__(self, *, bounded: bool = False, learnt: bool = False) -> None:
         super().__init__()
         self.unit = bounded
+        self.log_spread = nn.Parameter(torch.empty((), device="meta")) if learnt else None
+
+    @torch.no_grad()
+    def start(self) -> None:
+        if self.log_spread is not None:
+            self.log_spread.zero_()
 
     def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
         del generator
@@ -86,7 +93,11 @@ class Gaussian(nn.Module):
     def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
         del measured
         error = (self.forward(parameters) - x).flatten(1)
-        return error.square().sum(1) / 2 + error.shape[1] * math.log(2 * math.pi) / 2
+        constant = math.log(2 * math.pi) / 2
+        if self.log_spread is None:
+            return error.square().sum(1) / 2 + error.shape[1] * constant
+        spread = self.log_spread.clamp(-7, 7)
+        return (error * torch.exp(-spread)).square().sum(1) / 2 + error.shape[1] * (constant + spread)
 
 
 class Logistic(nn.Module):
@@ -132,6 +143,6 @@ class Logistic(nn.Module):
 
 LIKELIHOODS: dict[type, Callable[[Any], Bernoulli | Gaussian | Logistic]] = {
     BernoulliConfig: lambda config: Bernoulli(binarised=config.binarised),
-    GaussianConfig: lambda config: Gaussian(bounded=config.bounded),
+    GaussianConfig: lambda config: Gaussian(bounded=config.bounded, learnt=config.learnt),
     LogisticConfig: lambda _: Logistic(),
 }

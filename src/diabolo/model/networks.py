@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.unet import Downward, Upward, code_size
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
@@ -84,7 +85,7 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent + len(config.classes), size), nn.ReLU(inplace=True)]
+        decoder += [linear(config.latent + len(config.classes), size), *activation(network.hidden)]
     else:
         encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
@@ -101,11 +102,11 @@ def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Mo
 
 
 def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
-    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values."""
+    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values (others nearly so)."""
     layers: list[nn.Module] = []
     inputs = grid(shape)[0]
     for outputs in network.channels:
-        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU(inplace=True)]
+        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), *activation(network.hidden)]
         inputs = outputs
     return layers
 
@@ -116,7 +117,11 @@ def _upward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Mod
     inputs, now = network.channels[-1], sizes[0]
     for wanted, following, outputs in zip(sizes, sizes[1:], reversed(network.channels), strict=False):
         spare = _spare(now, wanted)
-        layers += [convolution(inputs, outputs, padding=spare), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2)]
+        layers += [
+            convolution(inputs, outputs, padding=spare),
+            *activation(network.hidden),
+            nn.Upsample(scale_factor=2),
+        ]
         now = (2 * (now[0] - 2 + 2 * spare[0]), 2 * (now[1] - 2 + 2 * spare[1]))
         assert now >= following
         inputs = outputs
@@ -129,7 +134,42 @@ def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
 
 
+def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
+    size = code_size(network.channels, grid(config.shape))
+    if config.latent != size or per_latent != 1:
+        raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
+    inputs, depth = grid(config.shape), network.blocks
+    down = Downward(network.channels, inputs, depth, bias=not network.residual)
+    up = Upward(network.channels, inputs, depth, residual=network.residual)
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
+    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+
+
+def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
+    """Return (how far an output pixel looks, the pixels of one step of the last map)."""
+    unit = 2 ** len(network.channels)
+    return 4 * unit + 2, unit
+
+
+def _u_reach(network: UShapedConfig) -> tuple[int, int]:
+    """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
+    scales = [2**stage for stage in range(1, len(network.channels) + 1)]
+    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    return blocks + 2 * scales[0] + scales[-1], scales[-1]
+
+
+RESIZED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
+    ConvolutionalConfig: map_size,
+    UShapedConfig: lambda network, shape: code_size(network.channels, grid(shape)),
+}
+"""The latent sizes of networks that do without fully connected layers, for samples of any size."""
+
+REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _conv_reach, UShapedConfig: _u_reach}
+
+
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,
+    UShapedConfig: u_shaped,
 }

@@ -1,8 +1,8 @@
 """A network that predicts each number of an 8-bit image from those before it: p(x) = prod_i p(x_i | x_<i).
 
-Numbers are taken row by row, pixel by pixel, channel by channel. A number's context is all channels of the pixels within a
-radius above and to the left, and the earlier channels of its own pixel; what lies outside the image is 0. Everything
-here has a twin in whole numbers in coding/, so activations are kept in [0, 1], 255 steps there.
+Numbers are taken row by row, pixel by pixel, channel by channel. A number's context is all channels of the pixels
+within a radius above and to the left, and the earlier channels of its own pixel; what lies outside the image is 0. The
+network has a twin in whole numbers in coding/, so activations are kept in [0, CAP], which is 255 steps there.
 
 Source: van den Oord et al. 2016, arXiv:1601.06759, with a small fully connected network; the mixture: `mixture`.
 """
@@ -98,9 +98,15 @@ class PixelModel(nn.Module):
         """Return estimates of -log p(x), (n,), from a sixteenth of the numbers of each image, and no rate."""
         return self._estimate(x, generator, -(-self.height * self.width // 16))
 
-    def loss(self, terms: Terms) -> Tensor:
+    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
         """Return -log p(x), (n,), in nats per sample."""
+        del warmth
         return terms.distortion
+
+    def active(self, x: Tensor) -> int:
+        """Return 0: there is no code."""
+        del x
+        return 0
 
     def _estimate(self, x: Tensor, generator: torch.Generator, pixels: int) -> Terms:
         """Draw that many pixels of each image; of empty contexts a tenth is kept, with ten times the weight."""

@@ -11,6 +11,7 @@ from diabolo.config import (
     ConvolutionalConfig,
     DenseConfig,
     GaussianConfig,
+    GaussianNoiseConfig,
     LikelihoodConfig,
     LogisticConfig,
     ModelConfig,
@@ -18,10 +19,12 @@ from diabolo.config import (
     PlainConfig,
     RoundedConfig,
     SwappingConfig,
+    UShapedConfig,
     VariationalConfig,
 )
 from diabolo.errors import ArgumentError
-from diabolo.model.networks import map_size
+from diabolo.model.networks import grid, map_size
+from diabolo.model.unet import code_size
 
 LARGE = 4096
 """Dimensions beyond which a hidden layer would hold most of the weights."""
@@ -55,27 +58,61 @@ def conv(facts: Facts, latent: int | None) -> ModelConfig:
 
     With `latent` a dense layer joins the map to that many numbers.
     """
-    network = ConvolutionalConfig((16, 8, 8), dense=latent is not None)
-    return _config("conv", facts, latent or map_size(network, facts.shape), network)
+    return _convolutional("conv", facts, latent, (16, 8, 8))
 
 
 def vae(facts: Facts, latent: int | None) -> ModelConfig:
     """A dense variational autoencoder: 784-400-400 and a normal code (Kingma and Welling 2014)."""
     network = DenseConfig((400, 400), code="linear", hidden="silu")
-    return _config("vae", facts, latent, network, VariationalConfig())
+    return _weighed(_config("vae", facts, latent, network, VariationalConfig()))
+
+
+def denoise(facts: Facts, latent: int | None) -> ModelConfig:
+    """The lecture's denoiser: two stages of 32 channels (28,353 parameters), Gaussian noise of 0.5."""
+    return replace(_convolutional("denoise", facts, latent, (32, 32)), corruption=GaussianNoiseConfig(0.5))
+
+
+def denoise_deep(facts: Facts, latent: int | None) -> ModelConfig:
+    """A U-shaped network that gives the clean image itself, for small pictures and strong noise of 0.5."""
+    config = _u_shaped("denoise-deep", facts, latent, UShapedConfig((32, 64, 128), residual=False))
+    return replace(config, corruption=GaussianNoiseConfig(0.5))
+
+
+def denoise_photo(facts: Facts, latent: int | None) -> ModelConfig:
+    """A U-shaped network without biases that predicts the noise, for photos: Gaussian noise of 0 to 55/255."""
+    config = _u_shaped("denoise-photo", facts, latent, UShapedConfig((32, 64, 128), blocks=2))
+    return replace(config, likelihood=GaussianConfig(), corruption=GaussianNoiseConfig(55 / 255, least=0.0))
+
+
+def _convolutional(preset: str, facts: Facts, latent: int | None, channels: tuple[int, ...]) -> ModelConfig:
+    """Return a convolutional network; its code is the last map, unless a dense layer makes it `latent` numbers."""
+    network = ConvolutionalConfig(channels, dense=latent is not None)
+    return _config(preset, facts, latent or map_size(network, facts.shape), network)
+
+
+def _u_shaped(preset: str, facts: Facts, latent: int | None, network: UShapedConfig) -> ModelConfig:
+    if latent is not None:
+        raise ArgumentError(f"preset {preset} hands its maps across and has no latent size to choose; leave it out.")
+    return _config(preset, facts, code_size(network.channels, grid(facts.shape)), network)
 
 
 def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
-    """A convolutional variational autoencoder: 32, 64 and 128 channels, a dense layer, a normal code."""
-    network = ConvolutionalConfig((32, 64, 128), dense=True)
-    return _config("conv-vae", facts, latent, network, VariationalConfig())
+    """A convolutional variational autoencoder: 16, 32 and 64 channels, a dense layer, a normal code."""
+    network = ConvolutionalConfig((16, 32, 64), dense=True, hidden="silu")
+    return _weighed(_config("conv-vae", facts, latent, network, VariationalConfig()))
 
 
 def faces(facts: Facts, latent: int | None) -> ModelConfig:
     """A convolutional variational autoencoder of 8-bit colour pictures: a learnt spread weighs rate and distortion."""
-    network = ConvolutionalConfig((16, 32, 64, 128), dense=True)
+    network = ConvolutionalConfig((16, 32, 64, 128), dense=True, hidden="silu")
     found = _config("faces", facts, latent or min(128, math.prod(facts.shape)), network, VariationalConfig())
-    return replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig())
+    return _weighed(replace(found, likelihood=LogisticConfig() if facts.unit else GaussianConfig()))
+
+
+def _weighed(config: ModelConfig) -> ModelConfig:
+    """Return a variational configuration whose spread of a normal likelihood is learnt: it weighs the rate."""
+    gaussian = isinstance(config.likelihood, GaussianConfig)
+    return replace(config, likelihood=GaussianConfig(learnt=True)) if gaussian else config
 
 
 @dataclass(frozen=True)
@@ -159,6 +196,9 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "deep": deep,
     "conv": conv,
     "vae": vae,
+    "denoise": denoise,
+    "denoise-deep": denoise_deep,
+    "denoise-photo": denoise_photo,
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,

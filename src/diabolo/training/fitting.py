@@ -86,7 +86,7 @@ def fit(
     chosen = recipe(len(source))
     rows, held_out = split(len(source), chosen.validation, dials.seed)
     preprocessing = fit_preprocessing(source, rows, held_out, curved=curved)
-    config = configured(source.shape, preprocessing.unit)
+    config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config)
     _warn(config, preprocessing)
     device = choose_device(dials.device)
@@ -141,7 +141,7 @@ def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
 
 def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
     dimensions = math.prod(config.shape)
-    if config.latent > dimensions:
+    if config.latent > dimensions and not config.denoises:
         warnings.warn(
             f"latent = {config.latent} is larger than a sample ({dimensions} numbers): nothing is compressed; "
             "choose a smaller one.",

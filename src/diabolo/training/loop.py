@@ -25,7 +25,6 @@ from diabolo.training.schedule import learning_rate, warmth
 MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 MEASURED_EVERY = 8
-ACTIVE = 0.01
 
 
 class Learner(Protocol):
@@ -46,8 +45,12 @@ class Learner(Protocol):
         """Return the two terms for held-out samples."""
         ...
 
-    def loss(self, terms: Terms) -> Tensor:
-        """Return distortion + beta * rate, (n,), in nats per sample."""
+    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
+        """Return distortion + warmth * beta * rate, (n,), in nats per sample."""
+        ...
+
+    def active(self, x: Tensor) -> int:
+        """Return how many numbers of the code vary over samples."""
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
@@ -200,8 +203,9 @@ class Run:
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
             step = (epoch - 1) * self.steps + index
-            terms = self.model.terms(batch, noise, measured=measured)
-            loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+                terms = self.model.terms(batch, noise, measured=measured)
+                loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
             if index == 0 and not self.history:
                 self.first = float(loss.detach())
             self._step(loss, step)
@@ -239,10 +243,8 @@ class Run:
         return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
 
     def _active(self) -> int:
-        """Return how many numbers of the code vary over held-out samples (Burda et al. 2016, section 4.3)."""
-        looked, _ = self.model.parted(expanded(self.held_out[: evaluated_together(self.model.dimensions)]))
         with torch.inference_mode():
-            return int((self.model.encoder(looked).var(0, correction=0) > ACTIVE).sum())
+            return self.model.active(expanded(self.held_out[: evaluated_together(self.model.dimensions)]))
 
     def _sound(self, loss: float) -> float:
         """Return the loss, or raise _FailedError if it is not finite or far above the first."""

@@ -27,7 +27,31 @@ def lecture(samples: int, epochs: int | None) -> Recipe:
     return Recipe(50, 128, 1e-3, "adam", "constant", clip=0, patience=10_000, validation=0, informed_start=False)
 
 
+PIXEL_STEPS, PIXEL_RATE, PIXEL_BATCH_NUMBERS = 3000, 0.02, 1 << 24
+
+
+def pixels(samples: int, dimensions: int, *, effort: float = 1.0) -> Recipe:
+    """The pixel network's: 3,000 steps, each on some numbers of up to 256 images; `dimensions` numbers in an image.
+
+    effort: share of the steps to take.
+    """
+    size = max(1, min(256, samples // 8, PIXEL_BATCH_NUMBERS // dimensions))
+    epochs = max(1, round(effort * PIXEL_STEPS * size / samples))
+    return Recipe(epochs, size, PIXEL_RATE, patience=10_000, validation=0.02, informed_start=False)
+
+
 RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
+
+
+def variational(samples: int, epochs: int | None) -> Recipe:
+    """Adam at 2e-3, batches of 128, 30 epochs or 2,000 steps; the rate's weight rises over the first tenth.
+
+    Muon takes two thirds of a step on layers of 400 x 400, and a slow start of the rate keeps numbers of the code
+    alive (docs/generate.md).
+    """
+    del epochs
+    size = max(1, min(128, samples // 32))
+    return Recipe(max(30, round(2000 * size / samples)), size, 2e-3, "adam", patience=30, warm_up=0.1)
 
 
 def codec(samples: int, epochs: int | None) -> Recipe:
@@ -42,7 +66,21 @@ def table(samples: int, epochs: int | None) -> Recipe:
     return replace(default(samples, epochs), validation=0.1)
 
 
-OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {"codec": codec, "table": table}
+def deep_images(samples: int, epochs: int | None) -> Recipe:
+    """As the default, at a sixth of the rate and batches of 64 at most: for deep networks of images."""
+    size = max(1, min(64, samples // 32))
+    return Recipe(epochs or max(EPOCHS, round(STEPS * size / samples)), size, 0.005)
+
+
+OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {
+    "codec": codec,
+    "denoise-deep": deep_images,
+    "denoise-photo": deep_images,
+    "vae": variational,
+    "conv-vae": variational,
+    "faces": variational,
+    "table": table,
+}
 """What 'default' means for presets that need another recipe than most."""
 
 

@@ -1,0 +1,56 @@
+"""Noise described by a few words: 'gaussian:0.5', 'poisson:30', 'salt-pepper:0.1', 'jpeg:20', 'gaussian:0-0.2'."""
+
+from collections.abc import Callable
+
+from diabolo.config import (
+    CleanConfig,
+    CorruptionConfig,
+    GaussianNoiseConfig,
+    JpegConfig,
+    MaskingConfig,
+    PairedConfig,
+    PoissonNoiseConfig,
+    SaltPepperConfig,
+)
+from diabolo.errors import ArgumentError
+
+KINDS: dict[str, Callable[[float, float], CorruptionConfig]] = {
+    "gaussian": GaussianNoiseConfig,
+    "poisson": PoissonNoiseConfig,
+    "salt-pepper": SaltPepperConfig,
+    "jpeg": lambda quality, least: JpegConfig(round(quality), least),
+    "masking": lambda fraction, _: MaskingConfig(fraction),
+}
+WORDS: dict[str, CorruptionConfig] = {"none": CleanConfig(), "pairs": PairedConfig()}
+ALLOWED = (
+    "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
+    "range such as gaussian:0-0.2 draws the strength anew for each sample; none; or pairs (where the data bring both)"
+)
+
+
+def parse_noise(text: str) -> CorruptionConfig:
+    """Return the corruption that `text` describes. Raises ArgumentError if it describes none.
+
+    Example:
+        >>> parse_noise("gaussian:0-0.2")
+        GaussianNoiseConfig(sigma=0.2, least=0.0)
+    """
+    if text in WORDS:
+        return WORDS[text]
+    kind, _, strength = str(text).partition(":")
+    try:
+        low, most = _range(strength)
+        make = KINDS[kind]
+    except (KeyError, ValueError):
+        raise ArgumentError(f"noise must be {ALLOWED}; got {text!r}.") from None
+    if low != most and kind == "masking":
+        raise ArgumentError(f"noise 'masking' takes one share, no range; got {text!r}.")
+    return make(most, low / most if most > 0 else 1.0)
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, dash, most = text.partition("-")
+    lowest, highest = float(low), float(most if dash else low)
+    if not 0 <= lowest <= highest < float("inf"):
+        raise ValueError(text)
+    return lowest, highest
