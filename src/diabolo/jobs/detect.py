@@ -71,7 +71,7 @@ def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Tra
 def _with(trained: Trained, fitted: Source, held: Source, rule: Rule | None) -> Trained:
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(fitted, rows))])
-    found = _kept(trained, fit_detector(trained.model, prepared), np.zeros(1), rule or Rule())
+    found = _kept(trained, fit_detector(trained.model.cpu(), prepared), np.zeros(1), rule or Rule())
     scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
     return _kept(found, of(found).detector, np.sort(scores), rule or Rule())
 
