@@ -219,7 +219,7 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
 
     Example:
         >>> configure("deep", (28, 28)).network
-        DenseConfig(widths=(128, 64), code='relu')
+        DenseConfig(widths=(128, 64), code='relu', hidden='relu')
     """
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
