@@ -14,12 +14,15 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np, torch
 from diabolo.estimator import load
+from diabolo.jobs import decompress
 from diabolo.jobs.decompress import unpacked
 folder, threads, onednn, floats, out = sys.argv[1:]
 torch.set_num_threads(int(threads))
 torch.backends.mkldnn.set_flags(onednn == "on")
 trained = load(f"{folder}/v1.safetensors").trained_
 if floats == "float64":
+    known = decompress.identity(trained)
+    decompress.identity = lambda trained: known
     decoder = trained.model.decoder.double()
     forward = decoder.forward
     decoder.forward = lambda code, labels=None: forward(code.double(), labels).float()
