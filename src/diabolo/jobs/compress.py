@@ -19,9 +19,19 @@ from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
+from diabolo.jobs.blocks import Coded, blocks_of
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
 from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
-from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
+from diabolo.jobs.pieces import (
+    Piece,
+    can_be_cut,
+    deep,
+    pieces_of_pictures,
+    pieces_of_source,
+    tiles,
+    tiles_of,
+    untiled,
+)
 from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
@@ -40,7 +50,8 @@ Watcher = Callable[[int], None]
 class Compressed:
     """items, blocks: how many, and `stored` how many blocks a general coder took. size, raw: bytes of archive and data.
 
-    psnr: in dB over all numbers, from the total squared error (120 where nothing differs).
+    raw counts the files' bytes for pictures. psnr: in dB over all numbers, from the total squared error (120 where
+    nothing differs). kept: picture files that were kept as they are, since they take fewer bytes.
     """
 
     items: int
@@ -49,6 +60,7 @@ class Compressed:
     size: int
     raw: int
     psnr: float
+    kept: int = 0
 
 
 def compress(
@@ -176,7 +188,7 @@ def _written(
     """Write the whole archive; its size is left to the caller."""
     coder = CODERS[header.promise](trained, header)
     with path.open("wb") as file:
-        return _write(file, header, coder, trained, pieces_of(data), floor, watch)
+        return _write(file, header, coder, trained, data, floor, watch)
 
 
 def _write(
@@ -184,33 +196,38 @@ def _write(
     header: Header,
     coder: BlockCoder,
     trained: Trained,
-    pieces: Iterator[Piece],
+    data: Source | Pictures,
     floor: float,
     watch: Watcher | None,
 ) -> Compressed:
     writer = ArchiveWriter(file, header)
-    items = blocks = stored = raw = numbers = 0
-    error = 0.0
-    for piece, (content, wrong, plain) in together(
-        lambda piece: _coded(piece.array, coder, trained, header, floor), pieces
-    ):
-        writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
-        blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
-        raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
+    total = Compressed(0, 0, 0, 0, 0, 0.0)
+    numbers, error = 0, 0.0
+    made = together(lambda piece: _coded(piece, coder, trained, header, floor), pieces_of(data))
+    pictures = data if isinstance(data, Pictures) else None
+    for out in blocks_of((coded for _, coded in made), pictures, exact=header.promise == Promise.LOSSLESS):
+        writer.add_block(out.content, out.items, method=out.method)
+        total = replace(
+            total,
+            items=total.items + out.count,
+            blocks=total.blocks + 1,
+            stored=total.stored + (out.method == Method.STORED),
+            raw=total.raw + out.raw,
+            kept=total.kept + out.count * (out.method == Method.FILES),
+        )
+        numbers, error = numbers + out.numbers, error + out.wrong
         if watch:
-            watch(len(piece.items))
+            watch(out.count)
     writer.finish()
-    return Compressed(items, blocks, stored, 0, raw, psnr_of(error, numbers, peak_of(trained)))
+    return replace(total, psnr=psnr_of(error, numbers, peak_of(trained)))
 
 
-def _coded(
-    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes, float, bool]:
-    """Return a block's bytes, its squared error, and whether a general coder made them since it serves better."""
-    found = _by_model(array, coder, trained, header, floor)
+def _coded(piece: Piece, coder: BlockCoder, trained: Trained, header: Header, floor: float) -> Coded:
+    """Return a piece by the model, or by a general coder if that serves it better."""
+    found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, trained, header, floor)
     if found is not None:
-        return (*found, False)
-    return store(np.ascontiguousarray(array, header.dtype).tobytes()), 0.0, True
+        return Coded(piece, *found, Method.MODEL)
+    return Coded(piece, store(np.ascontiguousarray(piece.array, header.dtype).tobytes()), 0.0, Method.STORED)
 
 
 def _by_model(
@@ -218,16 +235,17 @@ def _by_model(
 ) -> tuple[bytes, float] | None:
     """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     shape = trained.model.config.shape
-    if not can_be_cut(array.shape[1:], shape):
+    if tiles_of(len(array), array.shape[1:], shape) is None:
         return None
     samples = tiles(array, shape)
     payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
-    probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
+    probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
         return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
     restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
     wrong = squared_error(array, restored)
-    return None if psnr_of(wrong, array.size, peak_of(trained)) < floor else (payload, wrong)
+    reached = psnr_of(wrong, array.size, peak_of(trained))
+    return (payload, wrong) if reached >= floor else None  # NaN in the data reaches nothing
