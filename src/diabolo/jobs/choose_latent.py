@@ -14,7 +14,7 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.resizing import has_own_size
+from diabolo.model.resizing import is_map
 from diabolo.training.batches import bounded, compacted, evaluated_together, expanded
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.labelled import Labels
@@ -30,6 +30,8 @@ HELD_OUT = 0.05
 TIMES, LEAST = 4, 64
 """The longest code tried: so many times the preset's own, at least 64 numbers, and fewer than a sample has."""
 BEST = 120.0
+"""PSNR in dB at most, where nothing differs."""
+AUTO = "auto"
 
 Configured = Callable[[tuple[int, ...], bool], ModelConfig]
 
@@ -69,7 +71,7 @@ def check_quality(quality: object, latent: object) -> None:
     number = isinstance(quality, (int, float, np.number)) and not isinstance(quality, bool)
     if not number or not 0 < quality <= BEST:  # type: ignore[operator]
         raise ArgumentError(f"quality must be a PSNR above 0 and up to {BEST:g} dB, got {quality!r}.")
-    if not isinstance(latent, str):
+    if latent != AUTO:
         raise ArgumentError(f"quality is for latent 'auto', which chooses a size that reaches it; got {latent!r}.")
 
 
@@ -99,7 +101,7 @@ def choose_latent(
 
 def nested(config: ModelConfig) -> ModelConfig:
     """Return the configuration of the model that is trained once: the longest code to try, every prefix usable."""
-    if has_own_size(config.network):
+    if is_map(config):
         raise ArgumentError(
             f"The code of preset {config.preset} is a map, whose size follows from the network: latent 'auto' has "
             "nothing to choose; leave latent out, or take another preset."
@@ -176,7 +178,7 @@ def knee(curve: Sequence[Point]) -> int:
     that rises no less towards its end than on average has no knee: the last latent is returned, for a flat one
     the first.
 
-    >>> knee([Point(1, 5.0, None), Point(2, 9.0, None), Point(3, 20.0, None), Point(4, 20.1, None), Point(9, 20.2, None)])
+    >>> knee([Point(latent, psnr, None) for latent, psnr in [(1, 5.0), (2, 9.0), (3, 20.0), (4, 20.1), (9, 20.2)]])
     3
     """
     latents = np.array([point.latent for point in curve], np.float64)
