@@ -171,19 +171,21 @@ def chosen(curve: Sequence[Point], quality: float | None) -> int:
 
 
 def knee(curve: Sequence[Point]) -> int:
-    """Return the latent at the knee: both axes scaled to [0, 1], where quality is farthest above the diagonal.
+    """Return the latent at the knee of the squared error: from there on a number removes less than numbers do on average.
 
-    From there on a number of the code brings less than the curve's numbers do on average. Source: Kneedle,
-    Satopaa et al. 2011, doi 10.1109/ICDCSW.2011.20, section III, offline; dips by chance are levelled first. A curve
-    that rises no less towards its end than on average has no knee: the last latent is returned, for a flat one
-    the first.
+    Both axes are scaled to [0, 1]; the knee is where the share of the error removed is farthest above the diagonal.
+    Source: Kneedle, Satopaa et al. 2011, doi 10.1109/ICDCSW.2011.20, section III; dips by chance are levelled first.
+    Decibels would not do: their curve is all but straight for digits, and a straight line has no knee. A curve
+    that falls no less towards its end than on average has none either: its last latent is returned, of a flat one the
+    first.
 
     >>> knee([Point(latent, psnr, None) for latent, psnr in [(1, 5.0), (2, 9.0), (3, 20.0), (4, 20.1), (9, 20.2)]])
     3
     """
     latents = np.array([point.latent for point in curve], np.float64)
-    psnrs = np.maximum.accumulate([point.psnr for point in curve])
-    if len(curve) < 3 or psnrs[-1] == psnrs[0]:
-        return curve[0].latent if psnrs[-1] == psnrs[0] else curve[-1].latent
-    above = (psnrs - psnrs[0]) / (psnrs[-1] - psnrs[0]) - (latents - latents[0]) / (latents[-1] - latents[0])
+    errors = np.minimum.accumulate([10 ** (-point.psnr / 10) for point in curve])
+    removed = errors[0] - errors
+    if removed[-1] == 0:
+        return curve[0].latent
+    above = removed / removed[-1] - (latents - latents[0]) / (latents[-1] - latents[0])
     return curve[int(above.argmax())].latent if above.max() > 1e-9 else curve[-1].latent
