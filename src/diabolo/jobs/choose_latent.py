@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.source import Source
-from diabolo.errors import ArgumentError
+from diabolo.errors import ArgumentError, FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.resizing import is_map
 from diabolo.training.batches import bounded, compacted, evaluated_together, expanded
@@ -62,6 +62,22 @@ class Choice:
         """The curve and the choice as JSON values, for the model's facts."""
         chosen = {"latent": self.latent, "quality": self.quality}
         return {"latent_curve": [asdict(point) for point in self.curve], "latent_choice": chosen}
+
+
+def choice_of(about: dict[str, Any]) -> Choice | None:
+    """Return the choice that a model's facts hold, None if its latent was given. Raises FormatError if damaged."""
+    if "latent_curve" not in about:
+        return None
+    try:
+        curve = tuple(Point(**point) for point in about["latent_curve"])
+        found = Choice(curve=curve, **about["latent_choice"])
+        numbers = [x for point in curve for x in (point.latent, point.psnr, point.bytes or 0)]
+        if not np.isfinite(np.array([found.latent, found.quality or 0, *numbers], np.float64)).all():
+            raise ValueError("its figures are not finite.")
+        next(point for point in curve if point.latent == found.latent)
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        raise FormatError("the model file's curve of the latent is damaged; train the model anew.") from error
+    return found
 
 
 def check_quality(quality: object, latent: object) -> None:
@@ -171,7 +187,7 @@ def chosen(curve: Sequence[Point], quality: float | None) -> int:
 
 
 def knee(curve: Sequence[Point]) -> int:
-    """Return the latent at the knee of the squared error: from there on a number removes less than numbers do on average.
+    """Return the latent at the knee of the squared error: beyond it a number removes less than numbers do on average.
 
     Both axes are scaled to [0, 1]; the knee is where the share of the error removed is farthest above the diagonal.
     Source: Kneedle, Satopaa et al. 2011, doi 10.1109/ICDCSW.2011.20, section III; dips by chance are levelled first.

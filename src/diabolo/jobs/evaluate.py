@@ -11,6 +11,7 @@ from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.jobs.apply import batches, check_shape, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
+from diabolo.jobs.choose_latent import choice_of
 from diabolo.jobs.evaluation import Evaluation, Figures
 from diabolo.jobs.quality import ssim
 from diabolo.model.summary import count_parameters, summarise
@@ -180,6 +181,7 @@ def evaluate(
         columns=columns,
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
         warnings=tuple(warnings(model, baselines)),
+        choice=choice_of(trained.about),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from diabolo.data.source import Array
+from diabolo.jobs.choose_latent import Choice
 from diabolo.training.history import Record
 
 
@@ -38,6 +39,7 @@ class Evaluation:
     worst, worst_reconstructions, worst_distortions: the worst samples, worst first.
     columns: names of a table's columns, or None. layers: rows (part, layer, output shape, parameters).
     warnings: plain sentences, for instance that the baseline is better.
+    choice: of the latent, where the model's run made it.
     """
 
     name: str
@@ -59,3 +61,4 @@ class Evaluation:
     columns: tuple[str, ...] | None
     layers: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
+    choice: Choice | None = None
