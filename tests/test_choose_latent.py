@@ -11,7 +11,7 @@ from diabolo.app.train import fitted
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import ArgumentError
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs.choose_latent import Point, chosen, knee, latents_of, nested
+from diabolo.jobs.choose_latent import Point, chosen, knee, latents_of, nested, refined
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.presets import configure
@@ -28,12 +28,9 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_lengths_are_from_1_to_all_and_each_doubling_as_likely() -> None:
-    lengths = prefix_lengths(200_000, 31, seeded())
-    assert (int(lengths.min()), int(lengths.max())) == (1, 31)
-    for low in (1, 2, 4, 8, 16):
-        share = float(((lengths >= low) & (lengths < 2 * low)).float().mean())
-        assert share == pytest.approx(1 / 5, abs=0.01)
+def test_lengths_are_from_1_to_all_and_as_likely() -> None:
+    shares = torch.bincount(prefix_lengths(200_000, 20, seeded())) / 200_000
+    assert shares.tolist() == pytest.approx([0, *[1 / 20] * 20], abs=0.003)
     assert prefix_lengths(50, 1, seeded()).tolist() == [1] * 50
 
 
@@ -88,7 +85,7 @@ def test_latents_are_tried_one_by_one_then_further_apart() -> None:
 
 
 def auto(**dials: object) -> Autoencoder:
-    return Autoencoder("codec", latent="auto", epochs=30, **dials)  # type: ignore[arg-type]
+    return Autoencoder("codec", latent="auto", epochs=12, **dials)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +97,7 @@ def test_samples_of_rank_5_get_5_numbers(rank_5: Autoencoder) -> None:
     assert rank_5.trained_.model.config.latent == 5
     assert rank_5.encode(of_rank(5)[:3]).shape == (3, 5)
     about = rank_5.trained_.about
-    assert about["latent_choice"] == {"latent": 5, "quality": None}
+    assert about["latent_choice"] == {"latent": 5, "quality": None, "trials": []}
     curve = about["latent_curve"]
     assert [point["latent"] for point in curve] == list(range(1, 16))
     assert curve[4]["psnr"] > curve[3]["psnr"] + 3
@@ -129,8 +126,22 @@ def test_a_quality_is_reached_on_samples_held_out() -> None:
     rows = split(len(x), model.trained_.about["recipe"]["validation"], 0)[1]
     wrong = (model.reconstruct(x[rows]) - x[rows]) / x.std(0)
     assert -10 * math.log10(np.square(wrong).mean()) >= 5.0
-    before = [point for point in model.trained_.about["latent_curve"] if point["latent"] < latent]
-    assert all(point["psnr"] < 5.0 for point in before)
+    trials = model.trained_.about["latent_choice"]["trials"]
+    assert min(point["latent"] for point in trials if point["psnr"] >= 5.0) == latent
+
+
+def test_models_trained_anew_find_the_fewest_numbers() -> None:
+    curve = tuple(points(*range(1, 21)))
+    asked = []
+
+    def anew(latent: int) -> Point:
+        asked.append(latent)
+        return Point(latent, latent + 4.5, None)
+
+    found = refined(curve, 15.0, anew)
+    assert (found.latent, asked) == (11, [15, 11])
+    assert refined(curve, 50.0, anew).latent == 20
+    assert refined(curve, 15.0, lambda latent: Point(latent, latent - 2.0, None)).latent == 17
 
 
 @pytest.mark.parametrize("preset", ["conv", "denoise", "denoise-deep", "denoise-photo"])

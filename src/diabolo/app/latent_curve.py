@@ -15,8 +15,12 @@ def reason(choice: Choice) -> str:
     """Return in words why this latent was chosen."""
     if choice.quality is None:
         return "the knee of the squared error"
-    reached = any(point.psnr >= choice.quality for point in choice.curve)
-    return f"the fewest that reach {choice.quality:g} dB" if reached else f"none reaches {choice.quality:g} dB"
+    reached = any(point.psnr >= choice.quality for point in choice.trials)
+    return (
+        f"the fewest that reach {choice.quality:g} dB, trained anew"
+        if reached
+        else f"none reaches {choice.quality:g} dB"
+    )
 
 
 def curve_text(about: dict[str, Any]) -> str:
@@ -27,14 +31,15 @@ def curve_text(about: dict[str, Any]) -> str:
     last = len(choice.curve) - 1
     shown = {round(place) for place in np.linspace(0, last, LINES)}
     points = [p for place, p in enumerate(choice.curve) if place in shown or p.latent == choice.latent]
-    rows = [("", "PSNR dB", "bytes", "")]
+    rows = [("numbers", "PSNR dB", "bytes", "")]
     for point in points:
         mark = f"<- {reason(choice)}" if point.latent == choice.latent else ""
-        rows.append((f"{point.latent} numbers", number(point.psnr, 2), number(point.bytes, 1), mark))
+        rows.append((f"{point.latent}", number(point.psnr, 2), number(point.bytes, 1), mark))
     marks = [row[3] for row in rows]
     table = columns_text([row[:3] for row in rows]).split("\n")
     return "\n".join(["The latent, by prefixes of one code on samples held out:",
-                      *(f"{line}  {mark}".rstrip() for line, mark in zip(table, marks, strict=True))])  # fmt: skip
+                      *(f"{line}  {mark}".rstrip() for line, mark in zip(table, marks, strict=True)),
+                      *(f"trained anew, {p.latent:,} numbers reach {p.psnr:.2f} dB" for p in choice.trials)])  # fmt: skip
 
 
 def curve_figure(choice: Choice) -> str:

@@ -29,6 +29,8 @@ HELD_OUT = 0.05
 """Least share of the samples held out."""
 TIMES, LEAST = 4, 64
 """The longest code tried: so many times the preset's own, at least 64 numbers, and fewer than a sample has."""
+TRIALS = 3
+"""Models trained anew to find the fewest numbers that reach a quality."""
 BEST = 120.0
 """PSNR in dB at most, where nothing differs."""
 AUTO = "auto"
@@ -51,16 +53,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Choice:
-    """latent: what was chosen from the curve. quality: the PSNR that it was to reach, None if it is the knee."""
+    """latent: what was chosen from the curve. quality: the PSNR that it was to reach, None if it is the knee.
+
+    trials: what models trained anew reached, where a quality was asked for.
+    """
 
     latent: int
     quality: float | None
     curve: tuple[Point, ...]
+    trials: tuple[Point, ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
         """The curve and the choice as JSON values, for the model's facts."""
-        chosen = {"latent": self.latent, "quality": self.quality}
+        trials = [asdict(point) for point in self.trials]
+        chosen = {"latent": self.latent, "quality": self.quality, "trials": trials}
         return {"latent_curve": [asdict(point) for point in self.curve], "latent_choice": chosen}
 
 
@@ -70,8 +77,9 @@ def choice_of(about: dict[str, Any]) -> Choice | None:
         return None
     try:
         curve = tuple(Point(**point) for point in about["latent_curve"])
-        found = Choice(curve=curve, **about["latent_choice"])
-        numbers = [x for point in curve for x in (point.latent, point.psnr, point.bytes or 0)]
+        facts = about["latent_choice"]
+        found = Choice(facts["latent"], facts["quality"], curve, tuple(Point(**point) for point in facts["trials"]))
+        numbers = [x for point in (*curve, *found.trials) for x in (point.latent, point.psnr, point.bytes or 0)]
         if not np.isfinite(np.array([found.latent, found.quality or 0, *numbers], np.float64)).all():
             raise ValueError("its figures are not finite.")
         next(point for point in curve if point.latent == found.latent)
@@ -104,15 +112,22 @@ def choose_latent(
 
     configured: as `fit` takes it, for the preset's own latent. recipe: for the model to come; at least 5 % of the
     samples are held out here. quality: PSNR in dB to reach with the fewest numbers; None: the knee of the curve.
+    As a model of its own reaches more than a prefix, a quality is tried on up to three models trained anew.
     Raises ArgumentError if the preset's code has no size to choose; Ctrl-C ends it, for half a curve tells little.
     """
-    trained = fit(source, lambda *given: nested(configured(*given)), lambda count: holding_out(recipe(count)),
-                  replace(dials, checkpoint=None, resume=False), labels)  # fmt: skip
-    if trained.about["stopped"] == "interrupted":
-        raise KeyboardInterrupt
-    rows = split(len(source), trained.about["recipe"]["validation"], dials.seed)[1]
-    curve = curve_of(trained, source, rows if len(rows) else np.arange(len(source)))
-    return Choice(chosen(curve, quality), quality, curve)
+
+    def measured(change: Callable[[ModelConfig], ModelConfig]) -> tuple[Point, ...]:
+        alone = replace(dials, checkpoint=None, resume=False)
+        made = fit(source, lambda *g: change(configured(*g)), lambda n: holding_out(recipe(n)), alone, labels)
+        if made.about["stopped"] == "interrupted":
+            raise KeyboardInterrupt
+        rows = split(len(source), made.about["recipe"]["validation"], dials.seed)[1]
+        return curve_of(made, source, rows if len(rows) else np.arange(len(source)))
+
+    curve = measured(nested)
+    if quality is None:
+        return Choice(knee(curve), None, curve)
+    return refined(curve, quality, lambda latent: measured(lambda config: replace(config, latent=latent))[-1])
 
 
 def nested(config: ModelConfig) -> ModelConfig:
@@ -175,15 +190,27 @@ def _totals(
     return np.array(found)
 
 
-def chosen(curve: Sequence[Point], quality: float | None) -> int:
-    """Return the smallest latent that reaches `quality` in dB, or the knee of the curve if that is None.
-
-    Where none reaches it, the first that is as good as any is returned.
-    """
-    if quality is None:
-        return knee(curve)
+def chosen(curve: Sequence[Point], quality: float) -> int:
+    """Return the smallest latent that reaches `quality` in dB; where none does, the first that is as good as any."""
     best = max(point.psnr for point in curve)
     return next(point.latent for point in curve if point.psnr >= min(quality, best))
+
+
+def refined(curve: tuple[Point, ...], quality: float, anew: Callable[[int], Point]) -> Choice:
+    """Return the smallest latent whose model, trained anew, reaches `quality`, with the models tried; else the best.
+
+    anew: latent -> what a model of its own reaches. Each one tells how far the curve lies too low, and so what to try
+    next.
+    """
+    trials: dict[int, Point] = {}
+    latent = chosen(curve, quality)
+    while latent not in trials and len(trials) < TRIALS:
+        trials[latent] = anew(latent)
+        above = trials[latent].psnr - next(point.psnr for point in curve if point.latent == latent)
+        latent = chosen(curve, quality - above)
+    reached = [latent for latent, point in trials.items() if point.psnr >= quality]
+    best = max(trials, key=lambda latent: trials[latent].psnr)
+    return Choice(min(reached, default=best), quality, curve, tuple(trials.values()))
 
 
 def knee(curve: Sequence[Point]) -> int:
