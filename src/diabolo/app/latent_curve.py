@@ -37,9 +37,9 @@ def curve_text(about: dict[str, Any]) -> str:
         rows.append((f"{point.latent}", number(point.psnr, 2), number(point.bytes, 1), mark))
     marks = [row[3] for row in rows]
     table = columns_text([row[:3] for row in rows]).split("\n")
-    return "\n".join(["The latent, by prefixes of one code on samples held out:",
-                      *(f"{line}  {mark}".rstrip() for line, mark in zip(table, marks, strict=True)),
-                      *(f"trained anew, {p.latent:,} numbers reach {p.psnr:.2f} dB" for p in choice.trials)])  # fmt: skip
+    lines = [f"{line}  {mark}".rstrip() for line, mark in zip(table, marks, strict=True)]
+    lines += [f"trained anew, {point.latent:,} numbers reach {point.psnr:.2f} dB" for point in choice.trials]
+    return "\n".join(["The latent, by prefixes of one code on samples held out:", *lines])
 
 
 def curve_figure(choice: Choice) -> str:
