@@ -17,7 +17,7 @@ def reason(choice: Choice) -> str:
         return "the knee of the squared error"
     reached = any(point.psnr >= choice.quality for point in choice.trials)
     return (
-        f"the fewest that reach {choice.quality:g} dB, trained anew"
+        f"the fewest tried that reach {choice.quality:g} dB, trained anew"
         if reached
         else f"none reaches {choice.quality:g} dB"
     )
@@ -50,10 +50,13 @@ def curve_figure(choice: Choice) -> str:
         f"Quality against the numbers in a code, by prefixes of one code on samples held out; the ring marks "
         f"{choice.latent:,}, {reason(choice)}."
     )
-    drawn = plots.quality_curve(latents, psnrs, at=at, xlabel="numbers in a code", goal=choice.quality)
+    words += " Squares are models trained anew." if choice.trials else ""
+    anew = [(point.latent, point.psnr) for point in choice.trials]
+    drawn = plots.quality_curve(latents, psnrs, at=at, xlabel="numbers in a code", goal=choice.quality, beside=anew)
     sizes = [point.bytes for point in choice.curve if point.bytes is not None]
     figures = markup.figure(drawn, words)
     if len(sizes) == len(psnrs):
-        by_size = plots.quality_curve(sizes, psnrs, at=at, xlabel="bytes a sample", goal=choice.quality)
+        anew = [(point.bytes or 0, point.psnr) for point in choice.trials]
+        by_size = plots.quality_curve(sizes, psnrs, at=at, xlabel="bytes a sample", goal=choice.quality, beside=anew)
         figures += markup.figure(by_size, f"The same against bytes, by the learned prior: {sizes[at]:.1f} at the ring.")
     return f'<h3>The latent chosen</h3>\n<div class="two">\n{figures}</div>\n'

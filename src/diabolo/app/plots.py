@@ -85,9 +85,18 @@ def histogram(values: Array, *, xlabel: str, alt: str) -> str:
 
 
 def quality_curve(
-    sizes: Sequence[float], psnrs: Sequence[float], *, at: int, xlabel: str, goal: float | None = None
+    sizes: Sequence[float],
+    psnrs: Sequence[float],
+    *,
+    at: int,
+    xlabel: str,
+    goal: float | None = None,
+    beside: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """Return the SVG of PSNR in dB against the size of a code, one point ringed, and a line at the PSNR asked for."""
+    """Return the SVG of PSNR in dB against the size of a code, one point ringed.
+
+    goal: PSNR to draw a line at. beside: (size, PSNR) of other models, as squares.
+    """
 
     def paint(axes: "Axes") -> None:
         axes.plot(sizes, psnrs, "-", color=FIRST, linewidth=1.6, marker="o", markersize=2.5)
@@ -100,6 +109,7 @@ def quality_curve(
             f"{sizes[at]:,.4g}", (sizes[at], psnrs[at]), (7, -13), textcoords="offset points",
             color=SECOND, fontweight="bold", gid=HALO,
         )  # fmt: skip
+        axes.plot([size for size, _ in beside], [psnr for _, psnr in beside], "s", color=SECOND, markersize=5)
         axes.set(xlabel=xlabel, ylabel="PSNR, dB")
 
     return draw(paint, alt=f"PSNR against {xlabel}: {psnrs[at]:.2f} dB at {sizes[at]:,.4g}, which was chosen")
