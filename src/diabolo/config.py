@@ -271,6 +271,8 @@ class ModelConfig:
     shape: of one sample as stored: (columns,), (height, width) or (height, width, channels).
     latent: numbers in a code. beta: weight of the rate in the loss.
     classes: the labels that the decoder can be told, by name; none for an unconditional model.
+    nested: whether training leaves out the end of each code, from a drawn length on, so that every prefix is usable
+    (Rippel et al. 2014, arXiv:1402.0915).
     """
 
     preset: str
@@ -282,6 +284,7 @@ class ModelConfig:
     corruption: CorruptionConfig = field(default_factory=CleanConfig)
     beta: float = 1.0
     classes: tuple[str, ...] = ()
+    nested: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.shape) <= 3:

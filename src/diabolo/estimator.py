@@ -16,6 +16,7 @@ from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs import apply, density, detect, generate
+from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
@@ -49,7 +50,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
         'denoise-photo' or 'table';
         see `diabolo.model.presets`.
-    latent : numbers in a code; None fits the preset to the data (32 for 28x28 images).
+    latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
+        choose it (see `diabolo.jobs.choose_latent`).
+    quality : for latent = 'auto': PSNR in dB that the fewest numbers are to reach; None takes the knee of the curve.
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
@@ -89,7 +92,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self,
         preset: str = "dense",
         *,
-        latent: int | None = None,
+        latent: int | str | None = None,
+        quality: float | None = None,
         recipe: str = "default",
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -107,6 +111,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> None:
         self.preset = preset
         self.latent = latent
+        self.quality = quality
         self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
@@ -136,21 +141,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint: a file that each epoch is saved to; with `resume`, a run that was killed goes on from there.
         Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
         """
+        check_quality(self.quality, self.latent)
         source = self._source(X, fitting=True)
         labels = self._labels(X, y, len(source))
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
-        classes = labels.names if labels else ()
-        trained = fit(
-            source,
-            lambda shape, unit: self._configuration(shape, unit, classes),
-            self._recipe,
-            dials,
-            labels,
-            curved=self.preset in CURVED,
-        )
+        choice = self._choice(source, dials, labels)
+        latent = choice.latent if choice else self.latent
+        curved = self.preset in CURVED
+        trained = fit(source, self._configured(latent, labels), self._recipe, dials, labels, curved=curved)
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
+        about |= choice.facts if choice else {}
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
@@ -305,10 +307,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _n_features_out(self) -> int:
         return self.trained_.model.config.latent
 
-    def _configuration(self, shape: tuple[int, ...], unit: bool, classes: tuple[str, ...] = ()) -> ModelConfig:
-        dials = VariationalDials(self.beta, self.free_nats, self.binarise, classes)
-        config = dials.on(configure(self.preset, shape, latent=self.latent, unit=unit))
-        return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
+    def _choice(self, source: Source, dials: Dials, labels: Labels | None) -> Choice | None:
+        """Return the latent chosen for the samples, None where it is given or the preset's own."""
+        if not (isinstance(self.latent, str) and self.latent == AUTO):
+            return None
+        configured = self._configured(None, labels)
+        return choose_latent(source, configured, self._recipe, dials, labels, quality=self.quality)
+
+    def _configured(self, latent: int | str | None, labels: Labels | None) -> Configured:
+        """Return what `fit` asks for the configuration, for codes of `latent` numbers."""
+        dials = VariationalDials(self.beta, self.free_nats, self.binarise, labels.names if labels else ())
+
+        def configuration(shape: tuple[int, ...], unit: bool) -> ModelConfig:
+            config = dials.on(configure(self.preset, shape, latent=latent, unit=unit))
+            return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
+
+        return configuration
 
     def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
         """Return the labels that a conditional model learns with, None for others."""

@@ -21,7 +21,9 @@ from diabolo.app.common import (
     Out,
     Quiet,
     Seed,
+    asked_latent,
     make_room,
+    print_curve,
     print_figures,
     say,
     watchers,
@@ -91,7 +93,11 @@ def train(
     ] = None,
     preset: Annotated[str, typer.Option(help=PRESET_NAMES)] = "dense",
     latent: Annotated[
-        int | None, typer.Option(metavar="K", help="Numbers in a code; fitted to the data if not given.")
+        str | None,
+        typer.Option(metavar="K|auto", help="Numbers in a code; auto trains a first model to choose them."),
+    ] = None,
+    quality: Annotated[
+        float | None, typer.Option(metavar="DB", help="With --latent auto: the fewest numbers that reach this PSNR.")
     ] = None,
     recipe: Annotated[
         str, typer.Option(help="default, or lecture for the lecture's own; the next options overrule it.")
@@ -167,7 +173,8 @@ def train(
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
         preset,
-        latent=latent,
+        latent=asked_latent(latent),
+        quality=quality,
         recipe=recipe,
         epochs=epochs,
         batch_size=batch_size,
@@ -196,6 +203,7 @@ def train(
         return
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
     print_figures(figures)
+    print_curve(about)
     print(f"Written: {out}")
 
 

@@ -211,7 +211,9 @@ def default_latent(shape: tuple[int, ...]) -> int:
     return max(1, min(32, math.prod(shape) // 2))
 
 
-def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None, unit: bool = True) -> ModelConfig:
+def configure(
+    preset: str, shape: tuple[int, ...], *, latent: int | str | None = None, unit: bool = True
+) -> ModelConfig:
     """Return the preset's four choices for samples of `shape`.
 
     unit: whether prepared values lie in [0, 1] (Bernoulli likelihood) or not (Gaussian).
@@ -224,5 +226,5 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
     if latent is not None and (isinstance(latent, bool) or not isinstance(latent, Integral) or latent < 1):
-        raise ArgumentError(f"latent must be a whole number >= 1, got {latent!r}.")
+        raise ArgumentError(f"latent must be an integer >= 1 or 'auto', got {latent!r}.")
     return PRESETS[preset](Facts(shape, unit), None if latent is None else int(latent))
