@@ -56,7 +56,7 @@ def curve_figure(choice: Choice) -> str:
     sizes = [point.bytes for point in choice.curve if point.bytes is not None]
     figures = markup.figure(drawn, words)
     if len(sizes) == len(psnrs):
-        anew = [(point.bytes or 0, point.psnr) for point in choice.trials]
-        by_size = plots.quality_curve(sizes, psnrs, at=at, xlabel="bytes a sample", goal=choice.quality, beside=anew)
+        costs = [(point.bytes or 0.0, point.psnr) for point in choice.trials]
+        by_size = plots.quality_curve(sizes, psnrs, at=at, xlabel="bytes a sample", goal=choice.quality, beside=costs)
         figures += markup.figure(by_size, f"The same against bytes, by the learned prior: {sizes[at]:.1f} at the ring.")
     return f'<h3>The latent chosen</h3>\n<div class="two">\n{figures}</div>\n'
