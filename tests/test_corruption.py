@@ -15,7 +15,7 @@ from diabolo.config import (
     ModelConfig,
 )
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.corruption import CORRUPTIONS, Clean, GaussianNoise, Masking
+from diabolo.model.corruption import CORRUPTIONS, Clean, GaussianNoise, Masking, Swapping
 
 CASES = [Clean(), GaussianNoise(0.5, unit=True), GaussianNoise(0.5, unit=False), Masking(0.3)]
 each_case = pytest.mark.parametrize("corrupt", CASES, ids=repr)
@@ -95,3 +95,11 @@ def test_what_is_learnt_is_corrupted_and_the_target_is_clean(config: CorruptionC
     torch.testing.assert_close(model.terms(x, seeded(3)).distortion, wanted)
     torch.testing.assert_close(model.evaluate(x, seeded(3)).distortion, wanted)
     assert torch.equal(model(x), x)
+
+
+def test_swapped_values_come_from_their_own_column() -> None:
+    x = torch.arange(4000.0).view(1000, 4)
+    swapped = Swapping(0.3)(x, seeded())
+    assert torch.equal(swapped % 4, x % 4)
+    assert 0.27 < (swapped != x).float().mean() < 0.33
+    assert torch.equal(Swapping(0)(x, seeded()), x)

@@ -218,6 +218,16 @@ class PairedConfig:
     """The data bring pairs: what is seen, and what is to be given back."""
 
 
+@dataclass(frozen=True)
+class SwappingConfig:
+    """Each value is replaced, with probability `fraction`, by that of the same column in another sample."""
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
@@ -229,6 +239,7 @@ CorruptionConfig = (
     | SaltPepperConfig
     | JpegConfig
     | PairedConfig
+    | SwappingConfig
 )
 
 KINDS: dict[str, type] = {
@@ -248,6 +259,7 @@ KINDS: dict[str, type] = {
     "salt-pepper": SaltPepperConfig,
     "jpeg": JpegConfig,
     "paired": PairedConfig,
+    "swapping": SwappingConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -259,6 +271,8 @@ class ModelConfig:
     shape: of one sample as stored: (columns,), (height, width) or (height, width, channels).
     latent: numbers in a code. beta: weight of the rate in the loss.
     classes: the labels that the decoder can be told, by name; none for an unconditional model.
+    nested: whether training leaves out the end of each code, from a drawn length on, so that every prefix is usable
+    (Rippel et al. 2014, arXiv:1402.0915).
     """
 
     preset: str
@@ -270,6 +284,7 @@ class ModelConfig:
     corruption: CorruptionConfig = field(default_factory=CleanConfig)
     beta: float = 1.0
     classes: tuple[str, ...] = ()
+    nested: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.shape) <= 3:

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from diabolo.app.latent_curve import curve_text
 from diabolo.app.text import columns_text, figure_rows
 from diabolo.app.train import factor_text, shape_text
 from diabolo.config import to_json
@@ -42,4 +43,6 @@ def about_text(trained: Trained) -> str:
             f"Measured on the {about['split']}:",
             columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
         ]
+    curve = curve_text(about)
+    lines += ["", curve] if curve else []
     return "\n".join([*lines, "", str(summarise(trained.model))])

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,6 +52,22 @@ def print_figures(figures: Sequence[object]) -> None:
     model, *baselines = figures
     print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
     say(*warned(model, baselines))  # type: ignore[arg-type]
+
+
+def asked_latent(given: str | None) -> int | str | None:
+    """Return what --latent says: a whole number, 'auto', or what the estimator will refuse."""
+    try:
+        return None if given is None else int(given)
+    except ValueError:
+        return given
+
+
+def print_curve(about: "dict[str, Any]") -> None:
+    from diabolo.app.latent_curve import curve_text
+
+    text = curve_text(about)
+    if text:
+        print(f"\n{text}")
 
 
 def write_text(path: Path, text: str, *, force: bool) -> None:

@@ -84,6 +84,37 @@ def histogram(values: Array, *, xlabel: str, alt: str) -> str:
     return draw(lambda axes: _histogram(axes, numbers, xlabel=xlabel), alt=alt, size=(4.6, 2.2))
 
 
+def quality_curve(
+    sizes: Sequence[float],
+    psnrs: Sequence[float],
+    *,
+    at: int,
+    xlabel: str,
+    goal: float | None = None,
+    beside: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Return the SVG of PSNR in dB against the size of a code, one point ringed.
+
+    goal: PSNR to draw a line at. beside: (size, PSNR) of other models, as squares.
+    """
+
+    def paint(axes: "Axes") -> None:
+        axes.plot(sizes, psnrs, "-", color=FIRST, linewidth=1.6, marker="o", markersize=2.5)
+        if goal is not None:
+            axes.axhline(goal, color=SECOND, linewidth=1.0, linestyle=":")
+        axes.plot(
+            sizes[at], psnrs[at], "o", color=SECOND, markersize=8, markerfacecolor=PAPER, markeredgewidth=1.8
+        )  # fmt: skip
+        axes.annotate(
+            f"{sizes[at]:,.4g}", (sizes[at], psnrs[at]), (7, -13), textcoords="offset points",
+            color=SECOND, fontweight="bold", gid=HALO,
+        )  # fmt: skip
+        axes.plot([size for size, _ in beside], [psnr for _, psnr in beside], "s", color=SECOND, markersize=5)
+        axes.set(xlabel=xlabel, ylabel="PSNR, dB")
+
+    return draw(paint, alt=f"PSNR against {xlabel}: {psnrs[at]:.2f} dB at {sizes[at]:,.4g}, which was chosen")
+
+
 def profile(original: Array, reconstruction: Array, *, alt: str) -> str:
     """Return a small SVG of one long vector (d,) and its reconstruction, as two lines over the position."""
 

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from diabolo.app import markup, pictures, plots, samples
+from diabolo.app.latent_curve import curve_figure
 from diabolo.app.palette import categories
 from diabolo.jobs.evaluation import Evaluation, Figures
 
@@ -28,6 +29,7 @@ def section(evaluation: Evaluation, *, anchor: str, source: bool) -> str:
         samples.pairs(evaluation.originals, evaluation.reconstructions, columns=evaluation.columns),
         _generation(evaluation),
         f'<div class="two even">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
+        curve_figure(evaluation.choice) if evaluation.choice else "",
         _rest(evaluation),
         "</section>\n",
     ]

@@ -83,17 +83,16 @@ def compress(
     """
     _check(trained, data, promise, quality)
     level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
-    settings = settings_of(level) if promise == Promise.LOSSY else b""
     dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
     usual = Item(() if isinstance(data, Pictures) else data.shape)
-    header = Header(identity(trained), promise, usual, dtype.str, max_error, settings)
-    if header.dtype not in DTYPES:
-        raise InputError(f"numbers of the type {header.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
-    coder = CODERS[promise](trained, header)
+    header = Header(identity(trained), promise, usual, dtype.str, max_error)
     with written_whole(path, force=force) as temporary:
-        with temporary.open("wb") as file:
-            found = _write(file, header, coder, trained, data, floor, watch)
-        return replace(found, size=temporary.stat().st_size)
+        while True:
+            settings = settings_of(level) if promise == Promise.LOSSY else b""
+            found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
+            if quality is None or found.psnr >= quality or level == 0:
+                return replace(found, size=temporary.stat().st_size)
+            level, watch = level - 1, None
 
 
 def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
@@ -128,6 +127,8 @@ def identity(trained: Trained) -> bytes:
 def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
     if not len(data):
         raise InputError("There is nothing to compress: no samples were given.")
+    if not isinstance(data, Pictures) and data.dtype.newbyteorder("<").str not in DTYPES:
+        raise InputError(f"numbers of the type {data.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
     if quality is not None and not (promise == Promise.LOSSY and 0 < quality <= 100):
         raise ArgumentError(f"quality is a PSNR above 0 and up to 100 dB, of the lossy promise; got {quality:g}.")
     if isinstance(data, Pictures):
@@ -179,6 +180,15 @@ def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
         error += squared_error(samples, apply.decode(trained, level.codes(symbols)))
         numbers += samples.size
     return psnr_of(error, int(numbers), peak_of(trained))
+
+
+def _written(
+    path: Path, header: Header, trained: Trained, data: Source | Pictures, floor: float, watch: Watcher | None
+) -> Compressed:
+    """Write the whole archive; its size is left to the caller."""
+    coder = CODERS[header.promise](trained, header)
+    with path.open("wb") as file:
+        return _write(file, header, coder, trained, data, floor, watch)
 
 
 def _write(

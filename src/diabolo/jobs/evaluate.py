@@ -12,6 +12,7 @@ from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.jobs.apply import batches, check_shape, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
+from diabolo.jobs.choose_latent import choice_of
 from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.jobs.generate import sample
 from diabolo.jobs.likelihood import measure
@@ -185,6 +186,7 @@ def evaluate(
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
         warnings=tuple(warnings(model, baselines)),
         generation=generation(trained, looked),
+        choice=choice_of(trained.about),
     )
 
 

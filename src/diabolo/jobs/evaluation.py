@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from diabolo.data.source import Array
+from diabolo.jobs.choose_latent import Choice
 from diabolo.training.history import Record
 
 
@@ -54,6 +55,7 @@ class Evaluation:
     columns: names of a table's columns, or None. layers: rows (part, layer, output shape, parameters).
     warnings: plain sentences, for instance that the baseline is better.
     generation: of a variational model, else None.
+    choice: of the latent, where the model's run made it.
     """
 
     name: str
@@ -76,3 +78,4 @@ class Evaluation:
     layers: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
     generation: Generation | None = None
+    choice: Choice | None = None

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from diabolo.config import DenseConfig, GaussianConfig, ModelConfig
 from diabolo.model.axes import principal_axes
-from diabolo.model.bottlenecks import BOTTLENECKS, Plain, Rounded, Variational
+from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
 from diabolo.model.corruption import CORRUPTIONS
 from diabolo.model.layers import draw_weights
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
+from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.networks import NETWORKS
 
 ACTIVE = 0.01
@@ -102,7 +103,9 @@ class AutoencoderModel(nn.Module):
             layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
         )
         if output is not None:
-            output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
+            copies = getattr(self.decoder.network[0], "outputs_per_value", 1)
+            mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
+            output.copy_(self.decoder.likelihood.parameters_of(mean))
         *_, latent, last = self.encoder.network
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
@@ -123,13 +126,13 @@ class AutoencoderModel(nn.Module):
         decode.weight.copy_(axes.T * width)
 
     def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
-        """Return the loss's two terms as training sees them: corrupted input, drawn code.
+        """Return the loss's two terms as training sees them: corrupted input, drawn code (of `nested`: prefixes).
 
         If not `measured`, the distortion may be zeros with the right gradient (see `likelihoods`).
         """
         x, labels = self.parted(x)
         given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
+        code, rate = self._drawn(given, generator)
         if labels is not None:
             labels = labels * labels.new_empty(len(labels), 1).bernoulli_(1 - UNTOLD, generator=generator)
         parameters = self.decoder.predict(code, labels)
@@ -139,8 +142,16 @@ class AutoencoderModel(nn.Module):
         """Return the two terms of held-out samples, corrupted as in training; labels are told."""
         x, labels = self.parted(x)
         given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
-        code, rate = self.encoder.bottleneck.draw(self.encoder.network(given), generator)
+        code, rate = self._drawn(given, generator)
         return Terms(self.decoder.likelihood.distortion(self.decoder.predict(code, labels), wanted), rate)
+
+    def _drawn(self, given: Tensor, generator: torch.Generator) -> Coded:
+        """Return a code as training sees it: where the configuration is nested, a prefix of it, of a drawn length."""
+        latent = self.encoder.network(given)
+        if not self.config.nested:
+            return self.encoder.bottleneck.draw(latent, generator)
+        lengths = prefix_lengths(len(given), self.config.latent, generator)
+        return self.encoder.bottleneck.draw(latent, generator, kept(lengths, self.config.latent))
 
     def parted(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return samples (n, *shape) and labels; a conditional model's may come flat, as (n, dimensions + classes)."""

@@ -17,6 +17,11 @@ class Coded(NamedTuple):
     rate: Tensor
 
 
+def _only(numbers: Tensor, kept: Tensor | None) -> Tensor:
+    """Return numbers (n, latent), 0 where `kept` is 0."""
+    return numbers if kept is None else numbers * kept
+
+
 class Plain(nn.Module):
     """The code is the latent itself; rate 0."""
 
@@ -32,10 +37,13 @@ class Plain(nn.Module):
         """Return what the code costs, (n,), in nats per sample."""
         return latent.new_zeros(len(latent))
 
-    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
-        """Return a code as training sees it, and its rate."""
+    def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
+        """Return a code as training sees it, and its rate.
+
+        kept: (n, latent), 0 for the numbers of the code that are left out and cost nothing, else 1.
+        """
         del generator
-        return Coded(latent, self.rate(latent))
+        return Coded(_only(latent, kept), self.rate(latent))
 
 
 class Variational(nn.Module):
@@ -59,11 +67,11 @@ class Variational(nn.Module):
     def rate(self, latent: Tensor) -> Tensor:
         return self._rates(latent).sum(1)
 
-    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+    def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
         mean, log_variance = self.split(latent)
         noise = torch.empty_like(mean).normal_(generator=generator)
-        charged = self._charged(latent) if self.training and self.free_nats else self.rate(latent)
-        return Coded(mean + noise * (log_variance / 2).exp(), charged)
+        rates = self._charged(latent) if self.training and self.free_nats else self._rates(latent)
+        return Coded(_only(mean + noise * (log_variance / 2).exp(), kept), _only(rates, kept).sum(1))
 
     def _rates(self, latent: Tensor) -> Tensor:
         mean, log_variance = self.split(latent)
@@ -71,7 +79,7 @@ class Variational(nn.Module):
 
     def _charged(self, latent: Tensor) -> Tensor:
         rates = self._rates(latent)
-        return torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats).sum(1)
+        return torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats)
 
     @staticmethod
     def split(latent: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,10 +119,10 @@ class Rounded(nn.Module):
     def rate(self, latent: Tensor) -> Tensor:
         return self.cost(self(latent)).sum(1)
 
-    def draw(self, latent: Tensor, generator: torch.Generator) -> Coded:
+    def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
         noise = torch.empty_like(latent).uniform_(-0.5, 0.5, generator=generator)
         code = torch.add(noise, latent, alpha=self.gain)
-        return Coded(code, self.cost(code).sum(1))
+        return Coded(_only(code, kept), _only(self.cost(code), kept).sum(1))
 
     def cost(self, code: Tensor, step: float = 1.0) -> Tensor:
         """Return -log of the prior's mass within step / 2 of each number of codes (n, latent), in nats."""

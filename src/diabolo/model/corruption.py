@@ -15,6 +15,7 @@ from diabolo.config import (
     PairedConfig,
     PoissonNoiseConfig,
     SaltPepperConfig,
+    SwappingConfig,
 )
 
 
@@ -134,6 +135,23 @@ class Paired(Clean):
         return Seen(x[:, 0], x[:, 1])
 
 
+class Swapping(Corruption):
+    """A share of the values is taken from other samples of the batch: each column keeps its own distribution.
+
+    What is not swapped has to tell what was (swap noise; as a masked column's prediction, Vincent et al. 2008).
+    """
+
+    def __init__(self, fraction: float) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        flat = x.flatten(1)
+        donors = torch.randint(len(x), flat.shape, generator=generator, device=x.device)
+        swapped = torch.empty_like(flat).bernoulli_(self.fraction, generator=generator).bool()
+        return torch.where(swapped, flat.gather(0, donors), flat).view(x.shape)
+
+
 CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     CleanConfig: lambda *_: Clean(),
     GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, config.least, unit=unit),
@@ -142,4 +160,5 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     SaltPepperConfig: lambda config, _: SaltPepper(config.fraction, config.least),
     JpegConfig: lambda config, _: Jpeg(config.quality, config.least),
     PairedConfig: lambda *_: Paired(),
+    SwappingConfig: lambda config, _: Swapping(config.fraction),
 }

@@ -18,6 +18,7 @@ from diabolo.config import (
     NetworkConfig,
     PlainConfig,
     RoundedConfig,
+    SwappingConfig,
     UShapedConfig,
     VariationalConfig,
 )
@@ -179,6 +180,17 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+def table(facts: Facts, latent: int | None) -> ModelConfig:
+    """A denoising autoencoder of columns, for `detect`: 64 hidden units, 30 % of the values swapped between rows."""
+    latent = latent or min(10, math.prod(facts.shape))
+    network = DenseConfig((64,), code="linear", hidden="silu")
+    likelihood, corruption = GaussianConfig(), SwappingConfig(0.3)
+    return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
+
+
+CURVED = ("table",)
+"""Presets whose samples are prepared for heavy tails: standardised, then asinh."""
+
 PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
@@ -190,6 +202,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,
+    "table": table,
 }
 
 
@@ -198,7 +211,9 @@ def default_latent(shape: tuple[int, ...]) -> int:
     return max(1, min(32, math.prod(shape) // 2))
 
 
-def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None, unit: bool = True) -> ModelConfig:
+def configure(
+    preset: str, shape: tuple[int, ...], *, latent: int | str | None = None, unit: bool = True
+) -> ModelConfig:
     """Return the preset's four choices for samples of `shape`.
 
     unit: whether prepared values lie in [0, 1] (Bernoulli likelihood) or not (Gaussian).
@@ -206,10 +221,10 @@ def configure(preset: str, shape: tuple[int, ...], *, latent: int | None = None,
 
     Example:
         >>> configure("deep", (28, 28)).network
-        DenseConfig(widths=(128, 64), code='relu')
+        DenseConfig(widths=(128, 64), code='relu', hidden='relu')
     """
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")
     if latent is not None and (isinstance(latent, bool) or not isinstance(latent, Integral) or latent < 1):
-        raise ArgumentError(f"latent must be a whole number >= 1, got {latent!r}.")
+        raise ArgumentError(f"latent must be an integer >= 1 or 'auto', got {latent!r}.")
     return PRESETS[preset](Facts(shape, unit), None if latent is None else int(latent))

@@ -9,9 +9,14 @@ from diabolo.model.networks import REACH, RESIZED
 
 def can_resize(config: ModelConfig) -> bool:
     """Return whether the network has no fully connected layer, and so takes images of any size."""
+    return len(config.shape) > 1 and is_map(config)
+
+
+def is_map(config: ModelConfig) -> bool:
+    """Return whether the code is made of the network's maps, whose size follows from the samples'."""
     network = config.network
     joined = isinstance(network, ConvolutionalConfig) and network.dense
-    return len(config.shape) > 1 and type(network) in RESIZED and not joined
+    return type(network) in RESIZED and not joined
 
 
 def reach(config: ModelConfig) -> tuple[int, int]:

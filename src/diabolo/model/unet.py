@@ -82,6 +82,9 @@ class Upward(nn.Module):
     levels (Mohan et al. 2020).
     """
 
+    outputs_per_value = 4
+    """Outputs of the last convolution for a channel: the pixels of a cell of 2 x 2."""
+
     def __init__(self, channels: tuple[int, ...], inputs: Size, depth: int, *, residual: bool) -> None:
         super().__init__()
         self.sizes, self.residual = map_sizes(channels, inputs), residual

@@ -72,17 +72,20 @@ def fit(
     recipe: Callable[[int], Recipe],
     dials: Dials,
     labels: Labels | None = None,
+    *,
+    curved: bool = False,
 ) -> Trained:
     """Train a model on a source.
 
     configured: (shape, unit) -> configuration, asked once the preprocessing is known.
     recipe: number of samples to train on -> recipe. labels: what a conditional model's decoder is told.
+    curved: whether asinh is part of the preprocessing.
     """
     if len(source) < 2:
         raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
     chosen = recipe(len(source))
     rows, held_out = split(len(source), chosen.validation, dials.seed)
-    preprocessing = fit_preprocessing(source, rows, held_out)
+    preprocessing = fit_preprocessing(source, rows, held_out, curved=curved)
     config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config)
     _warn(config, preprocessing)
@@ -128,7 +131,7 @@ def _check_size(config: ModelConfig) -> None:
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
     """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
     active = next((record.active for record in reversed(history) if record.best), 0)
-    if isinstance(config.bottleneck, VariationalConfig) and active < config.latent / 4:
+    if isinstance(config.bottleneck, VariationalConfig) and not config.nested and active < config.latent / 4:
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",
