@@ -94,7 +94,7 @@ def main() -> None:
                     found = "right"  # a splice that is the other archive, whole
                 counts[way, found] += 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    heads = ("way", "refused", "salvaged in part", "right", "wrong")
+    heads = ("way", "refused", "block reported lost", "right", "wrong")
     rows = [
         (way, *(f"{counts[way, found]:,}" for found in ("refused", "salvaged", "right", "wrong")))
         for way in ("read", "salvage")
