@@ -15,7 +15,7 @@ from diabolo.config import (
     ModelConfig,
 )
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.corruption import CORRUPTIONS, Clean, GaussianNoise, Masking
+from diabolo.model.corruption import CORRUPTIONS, Clean, GaussianNoise, Masking, Swapping
 
 CASES = [Clean(), GaussianNoise(0.5, unit=True), GaussianNoise(0.5, unit=False), Masking(0.3)]
 each_case = pytest.mark.parametrize("corrupt", CASES, ids=repr)
@@ -82,7 +82,7 @@ def test_everything_can_be_masked() -> None:
 
 
 @pytest.mark.parametrize("config", [GaussianNoiseConfig(0.5), MaskingConfig(0.5)])
-def test_only_training_is_corrupted_and_the_target_is_clean(config: CorruptionConfig) -> None:
+def test_what_is_learnt_is_corrupted_and_the_target_is_clean(config: CorruptionConfig) -> None:
     options = {"likelihood": GaussianConfig(), "corruption": config}
     model = AutoencoderModel(ModelConfig("any", (6,), 6, DenseConfig(code="linear"), **options), seeded())  # type: ignore[arg-type]
     for part in (model.encoder.network[1], model.decoder.network[0]):
@@ -90,7 +90,16 @@ def test_only_training_is_corrupted_and_the_target_is_clean(config: CorruptionCo
             part.weight.copy_(torch.eye(6))
     x = torch.randn(30, 6, generator=seeded())
     least = 6 * math.log(2 * math.pi) / 2
-    torch.testing.assert_close(model.evaluate(x, seeded()).distortion, torch.full((30,), least))
+    torch.testing.assert_close(model.score(x).distortion, torch.full((30,), least))
     wanted = (model.corrupt(x, seeded(3)) - x).square().sum(1) / 2 + least
     torch.testing.assert_close(model.terms(x, seeded(3)).distortion, wanted)
+    torch.testing.assert_close(model.evaluate(x, seeded(3)).distortion, wanted)
     assert torch.equal(model(x), x)
+
+
+def test_swapped_values_come_from_their_own_column() -> None:
+    x = torch.arange(4000.0).view(1000, 4)
+    swapped = Swapping(0.3)(x, seeded())
+    assert torch.equal(swapped % 4, x % 4)
+    assert 0.27 < (swapped != x).float().mean() < 0.33
+    assert torch.equal(Swapping(0)(x, seeded()), x)

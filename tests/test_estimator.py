@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import diabolo
+from diabolo.config import BernoulliConfig, GaussianConfig, PlainConfig
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import ArgumentError, DiaboloError, InputError
@@ -40,7 +41,12 @@ each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
+FIXED = ("denoise-deep", "denoise-photo")
+"""Presets whose latent size follows from the samples' shape."""
+
+
 def small(preset: str = "dense", **options: Any) -> Autoencoder:
+    options |= {"latent": None} if preset in FIXED else {}
     return Autoencoder(preset, **{"latent": 2, "epochs": 2, "batch_size": 16, **options})
 
 
@@ -77,7 +83,7 @@ class TestBattery:
     def test_there_and_back(self, preset: str, shape: tuple[int, ...]) -> None:
         x, estimator = SHAPES[shape], fitted(preset, shape)
         codes = estimator.encode(x)
-        assert codes.shape == (41, 2)
+        assert codes.shape == (41, estimator.autoencoder.config.latent if preset in FIXED else 2)
         assert codes.dtype == np.float32
         back = estimator.decode(codes)
         assert back.shape == x.shape
@@ -92,7 +98,9 @@ class TestBattery:
         scores = estimator.score_samples(x)
         assert scores.shape == (41,)
         assert estimator.score(x) == pytest.approx(scores.mean(), rel=1e-5)
-        if preset != "vae":
+        likelihood = BernoulliConfig() if estimator.trained_.preprocessing.unit else GaussianConfig()
+        config = estimator.autoencoder.config
+        if preset != "table" and config.bottleneck == PlainConfig() and config.likelihood == likelihood:
             np.testing.assert_allclose(scores, -distortions(estimator, x), rtol=1e-4)
 
     def test_saved_and_loaded(self, preset: str, shape: tuple[int, ...], tmp_path: Path) -> None:
@@ -163,7 +171,9 @@ def test_a_variational_score_is_that_of_the_declared_equation() -> None:
 @each_preset
 def test_the_latent_is_as_asked_for(preset: str, latent: int | None) -> None:
     estimator = small(preset, latent=latent, epochs=1).fit(SHAPES[8, 8])
-    wanted = latent or {"conv": 8}.get(preset, 32)
+    maps = 8 * 8 + 32 * 16 + 64 * 4 + 128
+    own = {"conv": 8, "denoise": 128, "denoise-deep": maps, "denoise-photo": maps}
+    wanted = own[preset] if preset in FIXED else latent or own.get(preset, estimator.autoencoder.config.latent)
     assert estimator.encode(SHAPES[8, 8]).shape == (41, wanted)
     assert len(estimator.get_feature_names_out()) == wanted
 

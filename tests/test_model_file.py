@@ -128,7 +128,13 @@ def test_the_metadata_say_what_the_model_is(saved: Path) -> None:
     assert set(plain) == {"format", "config", "preprocessing", "history", "about", "extras", "sha256"}
     assert plain["format"] == FORMAT
     assert plain["config"]["shape"] == [6, 5]
-    assert plain["preprocessing"] == {"dtype": "<f8", "unit": False, "constant": [], "per_column": False}
+    assert plain["preprocessing"] == {
+        "dtype": "<f8",
+        "unit": False,
+        "constant": [],
+        "per_column": False,
+        "curved": False,
+    }
     about = plain["about"]
     assert (about["diabolo"], about["samples"], about["seed"], about["stopped"]) == (__version__, 60, 0, "finished")
     assert len(about["fingerprint"]) == 64

@@ -257,6 +257,14 @@ def test_damaged_arrays_are_refused() -> None:
             PixelCoder.from_arrays(good, shape)
 
 
+def test_networks_that_would_take_much_memory_are_refused() -> None:
+    good = quantised(awake((4, 4)))
+    for many in (100, 1_000_000):
+        huge = {name: good[name].repeat(many, 0) for name in ("output.weight", "output.bias", "output.shift")}
+        with pytest.raises(FormatError, match="more than"):
+            PixelCoder.from_arrays({**good, **huge}, (4, 4))
+
+
 def test_weights_that_are_too_large_for_whole_numbers_are_refused() -> None:
     model = awake((4, 4))
     with torch.no_grad():

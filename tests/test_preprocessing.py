@@ -245,3 +245,13 @@ def test_chunks_are_bounded_and_keep_the_order(count: int, chunk_bytes: int, dty
         pieces = list(chunks(source, rows))
     assert all(len(piece) == 1 or len(piece) * sample_bytes(source) <= chunk_bytes for piece in pieces)
     assert np.array_equal(np.concatenate(pieces), source.array[rows])
+
+
+def test_curved_preprocessing_keeps_heavy_tails_near_and_is_inverted() -> None:
+    x = np.random.default_rng(0).standard_cauchy((500, 3)) * [1, 100, 1e-3]
+    fitted = fit_preprocessing(ArraySource(x), np.arange(500), curved=True)
+    straight = fit_preprocessing(ArraySource(x), np.arange(500))
+    np.testing.assert_allclose(fitted.prepare(x), np.arcsinh(straight.prepare(x)), rtol=1e-6)
+    np.testing.assert_allclose(fitted.restore(fitted.prepare(x)), x, rtol=1e-4, atol=1e-4 * x.std(0).max())
+    unit = np.random.default_rng(1).random((50, 2))
+    assert not fit_preprocessing(ArraySource(unit), np.arange(50), curved=True).unit

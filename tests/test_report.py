@@ -13,7 +13,7 @@ from diabolo.app import markup, pictures, plots, samples
 from diabolo.app.palette import categories
 from diabolo.app.report import report_page
 from diabolo.errors import InputError
-from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.training.history import Record
 
 HOSTILE = "<script>alert('$x$')</script>\"&{}$title"
@@ -73,6 +73,18 @@ def evaluation(shape=(8, 8), dtype=np.uint8, n=12, m=150, latent=2, labels=None,
         layers=(("encoder", "Linear", "(2,)", "1,234"),), warnings=("PCA is better.",),
     )  # fmt: skip
     return replace(found, **changes)
+
+
+def test_a_variational_models_section_shows_its_bound_and_new_samples():
+    images = np.zeros((20, 8, 8), np.uint8)
+    page = report_page([evaluation(generation=Generation(70.5, 25.25, 11, 40, images))], title="Digits")
+    check(page)
+    assert "−ELBO 95.75 nats per sample: distortion 70.50 + rate 25.25. 11 of 40 numbers" in page
+    assert 'alt="20 new samples"' in page
+    rows = report_page([evaluation(generation=Generation(1.0, 2.0, 1, 2, np.zeros((4, 3))))], title="Rows")
+    check(rows)
+    assert "As a generator" in rows
+    assert "New samples" not in report_page([evaluation()], title="Plain")
 
 
 def check(text):

@@ -19,6 +19,7 @@ def test_numbers_are_sent_and_the_run_is_closed() -> None:
     watcher.on_epoch(RECORD)
     watcher.on_end()
     numbers = {"loss": 3.0, "validation": 2.0, "distortion": 1.5, "rate": 0.5, "learning_rate": 0.1, "seconds": 1.0}
+    numbers["active"] = 0.0
     assert sent == [(numbers, 2), "end"]
 
 

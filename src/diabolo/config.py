@@ -218,6 +218,16 @@ class PairedConfig:
     """The data bring pairs: what is seen, and what is to be given back."""
 
 
+@dataclass(frozen=True)
+class SwappingConfig:
+    """Each value is replaced, with probability `fraction`, by that of the same column in another sample."""
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        _check_range("fraction", self.fraction, 0, 1)
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
@@ -229,6 +239,7 @@ CorruptionConfig = (
     | SaltPepperConfig
     | JpegConfig
     | PairedConfig
+    | SwappingConfig
 )
 
 KINDS: dict[str, type] = {
@@ -248,6 +259,7 @@ KINDS: dict[str, type] = {
     "salt-pepper": SaltPepperConfig,
     "jpeg": JpegConfig,
     "paired": PairedConfig,
+    "swapping": SwappingConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -309,8 +321,9 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_counts("width, layers and components", (self.width, self.layers, self.components))
         _check_range("radius", self.radius, 0, 16)
+        for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
+            _check_range(name, getattr(self, name), 1, most)
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, generate
+from diabolo.jobs import apply, density, detect, generate
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
+from diabolo.jobs.thresholds import alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
-from diabolo.model.presets import VariationalDials, configure
+from diabolo.model.presets import CURVED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
@@ -34,12 +36,19 @@ from diabolo.training.recipes import recipe_for
 Samples = ArrayLike | Source | Dataset
 
 
+def _detects(estimator: "Autoencoder") -> bool:
+    """Return whether an estimator has a detector, or will have one once it is fitted."""
+    trained = getattr(estimator, "trained_", None)
+    return estimator.preset in CURVED if trained is None else detect.detects(trained)
+
+
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a code of `latent` numbers for samples of any shape, and the way back.
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep' or 'denoise-photo';
+    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
+        'denoise-photo' or 'table';
         see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.choose_latent`).
@@ -139,13 +148,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
         latent = choice.latent if choice else self.latent
-        trained = fit(source, self._configured(latent, labels), self._recipe, dials, labels)
+        trained = fit(
+            source, self._configured(latent, labels), self._recipe, dials, labels, curved=self.preset in CURVED
+        )
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         about |= choice.facts if choice else {}
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
+        if self.preset in CURVED:
+            self.trained_ = detect.with_detector(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -230,10 +243,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self.decode(X)
 
     def score_samples(self, X: Samples) -> NDArray[np.float32]:
-        """Return -(distortion + beta * rate) of each sample, (n,), in nats: higher is more like the training data."""
+        """Return how much each sample is like the training data, (n,): higher is more so.
+
+        It is -(distortion + beta * rate), in nats; with a detector (preset 'table') minus its score.
+        """
         check_is_fitted(self)
+        if detect.detects(self.trained_):
+            return -detect.score(self.trained_, self._source(X)).astype(np.float32)
         terms = apply.score(self.trained_, self._source(X))
         return np.asarray(-self.trained_.model.loss(terms).numpy())
+
+    @available_if(_detects)  # type: ignore[untyped-decorator]
+    def predict(self, X: Samples) -> NDArray[np.int64]:
+        """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
+        check_is_fitted(self)
+        found = detect.of(self.trained_)
+        raised = alerts(detect.score(self.trained_, self._source(X)), found.calibration, found.rule)
+        return np.where(raised, -1, 1)
+
+    @available_if(_detects)  # type: ignore[untyped-decorator]
+    def explain(self, X: Samples) -> NDArray[np.float32]:
+        """Return what each number of each sample adds to the detector's score, (n, *shape): the sum is the score."""
+        check_is_fitted(self)
+        return detect.explain(self.trained_, self._source(X))
 
     def score(self, X: Samples, y: object = None) -> float:
         """Return the mean of `score_samples`."""
@@ -281,7 +313,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not (isinstance(self.latent, str) and self.latent == AUTO):
             return None
         configured = self._configured(None, labels)
-        return choose_latent(source, configured, self._recipe, dials, labels, quality=self.quality)
+        return choose_latent(
+            source, configured, self._recipe, dials, labels, quality=self.quality, curved=self.preset in CURVED
+        )
 
     def _configured(self, latent: int | str | None, labels: Labels | None) -> Configured:
         """Return what `fit` asks for the configuration, for codes of `latent` numbers."""

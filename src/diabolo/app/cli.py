@@ -31,6 +31,7 @@ from diabolo.app.common import (
 )
 from diabolo.app.compress_commands import compress, decompress
 from diabolo.app.denoise_commands import denoise
+from diabolo.app.detect_commands import calibrate, detect
 from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
@@ -148,7 +149,7 @@ def train(
 ) -> None:
     """Learn the code of DATA and write a model file."""
     from diabolo.app.material import Wanted, material
-    from diabolo.app.train import fitted
+    from diabolo.app.train import fitted, learnt_from
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
@@ -167,6 +168,7 @@ def train(
         say(f"There is no {checkpoint} to go on from: training from the start.")
     wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
     opened, noise = material(wanted)
+    opened = learnt_from(opened, preset)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
@@ -300,7 +302,7 @@ def datasets(as_json: Json = False) -> None:
 @app.command()
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="dense, deep or conv; all of them if not given.")
+        str | None, typer.Argument(metavar="[NAME]", help="dense, deep, conv or denoise; all of them if not given.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets a table and a page.")] = REPRODUCED,
     force: Force = False,
@@ -336,7 +338,7 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress, denoise, generate, interpolate, likelihood):
+for job in (compress, decompress, denoise, detect, calibrate, generate, interpolate, likelihood):
     app.command()(job)
 app.command("map")(map_codes)
 

@@ -64,6 +64,8 @@ def compress(
         compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
         print(json.dumps({"archive": str(out), **asdict(found), **compared}))
         return
+    if found.kept:
+        say(f"{found.kept} files are kept as they are: they take fewer bytes than what the model makes of them.")
     if found.stored:
         say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
     if quality is not None and found.psnr < quality:
@@ -95,14 +97,17 @@ def decompress(
 
     trained = load(model).trained_
     if item is not None:
-        write_item(trained, archive, item, out, force=force)
+        write_item(trained, archive, item, out, salvage=salvage, force=force)
         print(f"Written: {out}")
         return
     with counted("decompress", archive_items(archive, salvage=salvage), quiet=quiet) as watch:
         count, lost = write_items(trained, archive, out, salvage=salvage, force=force, watch=watch)
     for damage in lost[:MOST_NAMED]:
         names = ", ".join(thing.name for thing in damage.items[:MOST_NAMED] if thing.name)
-        say(f"Lost: {damage.count} items from number {damage.first} on{': ' + names if names else ''}.")
+        if damage.count:
+            say(f"Lost: {damage.count} items from number {damage.first} on{': ' + names if names else ''}.")
+        else:
+            say(f"The index is gone: whether more items followed number {damage.first - 1} is not known.")
     print(f"{count:,} items: {out}")
     if lost:
         raise typer.Exit(1)

@@ -5,7 +5,7 @@
   const { mean, spread, plane, points, group, groups, grid } = content;
   const $$ = (id) => document.getElementById(id);
   const map = $$("map"), picture = $$("picture"), size = map.width;
-  const pen = map.getContext("2d"), paint = picture.getContext("2d");
+  const pen = map.getContext("2d"), paint = picture.getContext("2d", { willReadFrequently: true });
   picture.width = width;
   picture.height = height;
 

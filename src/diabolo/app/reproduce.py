@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from diabolo.app.text import number
 from diabolo.app.train import evaluation_of, fitted
 from diabolo.data.source import Dataset
 from diabolo.estimator import Autoencoder
@@ -20,6 +21,8 @@ HEADS = (
     "PCA's BCE",
     "MSE",
     "PCA's MSE",
+    "PSNR",
+    "SSIM",
 )
 
 
@@ -31,7 +34,12 @@ class Claim:
     figure: str
 
 
-CLAIMS = {"dense": Claim(50, "about 0.09"), "deep": Claim(100, "about 0.08"), "conv": Claim(10, "a picture")}
+CLAIMS = {
+    "dense": Claim(50, "about 0.09"),
+    "deep": Claim(100, "about 0.08"),
+    "conv": Claim(10, "a picture"),
+    "denoise": Claim(100, "a picture"),
+}
 
 
 def reproduce(
@@ -65,6 +73,8 @@ def rows(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
                 f"{pca.bce:.4f}",
                 f"{item.model.mse:.4f}",
                 f"{pca.mse:.4f}",
+                number(item.model.psnr, 2),
+                number(item.model.ssim),
             )
         )
     return table

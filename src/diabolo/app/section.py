@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from diabolo.app import markup, plots, samples
+from diabolo.app import markup, pictures, plots, samples
 from diabolo.app.latent_curve import curve_figure
 from diabolo.app.palette import categories
 from diabolo.jobs.evaluation import Evaluation, Figures
@@ -27,6 +27,7 @@ def section(evaluation: Evaluation, *, anchor: str, source: bool) -> str:
         _tiles(evaluation),
         "<h3>Reconstructions</h3>\n",
         samples.pairs(evaluation.originals, evaluation.reconstructions, columns=evaluation.columns),
+        _generation(evaluation),
         f'<div class="two even">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
         curve_figure(evaluation.choice) if evaluation.choice else "",
         _rest(evaluation),
@@ -72,6 +73,23 @@ def _quality(model: Figures, baseline: Figures | None) -> tuple[str, str, str]:
         return name, markup.decimals(mine, 4), ""
     other = baseline.mse if model.bce is None else baseline.bce
     return name, markup.decimals(mine, 4), f"{baseline.name}: {markup.decimals(other, 4)}"
+
+
+def _generation(evaluation: Evaluation) -> str:
+    """Return what a variational model pays and draws: its bound in two parts, numbers in use, new samples."""
+    found = evaluation.generation
+    if found is None:
+        return ""
+    parts = f"−ELBO {markup.decimals(found.distortion + found.rate, 2)} nats per sample: distortion "
+    parts += f"{markup.decimals(found.distortion, 2)} + rate {markup.decimals(found.rate, 2)}. "
+    parts += f"{found.active:,} of {found.latent:,} numbers of the code vary with the sample."
+    if not samples.are_pictures(found.samples):
+        return f"<h3>As a generator</h3>\n<p>{parts}</p>\n"
+    sheet = pictures.data_uri(pictures.sheet(found.samples, columns=16, gap=1))
+    image = (
+        f'<img src="{sheet}" alt="{len(found.samples)} new samples" style="max-width:100%;image-rendering:pixelated">'
+    )
+    return f"<h3>New samples</h3>\n{markup.figure(image, parts)}"
 
 
 def _training(evaluation: Evaluation) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
+from diabolo.jobs.detect import anomalous
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.model.presets import CURVED
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import Trained
@@ -53,6 +55,18 @@ def _measured(trained: Trained, data: Dataset) -> tuple[tuple[Figures, ...], str
         return paired_figures(trained, data.train, rows[:MOST_PAIRS]), f"{words} pairs, {len(rows[:MOST_PAIRS]):,}"
     unseen = unseen_of(trained, data, learnt=True)
     return figures(trained, unseen.samples, data.train), unseen.split
+
+
+def learnt_from(data: Dataset, preset: str) -> Dataset:
+    """Return what a preset learns from: of a labelled table the normal rows only, for presets that detect.
+
+    Raises InputError for labels that are not 0 and 1, or where every row is an anomaly.
+    """
+    if preset not in CURVED or data.labels is None:
+        return data
+    normal = np.flatnonzero(~anomalous(data.labels))
+    note = f"{len(normal):,} normal rows are learnt from; {len(data.train) - len(normal):,} anomalies are left out"
+    return replace(data, train=Subset(data.train, normal), labels=data.labels[normal], notes=(*data.notes, note))
 
 
 def unseen_of(trained: Trained, data: Dataset, *, learnt: bool) -> Unseen:

@@ -1,12 +1,13 @@
 """Where `decompress` writes: a folder of images, one image or an array."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from diabolo.coding.archive import ArchiveReader
 from diabolo.coding.salvage import Damage
-from diabolo.errors import ArgumentError, FileError
+from diabolo.errors import ArgumentError, FileError, InputError
 from diabolo.files import check_free, written_whole
-from diabolo.jobs.decompress import one_item, salvaged, unpacked
+from diabolo.jobs.decompress import Restored, contents, one_item, restored_items, salvaged
 from diabolo.jobs.restore import Watcher, joined, picture, to_array, to_folder
 from diabolo.training.model_file import Trained
 
@@ -30,13 +31,16 @@ def write_items(
         check_free(out, force=force)
     else:
         check_folder(out, force=force)
-    pieces, lost = salvaged(trained, archive) if salvage else (unpacked(trained, archive), [])
-    count = to_array(pieces, out, force=force, watch=watch) if array else to_folder(pieces, out, watch=watch)
-    return count, lost
+    pieces, lost = salvaged(trained, archive) if salvage else (contents(trained, archive), [])
+    if array:
+        return to_array(pieces, out, force=force, watch=watch, partly=salvage), lost
+    return to_folder(pieces, out, watch=watch, partly=salvage), lost
 
 
 def check_folder(out: Path, *, force: bool) -> None:
     """Raise FileError if a folder cannot be written at `out`."""
+    if not out.name or out.name == "..":
+        raise FileError(f"{out} is in use; give the name of a new folder.")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise FileError(f"The folder {out} is not empty; choose another name or pass --force.")
     if out.exists() and not out.is_dir():
@@ -44,16 +48,34 @@ def check_folder(out: Path, *, force: bool) -> None:
     check_free(out.with_name(f"{out.name}.new"), force=True)
 
 
-def write_item(trained: Trained, archive: Path, name: str, out: Path, *, force: bool) -> None:
-    """Write one item as an image (.png) or an array (.npy). Raises InputError if there is none of that name."""
+def write_item(trained: Trained, archive: Path, name: str, out: Path, *, salvage: bool, force: bool) -> None:
+    """Write one item as an image (.png), an array (.npy), or the file that was kept.
+
+    Raises InputError if there is none of that name.
+    """
     import numpy as np
 
-    if out.suffix.lower() not in (".png", ".npy"):
+    own = out.suffix.lower() == Path(name).suffix.lower()
+    if not own and out.suffix.lower() not in (".png", ".npy"):
         raise ArgumentError(f"--out must end in .png or .npy for one item, got {out}.")
     check_free(out, force=force)
-    (found,) = joined(one_item(trained, archive, name))
+    pieces = _named(trained, archive, name) if salvage else one_item(trained, archive, name)
+    found = next(joined(pieces, partly=salvage), None)
+    if found is None:
+        raise InputError(f"{archive} holds no undamaged item named {name!r}.")
+    if not (own and found.file) and out.suffix.lower() not in (".png", ".npy"):
+        raise ArgumentError(f"{name} was not kept as a file; --out must end in .png or .npy, got {out}.")
     with written_whole(out, force=force) as temporary, temporary.open("wb") as file:
         if out.suffix.lower() == ".npy":
             np.save(file, found.array, allow_pickle=False)
+        elif own and found.file:
+            file.write(found.file)
         else:
             picture(found).save(file, format="PNG")
+
+
+def _named(trained: Trained, archive: Path, name: str) -> Iterator[Restored]:
+    """Yield the undamaged strips of one item, by its name."""
+    for piece in salvaged(trained, archive)[0]:
+        if any(item.name == name for item in piece.items):
+            yield from (item for item in restored_items(piece) if item.name == name)

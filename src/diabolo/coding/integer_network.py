@@ -21,7 +21,8 @@ Arrays = Mapping[str, NDArray[Any]]
 TOP = 255
 """The largest activation, and the largest number of an image."""
 PARTS = ("weight", "bias", "shift")
-MOST_LAYERS = 10
+MOST_LAYERS, MOST_UNITS, MOST_COMPONENTS = 10, 4096, 32
+"""Bounds on what a file may ask for; memory is in proportion to units and distributions times images."""
 LIMIT = 1 << 24
 LARGEST_WEIGHT = (1 << 15) - 1
 MOST_SHIFT = 20
@@ -169,6 +170,8 @@ def network_from_arrays(arrays: Arrays, channels: int, places: tuple[int, int]) 
 
 def _check_chain(hidden: list[Layer], output: Layer, width: int) -> None:
     square = all(layer.weight.shape == (width, width) for layer in hidden)
+    if width > MOST_UNITS or len(output.weight) > 3 * MOST_COMPONENTS:
+        raise FormatError(f"the pixel network has more than {MOST_UNITS} units or {MOST_COMPONENTS} distributions.")
     if not square or output.weight.shape[1] != width or output.weight.shape[0] % 3 or not len(output.weight):
         raise FormatError("the layers of the pixel network do not fit together.")
 

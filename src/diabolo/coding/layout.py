@@ -38,10 +38,11 @@ class Promise(IntEnum):
 
 
 class Method(IntEnum):
-    """What made the payload of a block: the model, or `diabolo.coding.stored`."""
+    """What a payload is: coded by the model, numbers stored by `diabolo.coding.stored`, or whole files stored by it."""
 
     MODEL = 0
     STORED = 1
+    FILES = 2
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from diabolo.data.images import ENDINGS, Container, contents, hidden, opened_image
 from diabolo.data.limits import MAX_IMAGE_PIXELS, reading
 from diabolo.data.source import Array
-from diabolo.errors import ArgumentError, FormatError
+from diabolo.errors import ArgumentError, FileError, FormatError
 from diabolo.files import written_whole
 
 WRITTEN = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -58,6 +58,8 @@ class Shelf:
 
 def open_shelf(path: Path) -> Shelf:
     """Open an image file, or a folder or zip of images. Raises FileError or FormatError if there is none."""
+    if not path.exists():
+        raise FileError(f"{path} is not there; give a picture, or a folder or zip of pictures.")
     with reading(path, "images"):
         container, there = contents(path)
         names = tuple(name for name in there if name.lower().endswith(ENDINGS) and not hidden(name))
@@ -79,7 +81,7 @@ def _check(image: Image.Image, label: str) -> None:
 
 def _is_deep_colour(image: Image.Image) -> bool:
     """Say whether Pillow would cut a colour image of 16 bits, or a grey one with transparency, to 8."""
-    return image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in image.tile)
+    return image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in image.tile)  # type: ignore[attr-defined]
 
 
 def _from_pillow(image: Image.Image) -> Photo:

@@ -1,8 +1,10 @@
 """Pictures as they are: a folder or zip of images of any sizes and modes, or one, each read when asked for."""
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +16,8 @@ from diabolo.errors import FormatError
 
 PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "LA": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 """Modes that are read as another one; palettes with transparency as RGBA."""
+SEEN_THROUGH = {"RGB": "RGBA", "L": "LA", "1": "LA"}
+"""What the modes of images with one transparent colour become."""
 DEEP = ("I;16", "I;16B", "I;16L", "I")
 
 
@@ -39,11 +43,47 @@ class Pictures:
 
     def read(self, number: int) -> Picture:
         """Return one image, upright. Raises FileError if it cannot be read, FormatError if it is damaged."""
-        header = self.headers[number]
+        return self._read(self.headers[number])
+
+    def size(self, number: int) -> int:
+        """Return the bytes of one image's file."""
+        return self.container.size(self.headers[number].name)
+
+    def file(self, number: int) -> bytes:
+        """Return one image's file as it is. Raises FileError if it cannot be read."""
+        name = self.headers[number].name
+        with reading(f"{name} in {self.container.path}", "an image"), self.container.open(name) as stream:
+            return stream.read()
+
+    def _read(self, header: Header) -> Picture:
         label = f"{header.name} in {self.container.path}"
         with reading(label, "an image"), opened_image(self.container, header.name) as image:
             upright = ImageOps.exif_transpose(image) if oriented(image) else image
-            return Picture(header.name, header.mode, _array(upright, header))
+            mode = SEEN_THROUGH.get(header.mode, header.mode) if header.transparent else header.mode
+            return Picture(header.name, mode, _array(upright, header))
+
+
+@dataclass(frozen=True)
+class _OneFile:
+    """The bytes of one file as a container."""
+
+    path: Path
+    data: bytes
+
+    def names(self) -> list[str]:
+        return [self.path.name]
+
+    def size(self, name: str) -> int:  # noqa: ARG002
+        return len(self.data)
+
+    def open(self, name: str) -> IO[bytes]:  # noqa: ARG002
+        return io.BytesIO(self.data)
+
+
+def picture_of_file(name: str, data: bytes) -> Picture:
+    """Return the image that the bytes of a file are. Raises FormatError if it is damaged or too large."""
+    container = _OneFile(Path(name), data)
+    return Pictures(container, (read_header(container, name),), 0).read(0)
 
 
 def open_pictures(path: Path) -> Pictures:
@@ -71,4 +111,4 @@ def _array(image: Image.Image, header: Header) -> Array:
             raise ValueError("its values leave 0..65535")
         return deep.astype(np.uint16)
     mode = PLAIN.get(header.mode, header.mode)
-    return np.asarray(image.convert("RGBA" if header.transparent and mode == "RGB" else mode))
+    return np.asarray(image.convert("RGBA" if header.transparent and mode in SEEN_THROUGH else mode))

@@ -2,10 +2,11 @@
 
 prepared = (x - offset) / scale. Pixels of 8 and 16 bits, and floats that all lie in [0, 1], are prepared to [0, 1];
 other numbers to mean 0 and standard deviation 1, per column for flat samples and over all pixels for images.
+Curved: prepared = asinh((x - offset) / scale), which keeps a heavy tail from deciding everything.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class Preprocessing:
     """An affine map and its inverse.
 
     offset, scale: float64, () or (columns,). dtype: of the data. unit: whether prepared values lie in [0, 1].
-    constant: the numbers of the columns that never change (their scale is 1).
+    constant: the numbers of the columns that never change (their scale is 1). curved: asinh comes after.
     """
 
     offset: NDArray[np.float64]
@@ -32,6 +33,7 @@ class Preprocessing:
     dtype: np.dtype[np.generic]
     unit: bool
     constant: tuple[int, ...] = ()
+    curved: bool = False
 
     @property
     def compact(self) -> bool:
@@ -47,7 +49,7 @@ class Preprocessing:
         least, most = (-FARTHEST, FARTHEST) if not self.unit else (-1, 2) if self.dtype.kind == "f" else (0, 1)
         if x.size and not (least <= prepared.min() and prepared.max() <= most):
             self._refuse(x, f"0 to {float(self.scale):g}" if self.unit else f"{FARTHEST:.0e} standard deviations")
-        return prepared
+        return np.arcsinh(prepared) if self.curved else prepared
 
     def _refuse(self, x: Array, allowed: str) -> None:
         """Say which values lie too far from the training data; a little outside [0, 1] is no harm."""
@@ -58,7 +60,10 @@ class Preprocessing:
 
     def restore(self, prepared: NDArray[np.float32]) -> Array:
         """Return prepared samples in the data's own units and dtype; whole numbers are rounded and kept in range."""
-        x = prepared.astype(np.float64) * self.scale + self.offset
+        straight = prepared.astype(np.float64)
+        if self.curved:
+            straight = np.sinh(np.clip(straight, -40, 40))
+        x = straight * self.scale + self.offset
         if self.dtype.kind in "iu":
             x = np.clip(np.rint(x), *_range(self.dtype))
         return (x >= 0.5) if self.dtype.kind == "b" else x.astype(self.dtype)
@@ -98,17 +103,20 @@ def sample_bytes(source: Source) -> int:
     return int(np.prod(source.shape)) * max(4, source.dtype.itemsize)
 
 
-def fit_preprocessing(source: Source, rows: NDArray[np.int64], held_out: NDArray[np.int64] = NO_ROWS) -> Preprocessing:
+def fit_preprocessing(
+    source: Source, rows: NDArray[np.int64], held_out: NDArray[np.int64] = NO_ROWS, *, curved: bool = False
+) -> Preprocessing:
     """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite.
 
     Of the samples held out only the range is looked at: whether their values lie in [0, 1] too.
+    curved: whether all numbers are standardised, then asinh taken.
     """
     dtype = source.dtype.newbyteorder("=") if source.dtype.itemsize <= 8 else np.dtype(np.float64)
-    if dtype in PIXEL_LIMITS:
+    if dtype in PIXEL_LIMITS and not curved:
         limit = np.float64(PIXEL_LIMITS[dtype])
         return Preprocessing(np.asarray(0.0), np.asarray(limit), dtype, unit=True)
     axes = tuple(range(len(source.shape) + 1)) if len(source.shape) > 1 else 0
-    moments = _Moments()
+    moments = _Moments(unit=not curved)
     with np.errstate(over="ignore", invalid="ignore"):
         for chunk in chunks(source, rows):
             check_finite(chunk)
@@ -116,14 +124,14 @@ def fit_preprocessing(source: Source, rows: NDArray[np.int64], held_out: NDArray
         for chunk in chunks(source, held_out):
             check_finite(chunk)
             moments.unit &= bool(chunk.min() >= 0 and chunk.max() <= 1)
-    return moments.fitted(dtype)
+    return replace(moments.fitted(dtype), curved=curved)
 
 
 class _Moments:
     """Count, mean, squared deviation and range, joined chunk by chunk (Chan, Golub and LeVeque 1979, eq. 2.1)."""
 
-    def __init__(self) -> None:
-        self.count, self.unit = 0, True
+    def __init__(self, *, unit: bool = True) -> None:
+        self.count, self.unit = 0, unit
         self.mean = self.deviation = np.asarray(0.0)
         self.low, self.high = np.asarray(np.inf), np.asarray(-np.inf)
 

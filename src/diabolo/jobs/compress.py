@@ -19,9 +19,20 @@ from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
+from diabolo.jobs.blocks import Coded, blocks_of
 from diabolo.jobs.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
 from diabolo.jobs.methods import CODERS, PIXELS, BlockCoder, settings_of
-from diabolo.jobs.pieces import Piece, can_be_cut, pieces_of_pictures, pieces_of_source, tiles, untiled
+from diabolo.jobs.pieces import (
+    Piece,
+    can_be_cut,
+    deep,
+    pieces_of_pictures,
+    pieces_of_source,
+    tiles,
+    tiles_of,
+    untiled,
+)
+from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
 
@@ -39,7 +50,8 @@ Watcher = Callable[[int], None]
 class Compressed:
     """items, blocks: how many, and `stored` how many blocks a general coder took. size, raw: bytes of archive and data.
 
-    psnr: in dB over all numbers, from the total squared error (120 where nothing differs).
+    raw counts the files' bytes for pictures. psnr: in dB over all numbers, from the total squared error (120 where
+    nothing differs). kept: picture files that were kept as they are, since they take fewer bytes.
     """
 
     items: int
@@ -48,6 +60,7 @@ class Compressed:
     size: int
     raw: int
     psnr: float
+    kept: int = 0
 
 
 def compress(
@@ -70,17 +83,16 @@ def compress(
     """
     _check(trained, data, promise, quality)
     level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
-    settings = settings_of(level) if promise == Promise.LOSSY else b""
     dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
     usual = Item(() if isinstance(data, Pictures) else data.shape)
-    header = Header(identity(trained), promise, usual, dtype.str, max_error, settings)
-    if header.dtype not in DTYPES:
-        raise InputError(f"numbers of the type {header.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
-    coder = CODERS[promise](trained, header)
+    header = Header(identity(trained), promise, usual, dtype.str, max_error)
     with written_whole(path, force=force) as temporary:
-        with temporary.open("wb") as file:
-            found = _write(file, header, coder, trained, pieces_of(data), floor, watch)
-        return replace(found, size=temporary.stat().st_size)
+        while True:
+            settings = settings_of(level) if promise == Promise.LOSSY else b""
+            found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
+            if quality is None or found.psnr >= quality or level == 0:
+                return replace(found, size=temporary.stat().st_size)
+            level, watch = level - 1, None
 
 
 def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
@@ -115,6 +127,8 @@ def identity(trained: Trained) -> bytes:
 def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
     if not len(data):
         raise InputError("There is nothing to compress: no samples were given.")
+    if not isinstance(data, Pictures) and data.dtype.newbyteorder("<").str not in DTYPES:
+        raise InputError(f"numbers of the type {data.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
     if quality is not None and not (promise == Promise.LOSSY and 0 < quality <= 100):
         raise ArgumentError(f"quality is a PSNR above 0 and up to 100 dB, of the lossy promise; got {quality:g}.")
     if isinstance(data, Pictures):
@@ -168,48 +182,70 @@ def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
     return psnr_of(error, int(numbers), peak_of(trained))
 
 
+def _written(
+    path: Path, header: Header, trained: Trained, data: Source | Pictures, floor: float, watch: Watcher | None
+) -> Compressed:
+    """Write the whole archive; its size is left to the caller."""
+    coder = CODERS[header.promise](trained, header)
+    with path.open("wb") as file:
+        return _write(file, header, coder, trained, data, floor, watch)
+
+
 def _write(
     file: BinaryIO,
     header: Header,
     coder: BlockCoder,
     trained: Trained,
-    pieces: Iterator[Piece],
+    data: Source | Pictures,
     floor: float,
     watch: Watcher | None,
 ) -> Compressed:
     writer = ArchiveWriter(file, header)
-    items = blocks = stored = raw = numbers = 0
-    error = 0.0
-    for piece in pieces:
-        payload, wrong = _coded(piece.array, coder, trained, header, floor)
-        plain = payload is None
-        content = store(np.ascontiguousarray(piece.array, header.dtype).tobytes()) if payload is None else payload
-        writer.add_block(content, piece.items, method=Method.STORED if plain else Method.MODEL)
-        blocks, stored, items = blocks + 1, stored + plain, items + len(piece.items)
-        raw, numbers, error = raw + piece.array.nbytes, numbers + piece.array.size, error + (0.0 if plain else wrong)
+    total = Compressed(0, 0, 0, 0, 0, 0.0)
+    numbers, error = 0, 0.0
+    made = together(lambda piece: _coded(piece, coder, trained, header, floor), pieces_of(data))
+    pictures = data if isinstance(data, Pictures) else None
+    for out in blocks_of((coded for _, coded in made), pictures, exact=header.promise == Promise.LOSSLESS):
+        writer.add_block(out.content, out.items, method=out.method)
+        total = replace(
+            total,
+            items=total.items + out.count,
+            blocks=total.blocks + 1,
+            stored=total.stored + (out.method == Method.STORED),
+            raw=total.raw + out.raw,
+            kept=total.kept + out.count * (out.method == Method.FILES),
+        )
+        numbers, error = numbers + out.numbers, error + out.wrong
         if watch:
-            watch(len(piece.items))
+            watch(out.count)
     writer.finish()
-    return Compressed(items, blocks, stored, 0, raw, psnr_of(error, numbers, peak_of(trained)))
+    return replace(total, psnr=psnr_of(error, numbers, peak_of(trained)))
 
 
-def _coded(
+def _coded(piece: Piece, coder: BlockCoder, trained: Trained, header: Header, floor: float) -> Coded:
+    """Return a piece by the model, or by a general coder if that serves it better."""
+    found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, trained, header, floor)
+    if found is not None:
+        return Coded(piece, *found, Method.MODEL)
+    return Coded(piece, store(np.ascontiguousarray(piece.array, header.dtype).tobytes()), 0.0, Method.STORED)
+
+
+def _by_model(
     array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes | None, float]:
-    """Return the block as the model codes it with its squared error, or None if a general coder serves it better."""
+) -> tuple[bytes, float] | None:
+    """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     shape = trained.model.config.shape
-    if not can_be_cut(array.shape[1:], shape):
-        return None, 0.0
+    if tiles_of(len(array), array.shape[1:], shape) is None:
+        return None
     samples = tiles(array, shape)
     payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
-    probe = len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE)
+    probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None, 0.0
+        return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
     restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
     wrong = squared_error(array, restored)
-    if psnr_of(wrong, array.size, peak_of(trained)) < floor:
-        return None, 0.0
-    return payload, wrong
+    reached = psnr_of(wrong, array.size, peak_of(trained))
+    return (payload, wrong) if reached >= floor else None  # NaN in the data reaches nothing

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,12 @@ from diabolo.coding.salvage import Damage, Salvage
 from diabolo.coding.stored import unstore
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
+from diabolo.jobs.blocks import Files, check_files, decoded, read_files
 from diabolo.jobs.compress import identity
 from diabolo.jobs.methods import CODERS, BlockCoder
-from diabolo.jobs.pieces import NUMBERS, Piece, can_be_cut, pixels_of, strip_of, tile_grid, untiled
+from diabolo.jobs.pieces import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of, tiles_of, untiled
+from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained
-
-LARGEST = 4 * NUMBERS
-"""Numbers of a block beyond which it was not made by `compress`, but to take memory."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Restored:
     top: int
     height: int
     array: Array
+    file: bytes = b""
 
     @property
     def whole(self) -> bool:
@@ -49,18 +49,20 @@ class Unpacker:
                 f"{identity(trained).hex()[:12]}...); give the model file that it was compressed with."
             )
         self.trained, self.header = trained, header
+        self.coder: BlockCoder = CODERS[header.promise](trained, header)
 
-    @cached_property
-    def coder(self) -> BlockCoder:
-        return CODERS[self.header.promise](self.trained, self.header)
-
-    def piece(self, block: Block) -> Piece:
+    def piece(self, block: Block) -> Piece | Files:
         """Return the items of a block. Raises FormatError if they do not fit together."""
+        if block.method == Method.FILES:
+            check_files(block.items)
+            return Files(block.items, read_files(block.payload, len(block.items)))
         shape = block.items[0].shape
         if any(item.shape != shape for item in block.items):
             raise FormatError(f"block {block.number} mixes shapes; the archive is damaged.")
-        count = len(block.items)
-        if count * max(1, math.prod(shape)) > LARGEST:
+        count, numbers = len(block.items), max(1, math.prod(shape))
+        if count > 1 and any(MARK in item.mode for item in block.items):
+            raise FormatError(f"block {block.number} mixes strips with other items; the archive is damaged.")
+        if count * numbers > (LARGEST if count == 1 and (len(shape) < 2 or shape[0] == 1) else NUMBERS):
             raise FormatError(f"block {block.number} claims {count} items of shape {shape}, more than one may hold.")
         array = self._stored(block, shape) if block.method == Method.STORED else self._coded(block, shape)
         return Piece(block.items, array)
@@ -73,37 +75,55 @@ class Unpacker:
 
     def _coded(self, block: Block, shape: tuple[int, ...]) -> Array:
         sample = self.trained.model.config.shape
-        if not can_be_cut(shape, sample):
-            raise FormatError(f"block {block.number} has items of shape {shape}, which this model cannot code.")
-        tiles = 1 if shape == sample else math.prod(tile_grid(shape, sample))
-        if len(block.items) * tiles * math.prod(sample) > LARGEST + 64 * math.prod(sample):
-            raise FormatError(f"block {block.number} claims {len(block.items) * tiles} tiles, more than one may hold.")
-        return untiled(self.coder.decode(block.payload, len(block.items) * tiles), shape)
+        samples = tiles_of(len(block.items), shape, sample)
+        if samples is None:
+            raise FormatError(f"block {block.number} has items of shape {shape}, which this model does not code.")
+        return untiled(self.coder.decode(block.payload, samples), shape)
 
 
-def unpacked(trained: Trained, archive: Path) -> Iterator[Piece]:
-    """Yield the items of an archive in order, a block at a time.
+def contents(trained: Trained, archive: Path) -> Iterator[Piece | Files]:
+    """Yield the items of an archive in order, a block at a time; pictures whose files were kept as those.
 
     Raises FileError if it cannot be read; FormatError if it is damaged, newer or of another kind; InputError if
     the model is not the one it was made with.
     """
     with ArchiveReader(archive) as reader:
         unpacker = Unpacker(trained, reader.header)
-        for block in reader:
-            yield unpacker.piece(block)
+        for _, piece in together(unpacker.piece, reader):
+            yield piece
 
 
-def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece], list[Damage]]:
-    """Return the undamaged blocks of an archive, and a list that says afterwards what is missing."""
+def unpacked(trained: Trained, archive: Path) -> Iterator[Piece]:
+    """Yield the items of an archive in order as numbers. Raises as `contents` does."""
+    return decoded(contents(trained, archive))
+
+
+def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece | Files], list[Damage]]:
+    """Return the undamaged blocks of an archive, and a list that says afterwards what is missing.
+
+    An entry of 0 items says that the index is gone, so that what may have followed is not known.
+    """
     salvage = Salvage(archive)
     unpacker = Unpacker(trained, salvage.header)
-
-    def pieces() -> Iterator[Piece]:
-        for block in salvage:
-            yield unpacker.piece(block)
-        damaged.extend(salvage.damaged)
-
     damaged: list[Damage] = []
+
+    def usable(block: Block) -> Piece | Files | None:
+        with suppress(FormatError):
+            return unpacker.piece(block)
+        return None
+
+    def pieces() -> Iterator[Piece | Files]:
+        reached = 0
+        for block, piece in together(usable, salvage):
+            reached = block.first + len(block.items)
+            if piece is None:
+                damaged.append(Damage(block.first, len(block.items), block.items))
+            else:
+                yield piece
+        damaged.extend(salvage.damaged)
+        if not salvage.complete:
+            damaged.append(Damage(reached, 0))
+
     return pieces(), damaged
 
 
@@ -117,22 +137,43 @@ def one_item(trained: Trained, archive: Path, name: str) -> Iterator[Restored]:
         number = _number(reader, name)
         while number < reader.items:
             block = reader.block(reader.block_of(number))
-            piece = unpacker.piece(block)
-            item, array = piece.items[number - block.first], piece.array[number - block.first]
-            yield restored(item, array)
-            strip = strip_of(item)
-            if strip.top + len(array) >= strip.height:
+            place = number - block.first
+            one = unpacker.piece(block)
+            if isinstance(one, Files):
+                one = Files(one.items[place : place + 1], one.files[place : place + 1])
+                (found,) = restored_items(one)
+            else:
+                found = restored(one.items[place], one.array[place])
+            yield found
+            if found.top + len(found.array) >= found.height:
                 return
             number += 1
+
+
+def restored_items(piece: Piece | Files) -> Iterator[Restored]:
+    """Yield the items of a block; those of kept files with their pixels, too."""
+    files = piece.files if isinstance(piece, Files) else (b"",) * len(piece.items)
+    arrays = (array for part in decoded([piece]) for array in part.array)
+    for item, array, file in zip(piece.items, arrays, files, strict=True):
+        yield replace(restored(item, array), file=file)
 
 
 def _number(reader: ArchiveReader, name: str) -> int:
     try:
         return reader.find(name)
     except InputError:
-        if name.isdigit() and int(name) < reader.items and not reader.items_of(0)[0].name:
-            return int(name)
+        if name.isdecimal() and reader.items and not reader.items_of(0)[0].name:
+            number = int(name) * _strips_each(reader)
+            if number < reader.items:
+                return number
         raise
+
+
+def _strips_each(reader: ArchiveReader) -> int:
+    """Return how many strips each item is in, where items have no names and one shape."""
+    first = reader.items_of(0)[0]
+    strip = strip_of(first)
+    return 1 if MARK not in first.mode or not first.shape[0] else -(-strip.height // first.shape[0])
 
 
 def restored(item: Item, array: Array) -> Restored:

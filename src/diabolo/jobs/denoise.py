@@ -19,7 +19,7 @@ from diabolo.training.model_file import Trained
 
 Plane = NDArray[np.float32]
 TILE, BORDER = 512, 16
-UNTOUCHED, FULL = 2 / 255, 5 / 255
+UNTOUCHED, FULL = 3 / 255, 6 / 255
 """Below the first noise level a blind model leaves an image as it is, above the second it does all it can."""
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32)
 OPPONENT /= np.sqrt(np.square(OPPONENT).sum(1, keepdims=True))

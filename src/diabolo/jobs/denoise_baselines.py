@@ -36,7 +36,7 @@ def non_local_means(image: Plane, noise: float) -> Plane:
 
 def wavelets(image: Plane, noise: float) -> Plane:
     clean = partial(restoration.denoise_wavelet, sigma=max(noise, 1e-6), wavelet="db4", rescale_sigma=True)
-    return np.asarray(restoration.cycle_spin(image, func=clean, max_shifts=3))
+    return np.asarray(restoration.cycle_spin(image, func=clean, max_shifts=3, workers=1))
 
 
 def patch_components(image: Plane, noise: float) -> Plane:

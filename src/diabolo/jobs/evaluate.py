@@ -7,12 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from diabolo.config import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
-from diabolo.data.source import Array, ArraySource, Source, spaced
+from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.jobs.apply import batches, check_shape, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.choose_latent import choice_of
-from diabolo.jobs.evaluation import Evaluation, Figures
+from diabolo.jobs.evaluation import Evaluation, Figures, Generation
+from diabolo.jobs.generate import sample
+from diabolo.jobs.likelihood import measure
 from diabolo.jobs.quality import ssim
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.loop import generator_for, split
@@ -20,6 +23,7 @@ from diabolo.training.model_file import Trained
 
 BASELINE_BYTES = 256 << 20
 SHOWN, WORST, POINTS = 16, 8, 5000
+MEASURED, NEW = 1000, 48
 HALF_A_GREY_LEVEL = 1 / 510
 PCA_AGAINST_NOISE = 60
 """Components that restore noisy MNIST best (noise 0.5; more keep more of the noise)."""
@@ -182,7 +186,17 @@ def evaluate(
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
         warnings=tuple(warnings(model, baselines)),
         choice=choice_of(trained.about),
+        generation=generation(trained, looked),
     )
+
+
+def generation(trained: Trained, samples: Source) -> Generation | None:
+    """Return what a variational model makes of up to 1,000 samples on average, and new ones; None for other models."""
+    config = trained.model.config
+    if not isinstance(config.bottleneck, VariationalConfig):
+        return None
+    found = measure(trained, Subset(samples, spaced(len(samples), MEASURED)), samples=1)
+    return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))
 
 
 def warnings(model: Figures, baselines: list[Figures]) -> list[str]:

@@ -28,6 +28,21 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Generation:
+    """What a report shows of a variational model: means in nats per sample, and new samples.
+
+    distortion + rate = -ELBO. active: numbers of the code that vary with the sample, of `latent`.
+    samples: (n, *shape), drawn from the model, in the data's own units.
+    """
+
+    distortion: float
+    rate: float
+    active: int
+    latent: int
+    samples: Array
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything that a report shows of one model.
 
@@ -40,6 +55,7 @@ class Evaluation:
     columns: names of a table's columns, or None. layers: rows (part, layer, output shape, parameters).
     warnings: plain sentences, for instance that the baseline is better.
     choice: of the latent, where the model's run made it.
+    generation: of a variational model, else None.
     """
 
     name: str
@@ -62,3 +78,4 @@ class Evaluation:
     layers: tuple[tuple[str, str, str, str], ...]
     warnings: tuple[str, ...]
     choice: Choice | None = None
+    generation: Generation | None = None

@@ -13,7 +13,8 @@ from diabolo.jobs.apply import decode, encode
 from diabolo.jobs.density import JOB, Density, Floats, source_of_codes, standard_normal, with_part
 from diabolo.training.model_file import Extra, Trained
 
-MOST_SHOWN = 100_000
+MOST_SHOWN, MOST_NUMBERS = 100_000, 2**28
+"""Samples, and numbers in them, that are made at once."""
 MOST_FITTED = 20_000
 EDGE = 0.05
 
@@ -29,13 +30,13 @@ def sample(trained: Trained, count: int, *, seed: int = 0, label: str | None = N
 
 def sample_codes(trained: Trained, count: int, *, seed: int = 0, density: str = "auto") -> Floats:
     """Return `count` new codes, (count, latent)."""
-    _check_count("count", count, 1, MOST_SHOWN)
+    _check_count("count", count, 1, max(1, min(MOST_SHOWN, MOST_NUMBERS // trained.model.dimensions)))
     return source_of_codes(trained, density).draw(count, np.random.default_rng((seed, 7)))
 
 
 def neighbours(trained: Trained, code: Floats, count: int, *, spread: float = 0.5, seed: int = 0) -> Floats:
     """Return codes (count, latent) around a code (latent,): `spread` of the codes' own standard deviations away."""
-    _check_count("count", count, 1, MOST_SHOWN)
+    _check_count("count", count, 1, max(1, min(MOST_SHOWN, MOST_NUMBERS // trained.model.dimensions)))
     if not 0 <= spread <= 10:
         raise ArgumentError(f"spread must be from 0 to 10 standard deviations, got {spread:g}.")
     noise = np.random.default_rng((seed, 8)).standard_normal((count, len(code)), np.float32)

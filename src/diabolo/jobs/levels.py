@@ -16,8 +16,8 @@ from diabolo.jobs import apply
 from diabolo.training.model_file import Extra, Trained
 
 NAME = "compress"
-STEPS = tuple(2.0 ** (exponent / 4) for exponent in range(-10, 7))
-"""Widths of rounding, in units of the training's; about 0.7 dB apart."""
+STEPS = tuple(2.0 ** (exponent / 8) for exponent in range(-18, 13))
+"""Widths of rounding, in units of the training's; about 0.35 dB apart."""
 NATURAL = STEPS.index(1.0)
 SAMPLES = 20_000
 PRIOR_COUNT = 50.0

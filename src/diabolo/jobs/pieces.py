@@ -3,17 +3,18 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from diabolo.coding.items import Item
 from diabolo.data.pictures import Pictures
 from diabolo.data.source import Array, ArraySource, Source
-from diabolo.errors import FormatError
+from diabolo.errors import FormatError, InputError
 
-NUMBERS = 1 << 23
+NUMBERS = 1 << 21
 """Numbers (pixels times channels) of one block, about."""
+LARGEST = 4 * NUMBERS
+"""Numbers of one row of an item that is cut into rows, and of the tiles of one block, at most."""
 ITEMS = 1 << 14
 """Items of one block."""
 MARK = "@"
@@ -21,10 +22,24 @@ MARK = "@"
 
 @dataclass(frozen=True)
 class Piece:
-    """items: one for each row of array (n, *shape), whose dtype is that of the archive."""
+    """items: one for each row of array (n, *shape), whose dtype is that of the archive.
+
+    numbers: which pictures they are, for pictures.
+    """
 
     items: tuple[Item, ...]
     array: Array
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def strip(self) -> "Strip":
+        """Return which rows of the first item its array holds."""
+        return strip_of(self.items[0])
+
+    @property
+    def ends(self) -> bool:
+        """Say whether the last row of an item is there."""
+        return self.strip.top + (self.array.shape[1] if self.array.ndim > 1 else 0) >= self.strip.height
 
 
 @dataclass(frozen=True)
@@ -39,9 +54,11 @@ class Strip:
 def pieces_of_source(source: Source) -> Iterator[Piece]:
     """Yield the samples of a source in order, without names."""
     numbers = math.prod(source.shape)
-    if numbers > NUMBERS and isinstance(source, ArraySource):
+    if numbers > NUMBERS:
         for row in range(len(source)):
-            yield from strips("", "", source.array[row])
+            # a slice of a memory-mapped array is read strip by strip
+            array = source.array[row] if isinstance(source, ArraySource) else source.take(np.array([row]))[0]
+            yield from strips("", "", array)
         return
     together = max(1, min(ITEMS, NUMBERS // numbers))
     for start in range(0, len(source), together):
@@ -54,7 +71,7 @@ def pieces_of_pictures(pictures: Pictures) -> Iterator[Piece]:
     waiting: list[Piece] = []
     for number in range(len(pictures)):
         picture = pictures.read(number)
-        for piece in strips(picture.name, picture.mode, _bytes_of(picture.array)):
+        for piece in strips(picture.name, picture.mode, bytes_of(picture.array), number):
             if waiting and not _fits(waiting, piece):
                 yield _together(waiting)
                 waiting = []
@@ -63,17 +80,22 @@ def pieces_of_pictures(pictures: Pictures) -> Iterator[Piece]:
         yield _together(waiting)
 
 
-def strips(name: str, mode: str, array: Array) -> Iterator[Piece]:
-    """Yield one item, cut into strips of whole rows if it is larger than a block may be."""
-    rows = max(1, NUMBERS // max(1, math.prod(array.shape[1:])))
-    if len(array) > 64:
-        rows = max(64, rows // 64 * 64)
-    if array.ndim == 1 or len(array) <= rows:
-        yield Piece((Item(array.shape, name, mode),), np.asarray(array)[None])
+def strips(name: str, mode: str, array: Array, *numbers: int) -> Iterator[Piece]:
+    """Yield one item, cut into strips of whole rows if it is larger than a block may be.
+
+    Raises InputError if even a row is too large.
+    """
+    row = array.size if array.ndim == 1 else max(1, math.prod(array.shape[1:]))
+    if row > LARGEST:
+        raise InputError(f"{name or 'an item'} has rows of {row} numbers, at most {LARGEST} are allowed; cut it up.")
+    rows = max(1, NUMBERS // row)
+    rows = rows // 64 * 64 or rows
+    if array.ndim <= 1 or len(array) <= rows:
+        yield Piece((Item(array.shape, name, mode),), np.asarray(array)[None], numbers)
         return
     for top in range(0, len(array), rows):
         part = np.ascontiguousarray(array[top : top + rows])
-        yield Piece((Item(part.shape, name, f"{mode}{MARK}{top}/{len(array)}"),), part[None])
+        yield Piece((Item(part.shape, name, f"{mode}{MARK}{top}/{len(array)}"),), part[None], numbers)
 
 
 def strip_of(item: Item) -> Strip:
@@ -87,7 +109,12 @@ def strip_of(item: Item) -> Strip:
     return Strip(mode, int(top), int(height))
 
 
-def _bytes_of(array: Array) -> Array:
+def deep(mode: str) -> bool:
+    """Say whether images of a mode have 16 bits a pixel."""
+    return mode.startswith("I")
+
+
+def bytes_of(array: Array) -> Array:
     """Return pixels as bytes: 16-bit ones as two, the low one first, along a last axis."""
     if array.dtype == np.uint8:
         return array
@@ -95,8 +122,12 @@ def _bytes_of(array: Array) -> Array:
 
 
 def pixels_of(array: Array, mode: str) -> Array:
-    """Return what `_bytes_of` was given, by the mode."""
-    return np.ascontiguousarray(array).view("<u2")[..., 0] if mode.startswith("I") else array
+    """Return what `bytes_of` was given, by the mode. Raises FormatError if the mode is not the array's."""
+    if not deep(mode):
+        return array
+    if array.dtype != np.uint8 or array.shape[-1:] != (2,):
+        raise FormatError(f"numbers of shape {array.shape} are no pixels of mode {mode!r}; the archive is damaged.")
+    return np.ascontiguousarray(array).view("<u2")[..., 0]
 
 
 def _fits(waiting: list[Piece], piece: Piece) -> bool:
@@ -107,13 +138,8 @@ def _fits(waiting: list[Piece], piece: Piece) -> bool:
 
 def _together(waiting: list[Piece]) -> Piece:
     items = tuple(item for piece in waiting for item in piece.items)
-    return Piece(items, np.concatenate([piece.array for piece in waiting]))
-
-
-def runs(items: tuple[Item, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Yield (shape, count) for each run of items of one shape in a block."""
-    for shape, group in groupby(items, key=lambda item: item.shape):
-        yield shape, sum(1 for _ in group)
+    numbers = tuple(number for piece in waiting for number in piece.numbers)
+    return Piece(items, np.concatenate([piece.array for piece in waiting]), numbers)
 
 
 def tiles(array: Array, shape: tuple[int, ...]) -> Array:
@@ -146,3 +172,13 @@ def tile_grid(item: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
 def can_be_cut(item: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Say whether items of one shape are samples of another, or images that can be cut into them."""
     return item == shape or (len(item) == len(shape) > 1 and item[2:] == shape[2:] and 0 not in item)
+
+
+def tiles_of(count: int, item: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """Return how many samples `count` items make; None if they cannot be cut, or have too many numbers then."""
+    if not can_be_cut(item, shape):
+        return None
+    if item == shape:
+        return count
+    found = count * math.prod(tile_grid(item, shape))
+    return found if found * math.prod(shape) <= LARGEST or found <= 64 else None

@@ -103,7 +103,9 @@ class AutoencoderModel(nn.Module):
             layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
         )
         if output is not None:
-            output.copy_(self.decoder.likelihood.parameters_of(x.reshape(-1, *output.shape).mean(0)))
+            copies = getattr(self.decoder.network[0], "outputs_per_value", 1)
+            mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
+            output.copy_(self.decoder.likelihood.parameters_of(mean))
         *_, latent, last = self.encoder.network
         if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
             latent.bias.fill_(0.5)
@@ -168,6 +170,12 @@ class AutoencoderModel(nn.Module):
         return terms.distortion + warmth * self.config.beta * terms.rate
 
     def active(self, x: Tensor) -> int:
-        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3)."""
+        """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3).
+
+        All of them, where the code is larger than a sample: it holds maps that are handed across.
+        """
+        if self.config.latent > self.dimensions:
+            return self.config.latent
         looked, _ = self.parted(x)
+        looked = looked if looked.shape[1:] == self.config.shape else looked[:, 0]
         return int((self.encoder(looked).var(0, correction=0) > ACTIVE).sum())

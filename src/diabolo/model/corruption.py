@@ -15,6 +15,7 @@ from diabolo.config import (
     PairedConfig,
     PoissonNoiseConfig,
     SaltPepperConfig,
+    SwappingConfig,
 )
 
 
@@ -25,16 +26,20 @@ class Seen(NamedTuple):
     wanted: Tensor
 
 
-class Clean(nn.Module):
+class Corruption(nn.Module):
+    """What is laid over samples; subclasses say how in `forward`, (samples, generator) -> samples."""
+
+    def seen(self, x: Tensor, generator: torch.Generator) -> Seen:
+        """Return the corrupted samples, and the samples themselves to be given back."""
+        return Seen(self(x, generator), x)
+
+
+class Clean(Corruption):
     """The data as they are."""
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
         del generator
         return x
-
-    def seen(self, x: Tensor, generator: torch.Generator) -> Seen:
-        """Return the corrupted samples, and the samples themselves to be given back."""
-        return Seen(self(x, generator), x)
 
 
 def drawn_shares(x: Tensor, least: float, generator: torch.Generator) -> Tensor | float:
@@ -45,7 +50,7 @@ def drawn_shares(x: Tensor, least: float, generator: torch.Generator) -> Tensor 
     return shares.view(-1, *[1] * (x.dim() - 1))
 
 
-class GaussianNoise(Clean):
+class GaussianNoise(Corruption):
     """Normal noise is added; where the data lie in [0, 1] (`unit`), the result is cut to it, as in the lecture."""
 
     def __init__(self, sigma: float, least: float = 1.0, *, unit: bool) -> None:
@@ -58,7 +63,7 @@ class GaussianNoise(Clean):
         return noisy.clamp_(0, 1) if self.unit else noisy
 
 
-class Masking(Clean):
+class Masking(Corruption):
     """A share of the values is set to 0 (Vincent et al. 2008)."""
 
     def __init__(self, fraction: float) -> None:
@@ -69,7 +74,7 @@ class Masking(Clean):
         return x * torch.empty_like(x).bernoulli_(1 - self.fraction, generator=generator)
 
 
-class PoissonNoise(Clean):
+class PoissonNoise(Corruption):
     """Each value becomes a count of `peak * value` photons on average, divided by `peak`."""
 
     def __init__(self, peak: float, least: float = 1.0) -> None:
@@ -81,7 +86,7 @@ class PoissonNoise(Clean):
         return torch.poisson(x.clamp_min(0) * peak, generator=generator) / peak
 
 
-class SaltPepper(Clean):
+class SaltPepper(Corruption):
     """A share of the values is set to 0 or to 1, as likely."""
 
     def __init__(self, fraction: float, least: float = 1.0) -> None:
@@ -95,7 +100,7 @@ class SaltPepper(Clean):
         return torch.where(drawn < half, zeros, torch.where(drawn > 1 - half, ones, x))
 
 
-class Jpeg(Clean):
+class Jpeg(Corruption):
     """Each image is packed by JPEG at `quality` and unpacked."""
 
     def __init__(self, quality: int, least: float = 1.0) -> None:
@@ -130,7 +135,24 @@ class Paired(Clean):
         return Seen(x[:, 0], x[:, 1])
 
 
-CORRUPTIONS: dict[type, Callable[[Any, bool], Clean]] = {
+class Swapping(Corruption):
+    """A share of the values is taken from other samples of the batch: each column keeps its own distribution.
+
+    What is not swapped has to tell what was (swap noise; as a masked column's prediction, Vincent et al. 2008).
+    """
+
+    def __init__(self, fraction: float) -> None:
+        super().__init__()
+        self.fraction = fraction
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        flat = x.flatten(1)
+        donors = torch.randint(len(x), flat.shape, generator=generator, device=x.device)
+        swapped = torch.empty_like(flat).bernoulli_(self.fraction, generator=generator).bool()
+        return torch.where(swapped, flat.gather(0, donors), flat).view(x.shape)
+
+
+CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     CleanConfig: lambda *_: Clean(),
     GaussianNoiseConfig: lambda config, unit: GaussianNoise(config.sigma, config.least, unit=unit),
     MaskingConfig: lambda config, _: Masking(config.fraction),
@@ -138,4 +160,5 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Clean]] = {
     SaltPepperConfig: lambda config, _: SaltPepper(config.fraction, config.least),
     JpegConfig: lambda config, _: Jpeg(config.quality, config.least),
     PairedConfig: lambda *_: Paired(),
+    SwappingConfig: lambda config, _: Swapping(config.fraction),
 }

@@ -18,6 +18,7 @@ from diabolo.config import (
     NetworkConfig,
     PlainConfig,
     RoundedConfig,
+    SwappingConfig,
     UShapedConfig,
     VariationalConfig,
 )
@@ -92,8 +93,6 @@ def _convolutional(preset: str, facts: Facts, latent: int | None, channels: tupl
 def _u_shaped(preset: str, facts: Facts, latent: int | None, network: UShapedConfig) -> ModelConfig:
     if latent is not None:
         raise ArgumentError(f"preset {preset} hands its maps across and has no latent size to choose; leave it out.")
-    if len(facts.shape) < 2:
-        raise ArgumentError(f"preset {preset} is for images, got samples of the shape {facts.shape}; take another.")
     return _config(preset, facts, code_size(network.channels, grid(facts.shape)), network)
 
 
@@ -181,6 +180,17 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+def table(facts: Facts, latent: int | None) -> ModelConfig:
+    """A denoising autoencoder of columns, for `detect`: 64 hidden units, 30 % of the values swapped between rows."""
+    latent = latent or min(10, math.prod(facts.shape))
+    network = DenseConfig((64,), code="linear", hidden="silu")
+    likelihood, corruption = GaussianConfig(), SwappingConfig(0.3)
+    return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
+
+
+CURVED = ("table",)
+"""Presets whose samples are prepared for heavy tails: standardised, then asinh."""
+
 PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "dense": dense,
     "deep": deep,
@@ -192,6 +202,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,
+    "table": table,
 }
 
 
@@ -210,7 +221,7 @@ def configure(
 
     Example:
         >>> configure("deep", (28, 28)).network
-        DenseConfig(widths=(128, 64), code='relu')
+        DenseConfig(widths=(128, 64), code='relu', hidden='relu')
     """
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}.")

@@ -72,7 +72,7 @@ class Downward(nn.Module):
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
     channels, height, width = size
-    return piece.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+    return piece.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
 class Upward(nn.Module):
@@ -81,6 +81,9 @@ class Upward(nn.Module):
     Without biases and with the difference, the output scales with the input, so that it carries over between noise
     levels (Mohan et al. 2020).
     """
+
+    outputs_per_value = 4
+    """Outputs of the last convolution for a channel: the pixels of a cell of 2 x 2."""
 
     def __init__(self, channels: tuple[int, ...], inputs: Size, depth: int, *, residual: bool) -> None:
         super().__init__()
@@ -93,10 +96,7 @@ class Upward(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)
-        x, *maps = (
-            piece.unflatten(1, (h, w, c)).permute(0, 3, 1, 2)
-            for piece, (c, h, w) in zip(pieces, self.sizes, strict=True)
-        )
+        x, *maps = (_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True))
         y = maps.pop()
         for number in reversed(range(len(maps))):
             y = self.stages[number](functional.pixel_shuffle(self.doublings[number](y), 2) + maps[number])

@@ -23,6 +23,10 @@ def as_classes(labels: Array, count: int) -> Labels:
     """Return labels (n,), whole numbers or names, as classes. Raises InputError if they are not such labels."""
     if labels.shape != (count,):
         raise InputError(f"There must be one label for each of {count:,} samples, got an array {labels.shape}.")
+    if labels.dtype.kind == "O":
+        if any(label is None for label in labels):
+            raise InputError("Some samples have no label; fill the empty ones, or leave those samples out.")
+        labels = labels.astype(str)
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
         raise InputError("Labels must be whole numbers or names; a conditional model learns classes.")
     values, index = np.unique(labels.astype(np.int64) if labels.dtype.kind == "f" else labels, return_inverse=True)

@@ -135,6 +135,7 @@ def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
         "unit": preprocessing.unit,
         "constant": list(preprocessing.constant),
         "per_column": bool(preprocessing.scale.ndim),
+        "curved": preprocessing.curved,
     }
 
 
@@ -152,4 +153,5 @@ def _preprocessing_from_json(
     if not plain["per_column"]:
         offset, scale = offset.reshape(()), scale.reshape(())
     constant = tuple(int(column) for column in plain["constant"])
-    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant)
+    curved = plain.get("curved") is True
+    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant, curved)

@@ -61,11 +61,25 @@ def codec(samples: int, epochs: int | None) -> Recipe:
     return Recipe(max(25, round(1400 * size / samples)), size, 0.02)
 
 
+def table(samples: int, epochs: int | None) -> Recipe:
+    """The default one, with a tenth of the rows held out: the detector's p-values are counted on them."""
+    return replace(default(samples, epochs), validation=0.1)
+
+
+def deep_images(samples: int, epochs: int | None) -> Recipe:
+    """As the default, at a sixth of the rate and batches of 64 at most: for deep networks of images."""
+    size = max(1, min(64, samples // 32))
+    return Recipe(epochs or max(EPOCHS, round(STEPS * size / samples)), size, 0.005)
+
+
 OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {
     "codec": codec,
+    "denoise-deep": deep_images,
+    "denoise-photo": deep_images,
     "vae": variational,
     "conv-vae": variational,
     "faces": variational,
+    "table": table,
 }
 """What 'default' means for presets that need another recipe than most."""
 

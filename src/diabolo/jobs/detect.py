@@ -1,0 +1,173 @@
+"""Detect: the score of each sample, its p-value, what made it suspicious, and whether the data have drifted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+
+from diabolo.data.source import Array, Source, Subset, spaced
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs.apply import batches, decode, encode
+from diabolo.jobs.detector import Detector, column_parts, fit_detector, from_extra, to_extra
+from diabolo.jobs.thresholds import Rule, Scores
+from diabolo.training.batches import bounded
+from diabolo.training.loop import split
+from diabolo.training.model_file import Extra, Trained
+
+JOB = "detect"
+MOST_FITTED, MOST_CALIBRATED, MOST_COMPARED = 50_000, 20_000, 10_000
+DRIFT_LEVEL, DRIFT_DISTANCE = 0.001, 0.05
+CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is."""
+
+    detector: Detector
+    calibration: Scores
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One column whose values no longer look like the training data's.
+
+    column: its number. distance: between the two distribution functions (Kolmogorov and Smirnov). p: of no drift.
+    """
+
+    column: int
+    distance: float
+    p: float
+
+
+def detects(trained: Trained) -> bool:
+    """Return whether a model has a detector."""
+    return JOB in trained.extras
+
+
+def with_detector(trained: Trained, source: Source, rule: Rule | None = None) -> Trained:
+    """Return the model with a detector: fitted on the rows it was trained on, calibrated on those it held out."""
+    about = trained.about
+    rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
+    return _with(trained, Subset(source, rows), Subset(source, held if len(held) else rows), rule)
+
+
+def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Trained:
+    """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
+    if detects(trained):
+        found = of(trained)
+        scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
+        return with_rule(_kept(trained, found.detector, scores, found.rule), rule or found.rule)
+    if len(normal) < 2:
+        raise InputError("A detector needs 2 normal samples or more, got 1.")
+    every = np.arange(len(normal))
+    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
+
+
+def _with(trained: Trained, fitted: Source, held: Source, rule: Rule | None) -> Trained:
+    rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
+    prepared = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(fitted, rows))])
+    found = _kept(trained, fit_detector(trained.model.cpu(), prepared), np.zeros(1), rule or Rule())
+    scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
+    return _kept(found, of(found).detector, np.sort(scores), rule or Rule())
+
+
+def _kept(trained: Trained, detector: Detector, calibration: Scores, rule: Rule) -> Trained:
+    extra = to_extra(detector)
+    plain = {**extra.plain, "rule": rule.name, "value": float(rule.value)}
+    kept = Extra(plain, {**extra.arrays, "calibration": calibration})
+    return replace(trained, extras={**trained.extras, JOB: kept})
+
+
+def with_rule(trained: Trained, rule: Rule) -> Trained:
+    """Return the model with another rule of what an alert is."""
+    kept = trained.extras[JOB]
+    plain = {**kept.plain, "rule": rule.name, "value": float(rule.value)}
+    return replace(trained, extras={**trained.extras, JOB: replace(kept, plain=plain)})
+
+
+def of(trained: Trained) -> Calibrated:
+    """Return the detector of a model. Raises InputError if it has none, FormatError if it is damaged."""
+    if not detects(trained):
+        raise InputError(f"This model has no detector; {CALIBRATE}.")
+    kept = trained.extras[JOB]
+    arrays = dict(kept.arrays)
+    calibration = arrays.pop("calibration", np.zeros(0))
+    if calibration.dtype != np.float64 or calibration.ndim != 1 or not len(calibration):
+        raise FormatError("The model's calibration is damaged; calibrate it anew.")
+    if not np.isfinite(calibration).all() or (np.diff(calibration) < 0).any():
+        raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
+    detector = from_extra(Extra(kept.plain, arrays), trained.model.dimensions)
+    name, value = kept.plain.get("rule"), kept.plain.get("value")
+    if not isinstance(name, str) or not isinstance(value, float):
+        raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
+    return Calibrated(detector, calibration, Rule(name, value))
+
+
+def _pieces(trained: Trained, source: Source) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    detector, start = of(trained).detector, 0
+    with torch.inference_mode():
+        for batch in batches(trained, source):
+            parts = column_parts(detector, trained.model.cpu(), batch.cpu()).numpy()
+            yield slice(start, start + len(parts)), parts
+            start += len(parts)
+
+
+def score(trained: Trained, source: Source) -> Scores:
+    """Return the score of each sample, (n,): the sum of what its columns add. Higher is more suspicious."""
+    scores = np.empty(len(source))
+    for rows, parts in _pieces(trained, source):
+        scores[rows] = parts.sum(1, dtype=np.float64)
+    return scores
+
+
+def explain(trained: Trained, source: Source) -> NDArray[np.float32]:
+    """Return what each number of each sample adds to its score, (n, *shape)."""
+    found = np.empty((len(source), trained.model.dimensions), np.float32)
+    for rows, parts in _pieces(trained, source):
+        found[rows] = parts
+    return found.reshape(len(source), *trained.model.config.shape)
+
+
+def expected(trained: Trained, source: Source) -> Array:
+    """Return what the autoencoder expected in place of each sample, in the data's own units."""
+    return decode(trained, encode(trained, source))
+
+
+def drift(trained: Trained, source: Source) -> list[Drift]:
+    """Return the columns of flat samples that look unlike the training data, farthest first.
+
+    A two-sample Kolmogorov-Smirnov test a column, at 0.001 over the number of columns, on at most 10,000 rows; a
+    distance below 0.05 is let be, however sure.
+    """
+    detector = of(trained).detector
+    rows = spaced(len(source), MOST_COMPARED)
+    now = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(source, rows))])
+    now, before = now.reshape(len(now), -1), detector.references.numpy()
+    found = []
+    for column in range(now.shape[1]):
+        test = ks_2samp(before[:, column], now[:, column], method="asymp")
+        if test.pvalue < DRIFT_LEVEL / now.shape[1] and test.statistic > DRIFT_DISTANCE:
+            found.append(Drift(column, float(test.statistic), float(test.pvalue)))
+    return sorted(found, key=lambda one: -one.distance)
+
+
+def anomalous(labels: Array | None) -> NDArray[np.bool_]:
+    """Return which samples are labelled as anomalies: of two whole labels, the larger.
+
+    Raises InputError for labels that are not just 0 and 1 (or False and True), or that call every row anomalous.
+    """
+    if labels is None:
+        raise InputError("These data have no labels; name their column with --label.")
+    values = np.unique(labels)
+    if not set(values.tolist()) <= {0, 1}:
+        shown = ", ".join(str(value) for value in values[:5])
+        raise InputError(f"A label must be 0 (normal) or 1 (anomaly), got {len(values)} values: {shown}.")
+    marked: NDArray[np.bool_] = labels == 1
+    if marked.all():
+        raise InputError("Every row is labelled as an anomaly; training needs normal rows (label 0).")
+    return marked

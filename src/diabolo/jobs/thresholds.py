@@ -1,0 +1,85 @@
+"""Thresholds apart from weights: p-values from scores of held-out normal samples, and rules that turn them to alerts.
+
+p = (1 + held-out scores at or above it) / (1 + held-out scores) (Vovk, Gammerman and Shafer 2005, section 2.2). Where
+new normal samples are exchangeable with those held out, P(p <= rate) <= rate, whatever the detector.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from diabolo.errors import ArgumentError, InputError
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """name: 'false-alarms' (value: the promised rate), 'alerts' (value: how many a file) or 'threshold' (a score)."""
+
+    name: str = "false-alarms"
+    value: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.name not in ("false-alarms", "alerts", "threshold"):
+            raise ArgumentError(f"A rule must be false-alarms, alerts or threshold, got {self.name!r}.")
+        if not math.isfinite(self.value):
+            raise ArgumentError(f"{self.name} must be a finite number, got {self.value}.")
+        if self.name == "false-alarms" and not 0 < self.value < 1:
+            raise ArgumentError(
+                f"--false-alarms must lie between 0 and 1, got {self.value:g}; 0.01 is one in a hundred."
+            )
+        if self.name == "alerts" and (self.value < 1 or self.value != int(self.value)):
+            raise ArgumentError(f"--alerts must be a whole number >= 1, got {self.value:g}.")
+
+
+def p_values(scores: Scores, calibration: Scores) -> Scores:
+    """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted."""
+    above = len(calibration) - np.searchsorted(calibration, scores, side="left")
+    return np.asarray((1 + above) / (1 + len(calibration)), np.float64)
+
+
+def alerts(scores: Scores, calibration: Scores, rule: Rule) -> NDArray[np.bool_]:
+    """Return which of the scores raise an alert."""
+    if rule.name == "false-alarms":
+        return p_values(scores, calibration) <= rule.value
+    if rule.name == "threshold":
+        return scores >= rule.value
+    chosen = np.zeros(len(scores), np.bool_)
+    chosen[np.argsort(-scores, kind="stable")[: int(rule.value)]] = True
+    return chosen
+
+
+def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Return within what the false-alarm rate lies, given `count` calibration samples.
+
+    The rate of a conformal threshold that k of m + 1 ranks pass is Beta(k, m + 1 - k) over the
+    calibration sets (Vovk 2012).
+    """
+    passing = math.floor(rate * (count + 1) + 1e-9)
+    if passing == 0:
+        return 0.0, 0.0
+    tail = (1 - confidence) / 2
+    low, high = beta.ppf((tail, 1 - tail), passing, count + 1 - passing)
+    return float(low), float(high)
+
+
+def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm: float) -> Rule:
+    """Return the threshold that costs least on labelled samples: `miss` an anomaly missed, `alarm` a false alarm.
+
+    Raises ArgumentError for costs that are not above 0, InputError if one of the two labels is lacking.
+    """
+    if not (0 < miss < math.inf and 0 < alarm < math.inf):
+        raise ArgumentError(f"--cost-miss and --cost-alarm must be above 0, got {miss:g} and {alarm:g}.")
+    if anomalous.all() or not anomalous.any():
+        raise InputError("Costs need both normal and anomalous rows; give a labelled file that has both.")
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], anomalous[order]
+    cost = miss * (hits.sum() - np.cumsum(hits)) + alarm * np.cumsum(~hits)
+    last = np.append(ranked[1:] != ranked[:-1], True)
+    best = int(np.flatnonzero(last)[np.argmin(cost[last])])
+    nothing = miss * hits.sum()
+    return Rule("threshold", float(np.nextafter(ranked[0], np.inf) if nothing <= cost[best] else ranked[best]))

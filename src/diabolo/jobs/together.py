@@ -1,0 +1,30 @@
+"""Together: blocks side by side on the machine's cores, in order, a few ahead at a time."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+MOST = 4
+"""Blocks at work at once: each holds its samples in memory."""
+
+
+def together(work: Callable[[T], R], things: Iterable[T]) -> Iterator[tuple[T, R]]:
+    """Yield each thing with what `work` made of it, in the order of the things.
+
+    >>> list(together(abs, [-1, 2]))
+    [(-1, 1), (2, 2)]
+    """
+    ahead = max(1, min(MOST, os.cpu_count() or 1))
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    with ThreadPoolExecutor(ahead) as pool:
+        for thing in things:
+            waiting.append((thing, pool.submit(work, thing)))
+            if len(waiting) > ahead:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        for first, result in waiting:
+            yield first, result.result()

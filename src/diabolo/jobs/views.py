@@ -1,0 +1,69 @@
+"""Views of columns: prepared samples on two scales, so that neither heavy tails nor crowded middles decide alone.
+
+Each column is seen once in units of its own spread, and once as the normal score of its rank among the reference
+samples (beyond their range it goes on in units of spread).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import norm
+from torch import Tensor
+
+NODES = 513
+
+
+@dataclass(frozen=True)
+class Views:
+    """mean, spread, low, high: (columns,). table: (columns, 513), normal scores at evenly spaced places low..high."""
+
+    mean: Tensor
+    spread: Tensor
+    low: Tensor
+    high: Tensor
+    table: Tensor
+
+    @property
+    def columns(self) -> int:
+        return len(self.mean)
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Return samples (n, columns) in units of each column's spread about its mean."""
+        return (x - self.mean) / self.spread
+
+    def ranked(self, x: Tensor) -> Tensor:
+        """Return samples (n, columns) as normal scores."""
+        inside = torch.minimum(torch.maximum(x, self.low), self.high)
+        width = (self.high - self.low).clamp_min(1e-30)
+        place = (inside - self.low) / width * (NODES - 1)
+        node = place.long().clamp_(0, NODES - 2)
+        index = node + torch.arange(self.columns, device=x.device) * NODES
+        flat = self.table.view(-1)
+        score = torch.lerp(flat[index], flat[index + 1], place - node)
+        return score + (x - inside) / self.spread
+
+    def both(self, x: Tensor) -> Tensor:
+        """Return samples (n, columns) in both views, (n, 2 * columns)."""
+        return torch.cat([self.scaled(x), self.ranked(x)], 1)
+
+
+def fit_views(x: NDArray[np.float32]) -> Views:
+    """Fit on prepared samples (n, columns)."""
+    numbers = x.astype(np.float64)
+    spread = numbers.std(0)
+    low, high = numbers.min(0), numbers.max(0)
+    places = np.linspace(low, high, NODES, axis=1)
+    table = np.stack([_normal_scores(column, place) for column, place in zip(numbers.T, places, strict=True)])
+    found = (numbers.mean(0), np.where(low == high, 1.0, np.maximum(spread, 1e-12)), low, high, table)
+    return Views(*(torch.from_numpy(part.astype(np.float32)) for part in found))
+
+
+def _normal_scores(column: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the normal score of the middle rank of each value, interpolated at `places`."""
+    values, counts = np.unique(column, return_counts=True)
+    if len(values) == 1:
+        return np.zeros(len(places))
+    scores = norm.ppf((np.cumsum(counts) - counts / 2) / len(column))
+    return np.asarray(np.interp(places, values, scores), np.float64)

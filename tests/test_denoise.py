@@ -1,0 +1,140 @@
+"""Denoise: the estimate of the noise, tiles that cannot be told apart, clean images left alone, and figures."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from diabolo.errors import ArgumentError, InputError
+from diabolo.estimator import Autoencoder
+from diabolo.jobs.bundled import bundled_denoiser
+from diabolo.jobs.denoise import denoise
+from diabolo.jobs.noise_level import noise_level
+from diabolo.jobs.quality import psnr, ssim
+from diabolo.model.noise import parse_noise
+from diabolo.model.resizing import can_resize, resized
+
+
+def camera() -> NDArray[np.float32]:
+    return (data.camera()[100:260, 150:330] / 255).astype(np.float32)
+
+
+def noisy(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return (image + np.random.default_rng(1).normal(0, sigma / 255, image.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("sigma", [5, 15, 25, 50])
+def test_the_noise_is_estimated(sigma: float) -> None:
+    assert 255 * noise_level(noisy(camera(), sigma)) == pytest.approx(sigma, rel=0.15)
+
+
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_noise_goes_and_the_image_stays(sigma: float) -> None:
+    given = noisy(camera(), sigma)
+    cleaned = denoise(bundled_denoiser(), given).image
+    assert psnr(camera(), cleaned) > psnr(camera(), given) + 3
+    assert ssim(camera(), cleaned) > ssim(camera(), given) + 0.05
+
+
+@pytest.mark.parametrize("name", ["camera", "moon", "coins", "astronaut", "coffee", "chelsea", "brick"])
+@pytest.mark.parametrize("sigma", [0, 0.7])
+def test_an_image_that_is_clean_already_is_not_made_worse(name: str, sigma: float) -> None:
+    clean = (getattr(data, name)()[:200, :200] / 255).astype(np.float32)
+    given = np.rint(255 * noisy(clean, sigma)).clip(0, 255).astype(np.uint8)
+    before = psnr(clean, given / 255)
+    after = psnr(clean, denoise(bundled_denoiser(), given).image / 255)
+    assert after >= min(before, 70) - 0.1
+
+
+def test_two_tilings_agree_to_the_last_grey_level() -> None:
+    image = np.rint(255 * noisy(np.tile(camera(), (2, 2))[:301, :333], 25)).clip(0, 255).astype(np.uint8)
+    one, other = (denoise(bundled_denoiser(), image, tile=tile).image for tile in (96, 208))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (17, 5), (33, 40, 3), (1, 50), (61, 37)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_any_size_and_depth_keeps_its_shape_and_type(shape: tuple[int, ...], dtype: type) -> None:
+    limit = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    image = (np.random.default_rng(0).uniform(size=shape) * limit).astype(dtype)
+    found = denoise(bundled_denoiser(), image)
+    assert (found.image.shape, found.image.dtype) == (shape, np.dtype(dtype))
+    assert math.isfinite(found.noise)
+
+
+def test_sixteen_bits_are_worth_as_much_as_floats() -> None:
+    image = np.clip(noisy(camera(), 20), 0, 1)
+    deep = denoise(bundled_denoiser(), np.rint(image * 65535).astype(np.uint16)).image
+    np.testing.assert_allclose(deep / 65535, np.clip(denoise(bundled_denoiser(), image).image, 0, 1), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((0, 4), np.uint8), "height"),
+        (np.zeros((4, 4, 4), np.uint8), "height"),
+        (np.zeros((4, 4), np.int32), "8 or 16 bits"),
+        (np.full((4, 4), np.nan, np.float32), "NaN"),
+        (np.full((4, 4), 200.0), "scale"),
+    ],
+)
+def test_what_cannot_be_cleaned_is_refused(image: NDArray[np.generic], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        denoise(bundled_denoiser(), image)
+
+
+def test_the_lectures_denoiser_beats_the_noise_on_digits() -> None:
+    from sklearn.datasets import load_digits
+
+    digits = np.rint(load_digits().images / 16 * 255).astype(np.uint8)
+    model = Autoencoder("denoise", noise="gaussian:0.3", epochs=8).fit(digits[:1500])
+    given = np.clip(digits[1500:] / 255 + np.random.default_rng(1).normal(0, 0.3, digits[1500:].shape), 0, 1)
+    given = np.rint(255 * given).astype(np.uint8)
+    cleaned = model.denoise(given)
+    assert cleaned.dtype == np.uint8
+    assert psnr(digits[1500:], cleaned) > psnr(digits[1500:], given) + 3
+
+
+def test_a_model_of_convolutions_is_the_same_at_another_size() -> None:
+    model = bundled_denoiser().model
+    assert can_resize(model.config)
+    larger = resized(model, 96, 128)
+    assert larger.config.shape == (96, 128)
+    assert all(
+        a is b or a.data_ptr() == b.data_ptr() for a, b in zip(larger.parameters(), model.parameters(), strict=True)
+    )
+
+
+def test_a_dense_model_takes_its_own_size_only() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (40, 6, 6)).astype(np.uint8)
+    model = Autoencoder("dense", latent=4, noise="gaussian:0.1", epochs=1).fit(x)
+    assert model.denoise(x[:2]).shape == (2, 6, 6)
+    with pytest.raises(InputError, match="fully connected"):
+        model.denoise(np.zeros((1, 7, 7), np.uint8))
+
+
+def test_psnr_and_ssim_of_equal_images() -> None:
+    image = camera()
+    assert psnr(image, image) == math.inf
+    assert ssim(image, image) == pytest.approx(1)
+    assert psnr(np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8)) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["gaussian", "gaussian:", "gaussian:x", "gaussian:-1", "fog:1", "poisson:5-2", "jpeg:0", ""]
+)
+def test_noise_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentError, match=r"noise must|must be from"):
+        parse_noise(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["gaussian:0.5", "gaussian:0-0.2", "poisson:5-30", "salt-pepper:0.1", "jpeg:20", "jpeg:10-40"]
+)
+def test_a_model_learns_from_every_kind_of_noise(text: str) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (20, 8, 8)).astype(np.uint8)
+    model = Autoencoder("denoise", noise=text, epochs=1).fit(x)
+    assert model.autoencoder.config.corruption == parse_noise(text)
+    assert math.isfinite(model.history_[0].loss)

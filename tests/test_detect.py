@@ -1,0 +1,168 @@
+"""The job detect: scores that are the sum of their parts, p-values that keep their promise, drift, commands."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from diabolo import Autoencoder, load
+from diabolo.data.source import ArraySource
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs import detect
+from diabolo.jobs.thresholds import Rule
+from diabolo.training.model_file import Extra
+from test_cli import fails, run
+
+
+def correlated(count: int, seed: int) -> np.ndarray:
+    """Rows whose six columns follow two hidden numbers; one is heavy-tailed, one constant."""
+    generator = np.random.default_rng(seed)
+    hidden = generator.standard_normal((count, 2))
+    rows = hidden @ np.array([[1, 2, 0, 1], [0, 1, -1, 1]]) + 0.1 * generator.standard_normal((count, 4))
+    return np.column_stack([rows, np.exp(2 * hidden[:, 0]), np.full(count, 7.0)])
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Autoencoder:
+    return Autoencoder("table", epochs=20).fit(correlated(1500, 0))
+
+
+def test_a_broken_dependence_is_found_and_its_column_named(estimator: Autoencoder) -> None:
+    normal, broken = correlated(300, 1), correlated(300, 2)
+    broken[:, 2] = np.roll(broken[:, 2], 1)
+    X = np.vstack([normal, broken])
+    assert (
+        roc_auc_score(np.repeat([0, 1], 300), -estimator.score_samples(X)) > 0.85
+    )  # some shifted values fit by chance
+    parts = estimator.explain(broken)
+    assert np.bincount(parts.argmax(1), minlength=6).argmax() in (1, 2, 3)
+
+
+def test_the_parts_add_up_to_the_score(estimator: Autoencoder) -> None:
+    X = correlated(200, 3) * 3
+    scores = detect.score(estimator.trained_, ArraySource(X))
+    np.testing.assert_allclose(estimator.explain(X).sum(1, dtype=np.float64), scores, rtol=1e-5)
+    np.testing.assert_allclose(-estimator.score_samples(X), scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["dense", "vae", "conv"])
+def test_other_presets_score_once_they_are_calibrated(preset: str, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((60, 6, 5)).astype(np.float32)
+    fitted = Autoencoder(preset, latent=3, epochs=1).fit(images)
+    assert not hasattr(fitted, "predict")
+    fitted.trained_ = detect.calibrate(fitted.trained_, ArraySource(images))
+    assert fitted.explain(images).shape == images.shape
+    np.testing.assert_allclose(fitted.explain(images).sum((1, 2)), -fitted.score_samples(images), rtol=1e-5)
+    fitted.save(tmp_path / "m.safetensors")
+    assert (load(tmp_path / "m.safetensors").score_samples(images) == fitted.score_samples(images)).all()
+
+
+def test_a_score_depends_on_its_row_alone(estimator: Autoencoder) -> None:
+    X = correlated(700, 4)
+    scores = detect.score(estimator.trained_, ArraySource(X))
+    order = np.random.default_rng(5).permutation(700)
+    np.testing.assert_allclose(detect.score(estimator.trained_, ArraySource(X[order])), scores[order], rtol=1e-5)
+    np.testing.assert_allclose(detect.score(estimator.trained_, ArraySource(X[:1])), scores[:1], rtol=1e-5)
+
+
+def test_a_constant_column_that_changes_is_an_alert(estimator: Autoencoder) -> None:
+    X = correlated(20, 6)
+    X[3, 5] = 70
+    assert estimator.score_samples(X).argmin() == 3
+    assert estimator.explain(X)[3].argmax() == 5
+
+
+def test_calibration_on_new_normal_rows_keeps_the_promise(estimator: Autoencoder) -> None:
+    trained = detect.calibrate(estimator.trained_, ArraySource(correlated(2000, 7)), Rule("false-alarms", 0.05))
+    again = Autoencoder("table")
+    again.trained_ = trained
+    again.n_features_in_ = 6
+    assert 0.03 < (again.predict(correlated(4000, 8)) == -1).mean() < 0.07
+
+
+def test_drift_names_the_columns_that_moved(estimator: Autoencoder) -> None:
+    assert detect.drift(estimator.trained_, ArraySource(correlated(2000, 9))) == []
+    moved = correlated(2000, 9)
+    moved[:, 2] += 1
+    assert [one.column for one in detect.drift(estimator.trained_, ArraySource(moved))] == [2]
+
+
+@pytest.mark.parametrize("name", ["references", "whitening", "table", "calibration", "spread"])
+def test_a_damaged_detector_is_refused(estimator: Autoencoder, name: str) -> None:
+    kept = estimator.trained_.extras["detect"]
+    for damaged in (kept.arrays[name][..., :-1], kept.arrays[name] * np.nan):
+        broken = Extra(kept.plain, {**kept.arrays, name: damaged})
+        if name == "calibration" and np.isfinite(damaged).all():
+            continue
+        with pytest.raises(FormatError, match="calibrate it anew"):
+            detect.of(replace(estimator.trained_, extras={"detect": broken}))
+    with pytest.raises(InputError, match="has no detector"):
+        detect.of(replace(estimator.trained_, extras={}))
+
+
+def table(path: Path, rows: np.ndarray, labels: object = None, names: str = "abcdef") -> Path:
+    frame = pl.DataFrame(rows, schema=list(names))
+    if labels is not None:
+        frame = frame.with_columns(pl.Series("Class", labels))
+    frame.write_csv(path) if path.suffix == ".csv" else frame.write_parquet(path)
+    return path
+
+
+def test_the_commands_train_detect_and_calibrate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = correlated(600, 10)
+    rows[:30, 1] += 8
+    labels = np.repeat([1, 0], [30, 570])
+    past, model = table(tmp_path / "past.csv", rows, labels), tmp_path / "m.safetensors"
+    words = ("train", past, "--preset", "table", "--label", "Class", "--epochs", "5", "--out", model, "-q", "--json")
+    assert json.loads(run(capsys, *words)[1])["samples"] == 570
+    new, out = table(tmp_path / "new.parquet", rows[:, ::-1], labels, "fedcba"), tmp_path / "alerts.csv"
+    code, printed, _ = run(
+        capsys, "detect", new, "-m", model, "--label", "Class", "--alerts", 30, "--out", out, "--json"
+    )
+    facts = json.loads(printed)
+    assert (code, facts["alerts"], facts["samples"]) == (0, 30, 600)
+    assert facts["auroc"] > 0.95
+    ranked = pl.read_csv(out)
+    assert ranked.columns == ["row", "score", "p_value", "alert", "reasons"]
+    assert (ranked["score"].diff().drop_nulls() <= 0).all()
+    assert "expected" in ranked["reasons"][0]
+    words = ("calibrate", new, "-m", model, "--label", "Class", "--cost-miss", 50, "--cost-alarm", 1)
+    assert "threshold" in run(capsys, *words)[1]
+    assert "0.1" in run(capsys, "calibrate", new, "-m", model, "--label", "Class", "--false-alarms", "0.1")[1]
+    assert (
+        json.loads(run(capsys, "detect", new, "-m", model, "--out", out, "--force", "--label", "Class", "--json")[1])[
+            "rule"
+        ]
+        == "false-alarms"
+    )
+
+
+def test_bad_input_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, model = correlated(60, 11), tmp_path / "m.safetensors"
+    words = ("--preset", "table", "--label", "Class", "--epochs", "1", "--out", model, "-q")
+    assert "Every row" in fails(capsys, 1, "train", table(tmp_path / "all.csv", rows, [1] * 60), *words)
+    three = table(tmp_path / "three.csv", rows, [0, 1, 2] * 20)
+    assert "3 values: 0, 1, 2" in fails(capsys, 1, "train", three, *words)
+    run(capsys, "train", table(tmp_path / "good.csv", rows, [0] * 60), *words)
+    lacking = table(tmp_path / "lacking.csv", rows[:, 1:], names="bcdef")
+    out = tmp_path / "o.csv"
+    assert "lacks the columns a" in fails(capsys, 1, "detect", lacking, "-m", model, "--out", out)
+    assert ".csv or .parquet" in fails(capsys, 2, "detect", lacking, "-m", model, "--out", tmp_path / "o.txt")
+    full = table(tmp_path / "full.csv", rows)
+    both = ("--alerts", 3, "--false-alarms", 0.1)
+    assert "two rules" in fails(capsys, 2, "detect", full, "-m", model, "--out", out, *both)
+    assert "between 0 and 1" in fails(capsys, 2, "detect", full, "-m", model, "--out", out, "--false-alarms", 2)
+    assert not out.exists()
+
+
+def test_what_is_written_is_no_formula(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, model, out = correlated(60, 12), tmp_path / "m.safetensors", tmp_path / "o.csv"
+    frame = pl.DataFrame(rows, schema=["=1+1", "@b", "-c", "+d", "=e", "=f"])
+    frame.write_csv(tmp_path / "t.csv")
+    run(capsys, "train", tmp_path / "t.csv", "--preset", "table", "--epochs", "1", "--out", model, "-q")
+    run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", out)
+    assert all(text.startswith("'") for text in pl.read_csv(out)["reasons"])

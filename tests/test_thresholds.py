@@ -1,0 +1,60 @@
+"""Thresholds: the promised false-alarm rate, ranks, counts and costs."""
+
+import numpy as np
+import pytest
+
+from diabolo.errors import ArgumentError, InputError
+from diabolo.jobs.thresholds import Rule, alerts, cheapest, p_values, rate_interval
+
+
+def test_p_values_count_the_calibration_scores_at_or_above() -> None:
+    found = p_values(np.array([0.0, 2.0, 2.5, 9.0]), np.array([1.0, 2.0, 3.0]))
+    assert found.tolist() == [1.0, 3 / 4, 2 / 4, 1 / 4]
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.1])
+def test_the_mean_false_alarm_rate_is_at_or_below_the_promise(rate: float) -> None:
+    generator = np.random.default_rng(0)
+    normal = generator.standard_t(2, 8000)
+    rates = []
+    for _ in range(200):
+        order = generator.permutation(normal)
+        rates.append(alerts(order[4000:], np.sort(order[:4000]), Rule("false-alarms", rate)).mean())
+    assert np.mean(rates) <= rate + np.std(rates) / np.sqrt(len(rates))
+    assert np.mean(rates) > rate / 2
+
+
+def test_the_interval_holds_the_rate_of_a_calibration_set() -> None:
+    generator = np.random.default_rng(1)
+    low, high = rate_interval(500, 0.1)
+    thresholds = np.sort(generator.random((400, 500)), 1)[:, -50]
+    inside = (low <= 1 - thresholds) & (1 - thresholds <= high)
+    assert 0.92 < inside.mean() < 0.98
+    assert rate_interval(50, 0.001) == (0.0, 0.0)
+
+
+def test_a_number_of_alerts_is_kept_exactly_in_spite_of_ties() -> None:
+    assert alerts(np.ones(9), np.ones(1), Rule("alerts", 4)).sum() == 4
+
+
+def test_the_cheapest_threshold_is_that_of_trying_all() -> None:
+    generator = np.random.default_rng(2)
+    scores = generator.integers(0, 30, 200).astype(float)
+    marked = generator.random(200) < scores / 60
+    rule = cheapest(scores, marked, miss=5, alarm=2)
+
+    def cost(threshold: float) -> float:
+        raised = scores >= threshold
+        return float(5 * (marked & ~raised).sum() + 2 * (~marked & raised).sum())
+
+    assert cost(rule.value) == min(cost(threshold) for threshold in range(32))
+
+
+def test_what_cannot_be_meant_is_refused() -> None:
+    for name, value in (("false-alarms", 0.0), ("false-alarms", 1.0), ("alerts", 0.5), ("sometimes", 1.0)):
+        with pytest.raises(ArgumentError):
+            Rule(name, value)
+    with pytest.raises(InputError, match="both normal and anomalous"):
+        cheapest(np.ones(3), np.zeros(3, bool), miss=1, alarm=1)
+    with pytest.raises(ArgumentError, match="above 0"):
+        cheapest(np.ones(3), np.array([True, False, False]), miss=0, alarm=1)
