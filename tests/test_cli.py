@@ -139,6 +139,9 @@ def test_help_loads_nothing_heavy() -> None:
     ("words", "said"),
     [
         (["--latent", "0"], "latent must be an integer >= 1 or 'auto', got 0"),
+        (["--latent", "few"], "latent must be an integer >= 1 or 'auto', got 'few'"),
+        (["--quality", "20"], "quality is for latent 'auto'"),
+        (["--preset", "conv", "--latent", "auto"], "latent 'auto' has nothing to choose"),
         (["--preset", "dens"], "got 'dens'"),
         (["--recipe", "mine"], "recipe must be one of default, lecture, got 'mine'"),
         (["--epochs", "0"], "epochs must be a whole number >= 1, got 0"),

@@ -333,3 +333,17 @@ def test_strips_cover_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(found) == 4
     assert [piece.items[0].mode for piece in found] == [f"I;16@{top}/200" for top in (0, 64, 128, 192)]
     assert np.array_equal(np.concatenate([piece.array[0] for piece in found]), array)
+
+
+def test_the_estimator_compresses_and_decompresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator = Autoencoder("codec")
+    estimator.trained_ = trained()
+    found = estimator.compress(X[1500:], tmp_path / "a.dbo", lossless=True)
+    assert found.psnr == 120
+    assert np.array_equal(estimator.decompress(tmp_path / "a.dbo"), X[1500:])
+    with pytest.raises(ArgumentError, match="exclude each other"):
+        estimator.compress(X[:5], tmp_path / "b.dbo", lossless=True, quality=20)
+    monkeypatch.setattr(pieces, "NUMBERS", 3000)
+    large = np.zeros((1, 150, 40), np.uint8)
+    compress(trained(), ArraySource(large), tmp_path / "c.dbo", promise=Promise.LOSSLESS)
+    assert np.array_equal(estimator.decompress(tmp_path / "c.dbo"), large)

@@ -21,6 +21,7 @@ from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
+from diabolo.jobs.restore import as_array
 from diabolo.jobs.thresholds import alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
@@ -207,9 +208,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return compress(self.trained_, self._source(X), Path(path), promise=promise, **options)  # type: ignore[arg-type]
 
     def decompress(self, path: str | Path) -> Array:
-        """Return the samples of an archive, (n, *shape). Raises FormatError if it is damaged, InputError if foreign."""
+        """Return the samples of an archive, (n, *shape). Raises FormatError if it is damaged, InputError if foreign.
+
+        Items of several shapes make no array: InputError; read those with the command `diabolo decompress`.
+        """
         check_is_fitted(self)
-        return np.concatenate([piece.array for piece in unpacked(self.trained_, Path(path))])
+        return as_array(unpacked(self.trained_, Path(path)))
 
     def fit_density(self, X: Samples, *, components: int = 10) -> Self:
         """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
@@ -312,7 +316,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if not (isinstance(self.latent, str) and self.latent == AUTO):
             return None
         configured = self._configured(None, labels)
-        return choose_latent(source, configured, self._recipe, dials, labels, quality=self.quality)
+        return choose_latent(
+            source, configured, self._recipe, dials, labels, quality=self.quality, curved=self.preset in CURVED
+        )
 
     def _configured(self, latent: int | str | None, labels: Labels | None) -> Configured:
         """Return what `fit` asks for the configuration, for codes of `latent` numbers."""

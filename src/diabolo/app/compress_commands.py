@@ -55,11 +55,12 @@ def compress(
     check_free(out, force=force)
     trained = load(model).trained_
     things = _things(data, label, trained, test=test)
+    beside_what = _of_one_size(data, label, trained, test=test) if compare else None
     with counted("compress", len(things), quiet=quiet) as watch:
         found = compressed(
             trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
         )
-    beside = _compared(data, label, trained, found, model, test=test, quiet=quiet) if compare else None
+    beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
     if as_json:
         compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
         print(json.dumps({"archive": str(out), **asdict(found), **compared}))
@@ -113,17 +114,19 @@ def decompress(
         raise typer.Exit(1)
 
 
-def _compared(
-    data: str, label: str | None, trained: "Trained", found: "Compressed", model: Path, *, test: bool, quiet: bool
-) -> "Comparison":
-    """Measure general codecs on the same images, which must be of one size."""
-    from diabolo.app.progress import counted
+def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source":
+    """Return what general codecs are measured on. Raises FormatError, before any work, for images of several sizes."""
     from diabolo.app.train import matched
     from diabolo.data.opening import open_data
-    from diabolo.jobs.compare import compare
 
     opened = matched(open_data(data, label=label), trained)
-    images = opened.test if test and opened.test is not None else opened.train
+    return opened.test if test and opened.test is not None else opened.train
+
+
+def _compared(images: "Source", trained: "Trained", found: "Compressed", model: Path, *, quiet: bool) -> "Comparison":
+    from diabolo.app.progress import counted
+    from diabolo.jobs.compare import compare
+
     with counted("compare", None, quiet=quiet) as watch:
         return compare(
             images,

@@ -51,7 +51,7 @@ def curve_figure(choice: Choice) -> str:
         f"{choice.latent:,}, {reason(choice)}."
     )
     words += " Squares are models trained anew." if choice.trials else ""
-    anew = [(point.latent, point.psnr) for point in choice.trials]
+    anew: list[tuple[float, float]] = [(point.latent, point.psnr) for point in choice.trials]
     drawn = plots.quality_curve(latents, psnrs, at=at, xlabel="numbers in a code", goal=choice.quality, beside=anew)
     sizes = [point.bytes for point in choice.curve if point.bytes is not None]
     figures = markup.figure(drawn, words)

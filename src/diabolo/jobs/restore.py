@@ -84,6 +84,15 @@ def _keeps(name: str, mode: str) -> bool:
     return ending in KEEPING and (KEEPING[ending] is None or mode in (KEEPING[ending] or ()))
 
 
+def as_array(pieces: Iterable[Piece | Files]) -> Array:
+    """Return the items, all of one shape, as one array (n, *shape). Raises InputError if their shapes differ."""
+    arrays = [item.array for item in joined(_items(decoded(pieces), None))]
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise InputError(f"items of several shapes ({', '.join(map(str, sorted(shapes)[:3]))}) make no array.")
+    return np.stack(arrays)
+
+
 def to_array(
     pieces: Iterable[Piece | Files], path: Path, *, force: bool, watch: Watcher | None = None, partly: bool = False
 ) -> int:
