@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from diabolo.errors import ArgumentError, DiaboloError, FileError, FormatError, 
 from diabolo.estimator import Autoencoder, load
 from diabolo.jobs import pieces
 from diabolo.jobs.compress import compress, identity
-from diabolo.jobs.decompress import one_item, salvaged, unpacked
+from diabolo.jobs.decompress import contents, one_item, salvaged, unpacked
 from diabolo.jobs.levels import NATURAL, levels_of
 from diabolo.jobs.pieces import NUMBERS, Piece, strips, tiles, untiled
 from diabolo.jobs.restore import joined, to_array, to_folder
@@ -347,3 +348,18 @@ def test_the_estimator_compresses_and_decompresses(tmp_path: Path, monkeypatch: 
     large = np.zeros((1, 150, 40), np.uint8)
     compress(trained(), ArraySource(large), tmp_path / "c.dbo", promise=Promise.LOSSLESS)
     assert np.array_equal(estimator.decompress(tmp_path / "c.dbo"), large)
+
+
+def test_a_zip_of_files_that_pack_well_does_not_grow(tmp_path: Path) -> None:
+    for number in range(20):
+        image = Image.fromarray(np.kron(X[number], np.ones((8, 8), np.uint8))).convert("P")
+        image.save(tmp_path / f"{number}.bmp")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(tmp_path.glob("*.bmp")):
+            file.write(path, path.name)
+    given = (tmp_path / "a.zip").stat().st_size
+    found = compress(trained(), open_pictures(tmp_path / "a.zip"), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
+    assert found.size <= given + 400
+    to_folder(contents(trained(), tmp_path / "a.dbo"), tmp_path / "back")
+    for path in tmp_path.glob("*.bmp"):
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()

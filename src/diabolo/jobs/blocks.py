@@ -8,13 +8,17 @@ import numpy as np
 from diabolo.coding.index import ENTRY
 from diabolo.coding.items import Item
 from diabolo.coding.layout import BLOCK, Method
+from diabolo.coding.stored import store, unstore
 from diabolo.data.images import ENDINGS
+from diabolo.data.limits import MAX_IMAGE_BYTES
 from diabolo.data.pictures import Pictures, picture_of_file
 from diabolo.errors import FormatError
 from diabolo.jobs.pieces import ITEMS, LARGEST, MARK, Piece, bytes_of, deep
 
 RESTORED = {"1": "1", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
 """Modes that are restored; palettes, CMYK and YCbCr stay the RGB that they were read as."""
+MOST_KEPT = 2 * MAX_IMAGE_BYTES
+"""Bytes of the files of one block."""
 OVERHEAD = 2 * (BLOCK.size + ENTRY)
 """Bytes that coding has to save: its own block's headers, and those of the files' block that may follow."""
 
@@ -119,23 +123,26 @@ def _coded(one: Coded, pictures: Pictures | None) -> Out:
 
 
 def write_files(files: list[bytes]) -> bytes:
-    """Return the payload of a block of files: their lengths, 4 bytes each, and then they as they are.
+    """Return the payload of a block of files: their lengths, 4 bytes each, and they together, as `store` keeps them.
+
+    A zip may hold files that pack well, so that without it an archive would be larger than the zip.
 
     >>> read_files(write_files([b"one", b"two"]), 2)
     (b'one', b'two')
     """
-    return np.array([len(data) for data in files], "<u4").tobytes() + b"".join(files)
+    return np.array([len(data) for data in files], "<u4").tobytes() + store(b"".join(files))
 
 
 def read_files(payload: bytes, count: int) -> tuple[bytes, ...]:
     """Return the files in a payload. Raises FormatError if it is damaged."""
     if len(payload) < 4 * count:
         raise FormatError("the lengths of kept files are cut off; the archive is damaged.")
-    ends = 4 * count + np.cumsum(np.frombuffer(payload, "<u4", count).astype(np.int64))
-    if ends[-1] != len(payload):
-        raise FormatError("the lengths of kept files do not fit their bytes; the archive is damaged.")
-    starts = [4 * count, *ends[:-1].tolist()]
-    return tuple(payload[start:end] for start, end in zip(starts, ends.tolist(), strict=True))
+    ends = np.cumsum(np.frombuffer(payload, "<u4", count).astype(np.int64))
+    if ends[-1] > MOST_KEPT:
+        raise FormatError(f"a block claims {ends[-1]} bytes of kept files, at most {MOST_KEPT} are allowed.")
+    files = unstore(payload[4 * count :], int(ends[-1]))
+    starts = [0, *ends[:-1].tolist()]
+    return tuple(files[start:end] for start, end in zip(starts, ends.tolist(), strict=True))
 
 
 def decoded(pieces: Iterable[Piece | Files]) -> Iterator[Piece]:
