@@ -16,6 +16,7 @@ from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.presets import PRESETS, configure, default_latent
 from diabolo.model.summary import summarise
+from diabolo.model.starts import start_at
 
 sizes = st.integers(1, 33)
 shapes = st.tuples(sizes) | st.tuples(sizes, sizes) | st.tuples(sizes, sizes, st.integers(1, 4))
@@ -87,7 +88,7 @@ def test_any_shape_goes_there_and_back(
     terms = model.terms(x, torch.Generator().manual_seed(0))
     assert terms.distortion.shape == terms.rate.shape == (count,)
     assert torch.isfinite(model.loss(terms)).all()
-    model.start_at(x, torch.Generator().manual_seed(0))
+    start_at(model, x, torch.Generator().manual_seed(0))
     assert torch.isfinite(model(x)).all()
 
 
