@@ -15,8 +15,8 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.presets import PRESETS, configure, default_latent
-from diabolo.model.summary import summarise
 from diabolo.model.starts import start_at
+from diabolo.model.summary import summarise
 
 sizes = st.integers(1, 33)
 shapes = st.tuples(sizes) | st.tuples(sizes, sizes) | st.tuples(sizes, sizes, st.integers(1, 4))
