@@ -228,6 +228,25 @@ class SwappingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
+@dataclass(frozen=True)
+class BlotsConfig:
+    """Spots and lines are laid over images: another sample's pixels or their own, lighter or darker.
+
+    strength: spread of how much lighter or darker, in prepared units. share: of the samples that get them.
+    least, most: their size in pixels.
+    """
+
+    strength: float = 1.5
+    share: float = 0.9
+    least: int = 4
+    most: int = 20
+
+    def __post_init__(self) -> None:
+        _check_range("strength", self.strength, 0, 1e6)
+        _check_range("share", self.share, 0, 1)
+        _check_counts("least and most", (self.least, self.most))
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
@@ -240,6 +259,7 @@ CorruptionConfig = (
     | JpegConfig
     | PairedConfig
     | SwappingConfig
+    | BlotsConfig
 )
 
 KINDS: dict[str, type] = {
@@ -260,6 +280,7 @@ KINDS: dict[str, type] = {
     "jpeg": JpegConfig,
     "paired": PairedConfig,
     "swapping": SwappingConfig,
+    "blots": BlotsConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 

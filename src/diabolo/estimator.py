@@ -13,19 +13,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
+from diabolo.data.sized import Pieces, SizedImages, sized
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, detect, generate
+from diabolo.jobs import apply, density, detect, generate, maps
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.prepare import prepared
 from diabolo.jobs.restore import as_array
-from diabolo.jobs.thresholds import alerts
+from diabolo.jobs.thresholds import Scores, alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
-from diabolo.model.presets import CURVED, VariationalDials, configure
+from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
@@ -40,7 +41,9 @@ Samples = ArrayLike | Source | Dataset
 def _detects(estimator: "Autoencoder") -> bool:
     """Return whether an estimator has a detector, or will have one once it is fitted."""
     trained = getattr(estimator, "trained_", None)
-    return estimator.preset in CURVED if trained is None else detect.detects(trained)
+    if trained is None:
+        return estimator.preset in (*CURVED, *PIECED)
+    return detect.detects(trained) or maps.maps(trained)
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -49,7 +52,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Parameters
     ----------
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
-        'denoise-photo' or 'table';
+        'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
         see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.choose_latent`).
@@ -159,6 +162,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
         if self.preset in CURVED:
             self.trained_ = detect.with_detector(self.trained_, source)
+        if isinstance(source, Pieces):
+            self.trained_ = maps.with_maps(self.trained_, source)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -251,8 +256,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         It is -(distortion + beta * rate), in nats; with a detector (preset 'table') minus its score.
         """
         check_is_fitted(self)
-        if detect.detects(self.trained_):
-            return -detect.score(self.trained_, self._source(X)).astype(np.float32)
+        if _detects(self):
+            return -self._suspicion(X).astype(np.float32)
         terms = apply.score(self.trained_, self._source(X))
         return np.asarray(-self.trained_.model.loss(terms).numpy())
 
@@ -260,14 +265,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def predict(self, X: Samples) -> NDArray[np.int64]:
         """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
         check_is_fitted(self)
-        found = detect.of(self.trained_)
-        raised = alerts(detect.score(self.trained_, self._source(X)), found.calibration, found.rule)
+        found = maps.of(self.trained_) if maps.maps(self.trained_) else detect.of(self.trained_)
+        raised = alerts(self._suspicion(X), found.calibration, found.rule)
         return np.where(raised, -1, 1)
 
     @available_if(_detects)  # type: ignore[untyped-decorator]
-    def explain(self, X: Samples) -> NDArray[np.float32]:
-        """Return what each number of each sample adds to the detector's score, (n, *shape): the sum is the score."""
+    def explain(self, X: Samples) -> Array:
+        """Return what each number of each sample adds to the detector's score, (n, *shape): the sum is the score.
+
+        Of images of several sizes (preset 'surface') an array of maps, each of its image's size.
+        """
         check_is_fitted(self)
+        if maps.maps(self.trained_):
+            return maps.explain(self.trained_, self._images(X))
         return detect.explain(self.trained_, self._source(X))
 
     def score(self, X: Samples, y: object = None) -> float:
@@ -356,6 +366,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
         if isinstance(X, Dataset):
             X = X.train
+        if fitting and self.preset in PIECED and isinstance(X, list):
+            X = maps.pieces_of(sized(X), _seed(self.random_state))
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):
             source: Source = ArraySource(check_array(X)) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
             if fitting:
@@ -368,6 +380,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}."
             )
         return ArraySource(array)
+
+    def _suspicion(self, X: Samples) -> Scores:
+        """Return the detector's score of each sample, (n,): higher is more suspicious."""
+        if maps.maps(self.trained_):
+            return maps.score(self.trained_, self._images(X))
+        return detect.score(self.trained_, self._source(X))
+
+    def _images(self, X: Samples) -> SizedImages:
+        """Return images of any sizes: an array (n, h, w) or (n, h, w, 3), or a list of such images."""
+        return X if hasattr(X, "channels") else sized(X)  # type: ignore[arg-type, return-value]
 
     def _forget_features(self, shape: tuple[int, ...]) -> None:
         """Set what scikit-learn calls features to those of flat samples that come without names."""

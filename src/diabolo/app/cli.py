@@ -38,7 +38,7 @@ from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
-PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep or denoise-photo."
+PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep, denoise-photo, table or surface."
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
@@ -154,6 +154,7 @@ def train(
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
+    from diabolo.model.presets import PIECED
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
@@ -166,7 +167,7 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
+    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed, preset in PIECED)
     opened, noise = material(wanted)
     opened = learnt_from(opened, preset)
     say(*opened.notes)

@@ -59,3 +59,10 @@ class Patches:
         ends = (len(self.source), height - self.size + 1, width - self.size + 1, 8)
         image, top, left, turn = random.integers(0, ends)
         return int(image), int(top), int(left), int(turn)
+
+
+def mirrored(start: int, end: int, size: int) -> NDArray[np.int64]:
+    """Return the row numbers from `start` to `end`, mirrored at 0 and at the last row."""
+    period = max(1, 2 * (size - 1))
+    folded = np.abs(np.arange(start, end)) % period
+    return np.minimum(folded, period - folded) if size > 1 else np.zeros(end - start, np.int64)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from diabolo.config import GaussianNoiseConfig, ModelConfig
+from diabolo.data.patches import mirrored
 from diabolo.data.preprocessing import PIXEL_LIMITS, check_finite
 from diabolo.data.source import Array
 from diabolo.errors import InputError
@@ -109,19 +110,19 @@ def _cleaned(trained: Trained, values: Plane, tile: int, watch: Callable[[float]
         planes = (values @ OPPONENT.T).astype(np.float32)
         for number in range(3):
             part = planes[..., number : number + 1]
-            planes[..., number : number + 1] = _tiled(trained.model, part, tile, _third(watch, number), own=own)
+            planes[..., number : number + 1] = tiled(trained.model, part, tile, _third(watch, number), own=own)
         return (planes @ OPPONENT).astype(np.float32)
     if channels == 3 and values.shape[2] == 1:
-        wide = _tiled(trained.model, np.repeat(values, 3, 2), tile, watch, own=own)
+        wide = tiled(trained.model, np.repeat(values, 3, 2), tile, watch, own=own)
         return np.asarray(wide.mean(2, keepdims=True), np.float32)
-    return _tiled(trained.model, values, tile, watch, own=own)
+    return tiled(trained.model, values, tile, watch, own=own)
 
 
 def _third(watch: Callable[[float], None], number: int) -> Callable[[float], None]:
     return lambda share: watch((number + share) / 3)
 
 
-def _tiled(model: AutoencoderModel, values: Plane, tile: int, watch: Callable[[float], None], *, own: bool) -> Plane:
+def tiled(model: AutoencoderModel, values: Plane, tile: int, watch: Callable[[float], None], *, own: bool) -> Plane:
     """Return the model's mean for values (h, w, c), worked on tile by tile."""
     if own:
         done = _applied(model, values)
@@ -135,8 +136,8 @@ def _tiled(model: AutoencoderModel, values: Plane, tile: int, watch: Callable[[f
         size = (window[1] - window[0], window[3] - window[2])
         if size not in sized:
             sized[size] = resized(model, *size)
-        rows = _mirrored(window[0], window[1], values.shape[0])
-        columns = _mirrored(window[2], window[3], values.shape[1])
+        rows = mirrored(window[0], window[1], values.shape[0])
+        columns = mirrored(window[2], window[3], values.shape[1])
         done = _applied(sized[size], values[rows][:, columns])
         top, bottom, left, right = core
         inner = done[top - window[0] : bottom - window[0], left - window[2] : right - window[2]]
@@ -167,13 +168,6 @@ def _pieces(size: int, tile: int, look: int, unit: int) -> Iterator[Box]:
         end = min(size, start + tile)
         aligned = math.ceil(end / unit) * unit
         yield start, end, max(-border, start - look), min(final, aligned + look)
-
-
-def _mirrored(start: int, end: int, size: int) -> NDArray[np.int64]:
-    """Return the row numbers from `start` to `end`, mirrored at 0 and at the last row."""
-    period = max(1, 2 * (size - 1))
-    folded = np.abs(np.arange(start, end)) % period
-    return np.minimum(folded, period - folded) if size > 1 else np.zeros(end - start, np.int64)
 
 
 def _applied(model: AutoencoderModel, values: Plane) -> Plane:
