@@ -37,7 +37,7 @@ GOOD, BAD = [tile(seed) for seed in range(30)], [tile(seed, spot=True) for seed 
 @pytest.fixture(scope="module")
 def estimator() -> Autoencoder:
     pieces = maps.pieces_of(sized(GOOD), 0, side=32)
-    return Autoencoder("surface", epochs=12, batch_size=16).fit(pieces)
+    return Autoencoder("surface", epochs=10, batch_size=16).fit(pieces)
 
 
 def test_pieces_are_the_same_each_time_and_cover_the_border() -> None:
@@ -128,7 +128,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], estima
     assert "calibrated on 12 samples" in text
 
 
-def test_bad_input_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], estimator: Autoencoder) -> None:
+def test_bad_input_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], estimator: Autoencoder
+) -> None:
     tiles, model = folder(tmp_path / "tiles", GOOD[:3]), tmp_path / "m.safetensors"
     estimator.save(model)
     words = ("-m", model, "--out", tmp_path / "o.csv")

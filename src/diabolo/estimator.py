@@ -15,8 +15,9 @@ from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.sized import Pieces, SizedImages, sized
 from diabolo.data.source import Array, ArraySource, Dataset, Source
+from diabolo.data.windows import Windows
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, detect, generate, maps
+from diabolo.jobs import apply, density, detect, generate, maps, series
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
@@ -160,7 +161,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.trained_ = replace(trained, about=about)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
-        if self.preset in CURVED:
+        if isinstance(source, Windows):
+            self.trained_ = series.with_detector(self.trained_, source)
+        elif self.preset in CURVED:
             self.trained_ = detect.with_detector(self.trained_, source)
         if isinstance(source, Pieces):
             self.trained_ = maps.with_maps(self.trained_, source)

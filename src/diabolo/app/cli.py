@@ -21,6 +21,7 @@ from diabolo.app.common import (
     Out,
     Quiet,
     Seed,
+    Window,
     asked_latent,
     make_room,
     print_curve,
@@ -140,6 +141,7 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    window: Window = None,
     seed: Seed = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
@@ -150,7 +152,7 @@ def train(
 ) -> None:
     """Learn the code of DATA and write a model file."""
     from diabolo.app.material import Wanted, material
-    from diabolo.app.train import fitted, learnt_from
+    from diabolo.app.train import fitted, learnt_from, windowed
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
@@ -170,7 +172,7 @@ def train(
         say(f"There is no {checkpoint} to go on from: training from the start.")
     wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed, preset in PIECED)
     opened, noise = material(wanted)
-    opened = learnt_from(opened, preset)
+    opened = windowed(opened, window, label) if window is not None else learnt_from(opened, preset)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(

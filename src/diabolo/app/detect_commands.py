@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text, write_alerts
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, say
+from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
@@ -36,17 +36,20 @@ def detect(
     alerts: Alerts = None,
     label: Label = None,
     maps: Maps = None,
+    window: Window = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
     from diabolo.app.alerts import ranked
+    from diabolo.app.steps import check_window, stepwise
     from diabolo.app.train import matched
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
     from diabolo.jobs.maps import maps as images_of_any_size
+    from diabolo.jobs.series import window_of
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
@@ -62,12 +65,14 @@ def detect(
     trained = job.with_rule(trained, rule) if rule else trained
     opened = matched(open_data(data, label=label), trained)
     say(*opened.notes)
-    table = ranked(trained, opened.train, opened.columns, opened.items)
+    check_window(trained, window)
+    tabled = ranked if window_of(trained) is None else stepwise
+    table = tabled(trained, opened.train, opened.columns, opened.items)
     write_alerts(out, table, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     facts |= _promise(trained)
     facts |= _measured(opened, table) if label else {}
-    facts["drift"] = _drift(trained, opened)
+    facts["drift"] = _drift(trained, opened) if window_of(trained) is None else []
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
@@ -98,7 +103,9 @@ def calibrate(
     from diabolo.data.source import Subset
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
+    from diabolo.jobs import series
     from diabolo.jobs.maps import maps as images_of_any_size
+    from diabolo.jobs.series import window_of
     from diabolo.jobs.thresholds import cheapest
     from diabolo.training.model_file import save_model
 
@@ -121,9 +128,10 @@ def calibrate(
     if label:
         marked = job.anomalous(opened.labels)
         normal = Subset(opened.train, np.flatnonzero(~marked))
-    trained = job.calibrate(trained, normal, chosen_rule(false_alarms, alerts))
+    calibrated = job.calibrate if window_of(trained) is None else series.calibrate
+    trained = calibrated(trained, normal, chosen_rule(false_alarms, alerts))
     if cost_miss is not None and cost_alarm is not None:
-        scores = job.score(trained, opened.train)
+        scores = (job.score if window_of(trained) is None else series.score)(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
     save_model(model, trained, force=True)
     facts = {"model": str(model), **_promise(trained)}

@@ -1,7 +1,8 @@
 """Detect in images of any size: a map of where each is unlike the training images, and a score that is its sum.
 
-The model takes off an image what it holds for blots; a pixel's part is (G * r^2)^2, where r is what it took off, in
-units of the training images' spread, and G a Gaussian of 1 pixel. Small and strong counts more than wide and faint.
+The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, in units
+of the training images' spread, and G a Gaussian of 1 pixel. Its part of the score is (strength / usual)^1.5, so that
+small and strong counts more than wide and faint; usual is the mean strength of training images as near to the border.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from diabolo.data.sized import PIECE, Pieces, SizedImages, SomeImages, enough, in_own_units, sized
+from diabolo.data.sized import PIECE, Pieces, Plane, SizedImages, SomeImages, enough, in_own_units, sized
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.denoise import TILE, tiled
@@ -21,18 +22,24 @@ from diabolo.training.model_file import Extra, Trained
 
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
-SMOOTH = 1.0
-MOST_FITTED = 200
+SMOOTH, POWER = 1.0, 1.5
+MOST_FITTED, BORDER = 200, 12
+LEAST_USUAL = 0.01
+"""Share of the mean strength that is taken for usual at least, where nothing was ever taken off."""
 Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """unit: score of a typical training image, before it is divided by it. calibration: sorted scores of good images
-    that training never saw. rule: what an alert is.
+    """unit: score of a typical training image, before it is divided by it.
+
+    usual: (12, 12), mean strength of training images by the distance from the nearest row and column of the border,
+    11 pixels or more as the last. calibration: sorted scores of good images that training never saw. rule: what an
+    alert is.
     """
 
     unit: float
+    usual: NDArray[np.float32]
     calibration: Scores
     rule: Rule
 
@@ -40,7 +47,8 @@ class Mapped:
 def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> Pieces:
     """Return the pieces that a model learns from; a fifth of the images is held out, to calibrate on.
 
-    side: of a piece, in pixels. source: pieces already, images of any sizes, or an array of images. Raises InputError for other samples.
+    side: of a piece, in pixels. source: pieces already, images of any sizes, or an array of images.
+    Raises InputError for other samples.
     """
     if isinstance(source, Pieces):
         return source
@@ -54,9 +62,28 @@ def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> 
 def with_maps(trained: Trained, pieces: Pieces) -> Trained:
     """Return the model calibrated on the images that its training left out."""
     images = pieces.images
-    few = SomeImages(images, np.arange(len(images))[:: max(1, len(images) // MOST_FITTED)])
-    unit = float(np.median(score(_kept(trained, Mapped(1.0, np.zeros(1), Rule())), few)))
-    return calibrate(_kept(trained, Mapped(unit or 1.0, np.zeros(1), Rule())), pieces.held)
+    some = range(0, len(images), max(1, len(images) // MOST_FITTED))
+    strengths = [_strength(trained, images.read(number)) for number in some]
+    usual = _usual(strengths)
+    unit = float(np.median([_parts(one, usual).sum(dtype=np.float64) for one in strengths]))
+    return calibrate(_kept(trained, Mapped(unit or 1.0, usual, np.zeros(1), Rule())), pieces.held)
+
+
+def _usual(strengths: list[Map]) -> NDArray[np.float32]:
+    sums, counts = np.zeros(BORDER**2), np.zeros(BORDER**2)
+    for one in strengths:
+        places = _places(one.shape)
+        sums += np.bincount(places.ravel(), one.ravel(), BORDER**2)
+        counts += np.bincount(places.ravel(), minlength=BORDER**2)
+    overall = max(sums.sum() / counts.sum(), 1e-12)
+    means = np.maximum(sums / np.maximum(counts, 1), LEAST_USUAL * overall)
+    return np.where(counts > 0, means, overall).reshape(BORDER, BORDER).astype(np.float32)
+
+
+def _places(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return where each pixel of an image (h, w) is looked up in the flat table of what is usual, (h, w)."""
+    down, across = (np.minimum(np.minimum(np.arange(side), np.arange(side)[::-1]), BORDER - 1) for side in shape)
+    return np.asarray(down[:, None] * BORDER + across, np.int64)
 
 
 def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -> Trained:
@@ -66,12 +93,13 @@ def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -
     """
     scores = np.sort(score(trained, normal))
     least = max(RATE, 1 / (len(scores) + 1))
-    return _kept(trained, Mapped(of(trained).unit, scores, rule or Rule("false-alarms", least)))
+    return _kept(trained, replace(of(trained), calibration=scores, rule=rule or Rule("false-alarms", least)))
 
 
 def _kept(trained: Trained, found: Mapped) -> Trained:
     plain = {"unit": found.unit, "rule": found.rule.name, "value": float(found.rule.value)}
-    return replace(trained, extras={**trained.extras, JOB: Extra(plain, {"calibration": found.calibration})})
+    arrays = {"calibration": found.calibration, "usual": found.usual}
+    return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
 
 
 def with_rule(trained: Trained, rule: Rule) -> Trained:
@@ -92,19 +120,30 @@ def of(trained: Trained) -> Mapped:
     unit, name, value = (plain.get(key) for key in ("unit", "rule", "value"))
     sound = calibration.dtype == np.float64 and calibration.ndim == 1 and len(calibration) > 0
     sound = sound and bool(np.isfinite(calibration).all() and (np.diff(calibration) >= 0).all())
-    if not sound or not isinstance(unit, float) or not 0 < unit < np.inf:
+    usual = trained.extras[JOB].arrays.get("usual", np.zeros(0))
+    sound = sound and usual.dtype == np.float32 and usual.shape == (BORDER, BORDER) and bool((usual > 0).all())
+    if not sound or not np.isfinite(usual).all() or not isinstance(unit, float) or not 0 < unit < np.inf:
         raise FormatError("The model's calibration is damaged; calibrate it anew.")
     if not isinstance(name, str) or not isinstance(value, float):
         raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
-    return Mapped(unit, calibration, Rule(name, value))
+    return Mapped(unit, usual, calibration, Rule(name, value))
 
 
-def map_of(trained: Trained, images: SizedImages, number: int) -> Map:
-    """Return what each pixel of an image adds to its score, (h, w)."""
-    values = trained.preprocessing.prepare(in_own_units(images.read(number)))
+def _strength(trained: Trained, image: Plane) -> Map:
+    """Return how strong what the model takes off is at each pixel, (h, w)."""
+    values = trained.preprocessing.prepare(in_own_units(image))
     taken = values - tiled(trained.model.cpu(), values, TILE, lambda _: None, own=False)
-    strength = gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest")
-    return np.asarray(np.square(strength) / np.float32(of(trained).unit), np.float32)
+    return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
+
+
+def _parts(strength: Map, usual: NDArray[np.float32]) -> Map:
+    return np.asarray((strength / usual.ravel()[_places(strength.shape)]) ** np.float32(POWER), np.float32)
+
+
+def map_of(trained: Trained, image: Plane) -> Map:
+    """Return what each pixel of an image (h, w, channels) adds to its score, (h, w)."""
+    found = of(trained)
+    return _parts(_strength(trained, image), found.usual) / np.float32(found.unit)
 
 
 def mapped(trained: Trained, images: SizedImages) -> Iterator[Map]:
@@ -112,7 +151,7 @@ def mapped(trained: Trained, images: SizedImages) -> Iterator[Map]:
     channels = (*trained.model.config.shape, 1)[2]
     if images.channels != channels:
         raise InputError(f"Images must have {channels} channels as in training, got {images.channels}.")
-    return (map_of(trained, images, number) for number in range(len(images)))
+    return (map_of(trained, images.read(number)) for number in range(len(images)))
 
 
 def score(trained: Trained, images: SizedImages) -> Scores:
