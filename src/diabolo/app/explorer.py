@@ -19,12 +19,11 @@ from diabolo.app.palette import categories
 from diabolo.app.pictures import data_uri
 from diabolo.app.sheets import sheet
 from diabolo.app.train import shape_text
-from diabolo.config import VariationalConfig
 from diabolo.data.source import Dataset, Subset, spaced
 from diabolo.data.writing import are_pictures
 from diabolo.errors import InputError
 from diabolo.jobs.apply import decode, encode
-from diabolo.jobs.density import density_of, standard_normal
+from diabolo.jobs.density import source_of_codes
 from diabolo.jobs.generate import ranked_numbers
 from diabolo.model.likelihoods import Bernoulli, Logistic
 from diabolo.training.labelled import one_hot
@@ -81,10 +80,7 @@ def _middle(trained: Trained, codes: Floats) -> tuple[Floats, Floats]:
     """Return the mean and the spread of codes: of those shown, else of the fitted density, else of a normal."""
     if len(codes) > 1:
         return codes.mean(0), np.maximum(codes.std(0), 1e-3)
-    fitted = density_of(trained)
-    if fitted is None and not isinstance(trained.model.config.bottleneck, VariationalConfig):
-        raise InputError("Where this model's codes lie is not known: give DATA, or fit a density (--fit DATA) first.")
-    density = fitted or standard_normal(trained.model.config.latent)
+    density = source_of_codes(trained)
     return density.mean, density.spread
 
 

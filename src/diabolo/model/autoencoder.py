@@ -103,7 +103,7 @@ class AutoencoderModel(nn.Module):
             layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
         )
         if output is not None:
-            copies = getattr(self.decoder.network[0], "outputs_per_value", 1)
+            copies = max(getattr(layer, "outputs_per_value", 1) for layer in self.decoder.network)
             mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
             output.copy_(self.decoder.likelihood.parameters_of(mean))
         *_, latent, last = self.encoder.network
