@@ -23,6 +23,7 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.presets import PRESETS, configure, default_latent
+from diabolo.model.starts import start_at
 from diabolo.model.summary import summarise
 
 sizes = st.integers(1, 33)
@@ -95,7 +96,7 @@ def test_any_shape_goes_there_and_back(
     terms = model.terms(x, torch.Generator().manual_seed(0))
     assert terms.distortion.shape == terms.rate.shape == (count,)
     assert torch.isfinite(model.loss(terms)).all()
-    model.start_at(x, torch.Generator().manual_seed(0))
+    start_at(model, x, torch.Generator().manual_seed(0))
     assert torch.isfinite(model(x)).all()
 
 
@@ -130,7 +131,7 @@ def test_any_number_of_residual_stages_fits_any_shape(
 
 def test_an_empty_residual_decoder_starts_at_the_mean_of_each_channel() -> None:
     model = built(ModelConfig("any", (8, 8, 3), 2, ResidualConfig((4,), 0), likelihood=GaussianConfig()))
-    model.start_at(torch.tensor([0.2, 0.5, 0.7]).expand(5, 8, 8, 3), torch.Generator())
+    start_at(model, torch.tensor([0.2, 0.5, 0.7]).expand(5, 8, 8, 3), torch.Generator())
     bias = model.decoder.network[-2].convolution.bias
     torch.testing.assert_close(bias, torch.tensor([0.2, 0.5, 0.7]).repeat_interleave(4))
 
