@@ -98,7 +98,7 @@ def _u_shaped(preset: str, facts: Facts, latent: int | None, network: UShapedCon
 
 
 def conv_vae(facts: Facts, latent: int | None) -> ModelConfig:
-    """A convolutional variational autoencoder: stages of 24 and 48 channels, a normal code bent by couplings."""
+    """A convolutional variational autoencoder: stages of 24 and 48 channels, a prior learnt by couplings."""
     network, bottleneck = ResidualConfig((24, 48), blocks=0), VariationalConfig(couplings=6)
     return _weighed(_config("conv-vae", facts, latent, network, bottleneck))
 
