@@ -84,7 +84,10 @@ def _middle(trained: Trained, codes: Floats) -> tuple[Floats, Floats]:
     """Return the mean and the spread of codes: of those shown, else of the fitted density, else of the prior."""
     if len(codes) > 1:
         return codes.mean(0), np.maximum(codes.std(0), 1e-3)
-    density = source_of_codes(trained)
+    try:
+        density = source_of_codes(trained)
+    except InputError as error:
+        raise InputError(f"Where this model's codes lie is not known: give DATA. {error}") from error
     return density.mean, density.spread
 
 
