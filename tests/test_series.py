@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.config import ModelConfig, Recipe
+from diabolo.config import Recipe
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
