@@ -9,10 +9,7 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 T = TypeVar("T")
 Activation = str
 ACTIVATIONS = ("relu", "linear", "silu")
-LARGEST = 2**31
-MOST_LAYERS = 64
-MOST_HALVINGS = 12
-MOST_CLASSES = 1000
+LARGEST, MOST_LAYERS, MOST_HALVINGS, MOST_CLASSES = 2**31, 64, 12, 1000
 
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
@@ -250,21 +247,12 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images: another sample's pixels or their own, lighter or darker.
-
-    strength: spread of how much lighter or darker, in prepared units. share: of the samples that get them.
-    least, most: their size in pixels.
-    """
+    """Spots and lines are laid over images: other pixels, lighter or darker by draws of the spread `strength`."""
 
     strength: float = 1.5
-    share: float = 0.9
-    least: int = 4
-    most: int = 20
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1e6)
-        _check_range("share", self.share, 0, 1)
-        _check_counts("least and most", (self.least, self.most))
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
@@ -348,8 +336,7 @@ class PixelConfig:
     """A network that predicts each number of an 8-bit image from those before it.
 
     shape: (height, width) or (height, width, channels). radius: how far it looks up, left and right, in pixels.
-    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused, there is no
-    rate.
+    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused.
     """
 
     shape: tuple[int, ...]

@@ -7,12 +7,24 @@ small and strong counts more than wide and faint; usual is the mean strength of 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from diabolo.data.sized import PIECE, Pieces, Plane, SizedImages, SomeImages, enough, in_own_units, sized
+from diabolo.data.sized import (
+    PIECE,
+    ArrayImages,
+    PictureImages,
+    Pieces,
+    Plane,
+    SizedImages,
+    SomeImages,
+    enough,
+    in_own_units,
+    sized,
+)
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.denoise import TILE, tiled
@@ -52,11 +64,17 @@ def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> 
     """
     if isinstance(source, Pieces):
         return source
-    images = source if hasattr(source, "channels") else sized(source.take(np.arange(len(source))))
+    images = _sized(source)
     rows, held = split(len(images), HELD_SHARE, seed)
     learnt = SomeImages(images, rows)
     left = SomeImages(images, held if len(held) else rows)
     return Pieces(learnt, left, side, enough(learnt, side), seed)
+
+
+def _sized(source: Source | SizedImages) -> SizedImages:
+    if isinstance(source, ArrayImages | PictureImages | SomeImages):
+        return source
+    return sized(source.take(np.arange(len(source))))  # type: ignore[union-attr]
 
 
 def with_maps(trained: Trained, pieces: Pieces) -> Trained:
@@ -77,7 +95,7 @@ def _usual(strengths: list[Map]) -> NDArray[np.float32]:
         counts += np.bincount(places.ravel(), minlength=BORDER**2)
     overall = max(sums.sum() / counts.sum(), 1e-12)
     means = np.maximum(sums / np.maximum(counts, 1), LEAST_USUAL * overall)
-    return np.where(counts > 0, means, overall).reshape(BORDER, BORDER).astype(np.float32)
+    return np.asarray(np.where(counts > 0, means, overall).reshape(BORDER, BORDER), np.float32)
 
 
 def _places(shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -98,7 +116,7 @@ def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -
 
 def _kept(trained: Trained, found: Mapped) -> Trained:
     plain = {"unit": found.unit, "rule": found.rule.name, "value": float(found.rule.value)}
-    arrays = {"calibration": found.calibration, "usual": found.usual}
+    arrays: dict[str, NDArray[Any]] = {"calibration": found.calibration, "usual": found.usual}
     return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
 
 

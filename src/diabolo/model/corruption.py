@@ -158,17 +158,20 @@ class Blots(Corruption):
     """Spots and lines, cut from level sets of smooth noise, are filled with other pixels, lighter or darker.
 
     What fills them is another sample's pixels at the sample's own mean, or its own (after the pasted pieces of
-    CutPaste, Li et al. 2021, and the noise of DRAEM, Zavrtanik et al. 2021).
+    CutPaste, Li et al. 2021, and the noise of DRAEM, Zavrtanik et al. 2021). share: of the samples that get them.
+    least, most: their size in pixels.
     """
 
-    def __init__(self, config: BlotsConfig) -> None:
+    share, least, most = 0.9, 4, 20
+
+    def __init__(self, strength: float) -> None:
         super().__init__()
-        self.config = config
+        self.strength = strength
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
         images = x.reshape(len(x), *([1] if x.dim() == 2 else []), *x.shape[1:3], -1)
         one = (len(x), 1, 1, 1)
-        change = torch.empty(one, device=x.device).normal_(0, self.config.strength, generator=generator)
+        change = torch.empty(one, device=x.device).normal_(0, self.strength, generator=generator)
         donors = images[torch.randperm(len(x), generator=generator, device=x.device)]
         donors = donors - donors.mean((1, 2), keepdim=True) + images.mean((1, 2), keepdim=True)
         filled = torch.where(_coin(one, 0.5, generator, x.device), donors, images) + change
@@ -185,12 +188,11 @@ class Blots(Corruption):
         shapes = torch.where(_coin(one, 0.5, generator, device), field > height, lines).float()
         soft = functional.avg_pool2d(shapes.permute(0, 3, 1, 2), 3, 1, padding=1).permute(0, 2, 3, 1)
         shapes = torch.where(_coin(one, 0.5, generator, device), shapes, soft)
-        return shapes * _coin(one, self.config.share, generator, device)
+        return shapes * _coin(one, self.share, generator, device)
 
     def _smooth(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return smooth normal noise, (n, h, w, 1); its hills are as large as one size drawn for the batch."""
-        least, most = self.config.least, self.config.most
-        size = least * (most / least) ** float(torch.rand((), generator=generator, device=images.device))
+        size = self.least * (self.most / self.least) ** float(torch.rand((), generator=generator, device=images.device))
         nodes = [max(2, round(side / size) + 3) for side in images.shape[1:3]]
         coarse = torch.empty(len(images), 1, *nodes, device=images.device).normal_(generator=generator)
         fine = functional.interpolate(coarse, size=images.shape[1:3], mode="bicubic", align_corners=True)
@@ -210,5 +212,5 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     JpegConfig: lambda config, _: Jpeg(config.quality, config.least),
     PairedConfig: lambda *_: Paired(),
     SwappingConfig: lambda config, _: Swapping(config.fraction),
-    BlotsConfig: lambda config, _: Blots(config),
+    BlotsConfig: lambda config, _: Blots(config.strength),
 }
