@@ -77,7 +77,10 @@ def trained_row(row: str, data: Dataset, work: Path) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = ["| preset, recipe | epochs | CPU seconds | BCE | PSNR, dB | SSIM (1,000 digits) |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| preset, recipe | epochs | CPU seconds | BCE | PSNR, dB | SSIM (1,000 digits) |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in rows:
         figures = f"{row['bce']:.4f} | {row['psnr']:.2f} | {row['ssim']:.4f}"
         lines.append(f"| {row['name']} | {row['epochs']} | {row['seconds']:.0f} | {figures} |")

@@ -45,7 +45,9 @@ def test_noise_goes_and_the_image_stays(sigma: float) -> None:
     assert ssim(camera(), cleaned) > ssim(camera(), given) + 0.05
 
 
-@pytest.mark.parametrize("name", ["camera", "moon", "coins", "astronaut", "coffee", "chelsea", "brick", "gravel", "grass"])
+@pytest.mark.parametrize(
+    "name", ["camera", "moon", "coins", "astronaut", "coffee", "chelsea", "brick", "gravel", "grass"]
+)
 @pytest.mark.parametrize("sigma", [0, 0.7])
 def test_an_image_that_is_clean_already_is_not_made_worse(name: str, sigma: float) -> None:
     clean = (getattr(data, name)()[:200, :200] / 255).astype(np.float32)
