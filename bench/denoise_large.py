@@ -55,9 +55,8 @@ def main() -> None:
         one = open_shelf(cleaned).read("clean.png").pixels
         other = denoise(bundled_denoiser(), open_shelf(noisy).read("noisy.png").pixels, tile=OTHER_TILE).image
         apart = np.abs(one.astype(np.int16) - other)
-        print(
-            f"tiles of 512 and {OTHER_TILE}: {np.count_nonzero(apart)} of {apart.size} values differ, {apart.max()} most"
-        )
+        count = f"{np.count_nonzero(apart)} of {apart.size}"
+        print(f"tiles of 512 and {OTHER_TILE}: {count} values differ, {apart.max()} at most")
 
 
 if __name__ == "__main__":

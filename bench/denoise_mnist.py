@@ -1,6 +1,6 @@
 """Train the lecture's denoiser by the lecture's recipe, and ours, in one process; write the table into docs/denoise.md.
 
-    python bench/denoise_mnist.py                                  all rows (100 epochs of the lecture's: an hour and more)
+    python bench/denoise_mnist.py                                  all rows (an hour and more)
     python bench/denoise_mnist.py --rows denoise:default:3 ...     other rows: PRESET:RECIPE:EPOCHS
 
 Rows are trained in the order given, on all 60,000 training digits, and measured on the 10,000 test digits with noise

@@ -10,7 +10,7 @@ from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational
 from diabolo.model.presets import PRESETS, configure
 
-FIXED = ("denoise-deep", "denoise-photo")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
 """Presets whose code is all the maps that are handed across."""
 each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_unit = pytest.mark.parametrize("unit", [True, False])

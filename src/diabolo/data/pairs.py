@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.patches import Patches
 from diabolo.data.photos import Photo, Shelf
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
@@ -78,6 +79,7 @@ class Pairs:
         return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
 
 
+SIDE, TIMES, LEAST = 64, 40, 4096
 HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
 """Ordered pairs of neighbours in a cell of 2 x 2 pixels, numbered row by row."""
 
@@ -92,6 +94,16 @@ class Neighbours:
 
     source: Source
     seed: int = 0
+
+    @classmethod
+    def of(cls, sources: tuple[Source, ...], *, side: int | None = None, seed: int = 0) -> "Neighbours":
+        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 pieces.
+
+        side: of a piece, 64 if not given, or what fits.
+        """
+        side = side or min(SIDE, *(side for source in sources for side in source.shape[:2]))
+        pixels = sum(len(source) * source.shape[0] * source.shape[1] for source in sources)
+        return cls(Patches(sources, side // 2 * 2, max(LEAST, TIMES * pixels // side**2), seed), seed)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

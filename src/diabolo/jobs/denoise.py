@@ -1,6 +1,6 @@
 """Denoise: a trained model at work on noisy images of any size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +132,7 @@ def _at_size(model: AutoencoderModel, size: tuple[int, int]) -> AutoencoderModel
 
 
 def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
-    """Return the model's mean for pixels (h, w, c); a grey model sees colours one by one, a colour model grey thrice."""
+    """Return the model's mean for pixels (h, w, c); a grey model sees colours one by one, the other grey thrice."""
     own = model.config.shape[2] if len(model.config.shape) == 3 else 1
     seen = given.shape[2]
     if own == 1 and seen == 3:

@@ -10,8 +10,8 @@ FINE_QUIET, COARSE_QUIET = 0.916, 0.875
 """What white noise of spread 1 leaves on both scales in the quietest tenth of blocks (its mean over many images)."""
 TEXTURE = 0.65
 """The most that a texture's fine detail is of its coarse, as spreads. With 0.6 (0.65) no clean image of train400 shows
-more than 1.8/255 (0.2/255) of noise; white noise of 25/255 on them is found to 1.2/255, and of 5/255 overlooked in one of
-eight, those that are texture all over."""
+more than 1.8/255 (0.2/255) of noise; white noise of 25/255 on them is found to 1.2/255, and of 5/255 overlooked in
+one of eight, those that are texture all over."""
 LEAST_SIDE = BLOCK + 4
 CUT_SHARE = 0.1
 ROWS = 16 * BLOCK
@@ -22,11 +22,11 @@ Plane = NDArray[np.float32]
 def noise_level(plane: Plane) -> float:
     """Return the spread of white noise in an image (h, w) of values in [0, 1], in its own units.
 
-    Noise is everywhere, texture is not: the spread is taken from the tenth of blocks of 16 x 16 where there is least, of
-    what a mask leaves that is blind to slopes (Immerkaer 1996, Fast noise variance estimation). White noise is as strong
-    under a mask of twice the width, while texture is weaker on the finer scale; so that where a whole image is texture,
-    most that the finer mask leaves is not taken for noise. Blocks that are cut off at 0 or 1 are left out. Images below
-    20 pixels are taken as one block, and on one scale.
+    Noise is everywhere, texture is not: the spread is taken from the tenth of blocks of 16 x 16 where there is least,
+    of what a mask leaves that is blind to slopes (Immerkaer 1996, Fast noise variance estimation). White noise is as
+    strong under a mask of twice the width, while texture is weaker on the finer scale; so that where a whole image is
+    texture, what the finer mask leaves is not taken for noise. Blocks that are cut off at 0 or 1 are left out. Images
+    below 20 pixels are taken as one block, and on one scale.
 
     Example:
         >>> noise_level(np.random.default_rng(0).normal(0.5, 0.1, (128, 128)).astype(np.float32)).__round__(2)
