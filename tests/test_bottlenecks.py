@@ -9,6 +9,7 @@ from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational
 from diabolo.model.presets import PRESETS, configure
+from diabolo.model.starts import start_at
 
 FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
 """Presets whose code is all the maps that are handed across."""
@@ -24,7 +25,7 @@ def prepared(preset: str, unit: bool) -> tuple[AutoencoderModel, Tensor]:
     latent = None if preset in FIXED else 3
     model = AutoencoderModel(configure(preset, (8, 8), latent=latent, unit=unit), seeded())
     x = torch.rand(16, 8, 8, generator=seeded(1))
-    model.start_at(x, torch.Generator().manual_seed(0))
+    start_at(model, x, torch.Generator().manual_seed(0))
     return model, x
 
 

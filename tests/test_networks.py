@@ -15,6 +15,7 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.presets import PRESETS, configure, default_latent
+from diabolo.model.starts import start_at
 from diabolo.model.summary import summarise
 
 sizes = st.integers(1, 33)
@@ -87,7 +88,7 @@ def test_any_shape_goes_there_and_back(
     terms = model.terms(x, torch.Generator().manual_seed(0))
     assert terms.distortion.shape == terms.rate.shape == (count,)
     assert torch.isfinite(model.loss(terms)).all()
-    model.start_at(x, torch.Generator().manual_seed(0))
+    start_at(model, x, torch.Generator().manual_seed(0))
     assert torch.isfinite(model(x)).all()
 
 

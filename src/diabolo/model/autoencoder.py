@@ -6,8 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import DenseConfig, GaussianConfig, ModelConfig
-from diabolo.model.axes import principal_axes
+from diabolo.config import ModelConfig
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
 from diabolo.model.corruption import CORRUPTIONS
 from diabolo.model.layers import draw_weights
@@ -91,39 +90,6 @@ class AutoencoderModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))  # type: ignore[no-any-return]
-
-    @torch.no_grad()
-    def start_at(self, x: Tensor, generator: torch.Generator) -> None:
-        """Set the output's bias so that an empty decoder gives the mean of samples x, and a ReLU code's bias to 0.5.
-
-        A pair that is linear starts at the principal axes of the samples.
-        """
-        x, _ = self.parted(x)
-        *_, output = (
-            layer.bias for layer in self.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))
-        )
-        if output is not None:
-            copies = getattr(self.decoder.network[0], "outputs_per_value", 1)
-            mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
-            output.copy_(self.decoder.likelihood.parameters_of(mean))
-        *_, latent, last = self.encoder.network
-        if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
-            latent.bias.fill_(0.5)
-        first, plain_mean = self.decoder.network[0], self.config.likelihood == GaussianConfig()
-        if plain_mean and self.config.network == DenseConfig(code="linear"):
-            self._start_linear(last, first, x.flatten(1), generator)  # type: ignore[arg-type]
-
-    def _start_linear(self, encode: nn.Linear, decode: nn.Linear, x: Tensor, generator: torch.Generator) -> None:
-        """Start a linear pair at the principal axes, with a code of 1 for the width of rounding that suits beta.
-
-        At a high rate rounding to that width costs width^2 / 24 nats of squared error in each dimension, and a rate
-        of -log width, which balance at width^2 = 12 beta (Gish and Pierce 1968).
-        """
-        axes = principal_axes(x, self.config.latent, generator)
-        width = math.sqrt(12 * self.config.beta)
-        encode.weight.copy_(axes / (width * self.encoder.bottleneck.gain))
-        encode.bias.copy_(-encode.weight @ x.mean(0))
-        decode.weight.copy_(axes.T * width)
 
     def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
         """Return the loss's two terms as training sees them: corrupted input, drawn code (of `nested`: prefixes).

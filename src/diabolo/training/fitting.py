@@ -17,6 +17,7 @@ from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
 from diabolo.data.source import Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.starts import start_at
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import bounded, compacted, expanded
 from diabolo.training.history import Record
@@ -95,7 +96,7 @@ def fit(
     model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
     if chosen.informed_start:
         start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
-        model.start_at(start, generator_for("cpu", dials.seed, 4))
+        start_at(model, start, generator_for("cpu", dials.seed, 4))
     task = Task(learnt, prepared, rows, held_out, seen)
     watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]

@@ -7,17 +7,13 @@ from numbers import Integral, Real
 from diabolo.config import Recipe
 from diabolo.errors import ArgumentError
 
-BATCH, RATE, STEPS, EPOCHS, LEAST_STEPS = 256, 0.03, 900, 6, 535
+BATCH, RATE, STEPS, EPOCHS = 256, 0.03, 900, 6
 
 
 def default(samples: int, epochs: int | None) -> Recipe:
-    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller ones, and as many epochs as 900 steps take.
-
-    Where few `epochs` are asked for, batches are smaller too, so that there are 535 steps.
-    """
+    """Muon at 0.03: 6 epochs of batches of 256; for few samples smaller ones, and as many epochs as 900 steps take."""
+    del epochs
     size = max(1, min(BATCH, samples // 32))
-    if epochs is not None:
-        size = max(1, min(size, samples * epochs // LEAST_STEPS))
     return Recipe(max(EPOCHS, round(STEPS * size / samples)), size, RATE)
 
 
