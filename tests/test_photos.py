@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diabolo.app.cli import main
+from diabolo.app.material import Wanted, material
 from diabolo.data.pairs import Neighbours, Pairs
 from diabolo.data.patches import Patches
 from diabolo.data.photos import Photo, open_shelf, write_photo
@@ -101,6 +102,31 @@ def test_pairs_without_a_partner_are_named(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr().err
     assert "b.png" in said
     assert "c.png" in said
+
+
+def test_pairs_of_different_sizes_are_named_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, sides in (("noisy", (8, 8, 9)), ("clean", (8, 9, 8))):
+        (tmp_path / folder).mkdir()
+        for name, side in zip("abc", sides, strict=True):
+            Image.fromarray(np.zeros((8, side), np.uint8)).save(tmp_path / folder / f"{name}.png")
+    words = ["--noisy", str(tmp_path / "noisy"), "--clean", str(tmp_path / "clean"), "--patch", "8"]
+    with pytest.raises(SystemExit) as end:
+        main(["train", *words, "--out", str(tmp_path / "m.safetensors")])
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "b.png is 8x8, its clean partner 9x8; c.png is 9x8, its clean partner 8x8" in said
+    assert "a.png" not in said
+
+
+def test_pieces_of_a_pair_are_cut_at_the_same_places(tmp_path: Path) -> None:
+    for folder, more in (("noisy", 1), ("clean", 0)):
+        (tmp_path / folder).mkdir()
+        for name, side in (("a", 12), ("b", 9)):
+            image = np.arange(9 * side, dtype=np.uint8).reshape(9, side) + np.uint8(more)
+            Image.fromarray(image).save(tmp_path / folder / f"{name}.png")
+    wanted = Wanted(None, None, str(tmp_path / "noisy"), str(tmp_path / "clean"), False, 5, None, 0)
+    pieces = material(wanted)[0].train.take(np.arange(50))
+    assert np.array_equal(pieces[:, 0], pieces[:, 1] + 1)
 
 
 def test_names_that_cannot_hold_it_are_refused(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diabolo.data.images import open_by_size
+from diabolo.data.images import image_sizes, open_by_size
 from diabolo.data.named import SETS
 from diabolo.data.opening import open_data
-from diabolo.data.pairs import Neighbours, Pairs, check_names
+from diabolo.data.pairs import Neighbours, Pairs, check_names, check_same_sizes
 from diabolo.data.patches import Patches
 from diabolo.data.photos import open_shelf
 from diabolo.data.source import Dataset, Source
@@ -36,11 +36,7 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     """
     _check(wanted)
     if wanted.noisy is not None and wanted.clean is not None:
-        noisy, clean = (open_data(path) for path in (wanted.noisy, wanted.clean))
-        if Path(wanted.noisy).is_dir() and Path(wanted.clean).is_dir():
-            check_names(open_shelf(Path(wanted.noisy)), open_shelf(Path(wanted.clean)))
-        pairs = Pairs(_pieces((noisy.train,), wanted), _pieces((clean.train,), wanted))
-        return Dataset(noisy.name, pairs, origin=noisy.origin, notes=(*noisy.notes, *clean.notes)), "pairs"
+        return _pairs(wanted.noisy, wanted.clean, wanted), "pairs"
     if wanted.patch is None and not wanted.self_supervised:
         return open_data(str(wanted.data), label=wanted.label), wanted.noise
     opened, sources = _images(str(wanted.data))
@@ -50,14 +46,33 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     return replace(opened, train=Neighbours.of(sources, side=wanted.patch, seed=wanted.seed)), "pairs"
 
 
-def _images(data: str) -> tuple[Dataset, tuple[Source, ...]]:
-    """Return what images to cut pieces from, as a data set without samples of its own, and by their sizes."""
-    path = Path(data)
-    if data not in SETS and (path.is_dir() or path.suffix.lower() == ".zip"):
-        sources = open_by_size(path)
-        return Dataset(path.absolute().name, sources[0], origin=data), sources
+def _pairs(noisy: str, clean: str, wanted: Wanted) -> Dataset:
+    """Return pairs, or pairs of pieces cut at the same places. Raises FormatError that names what does not match."""
+    if _is_gallery(noisy) and _is_gallery(clean):
+        check_names(open_shelf(Path(noisy)), open_shelf(Path(clean)))
+        check_same_sizes(image_sizes(Path(noisy)), image_sizes(Path(clean)))
+    opener = _whole if wanted.patch is None else _images
+    (opened, some), (_, others) = opener(noisy), opener(clean)
+    return replace(opened, train=Pairs(_pieces(some, wanted), _pieces(others, wanted)))
+
+
+def _whole(data: str) -> tuple[Dataset, tuple[Source, ...]]:
+    """Return a data set of images, without its test set and labels, and its samples."""
     opened = open_data(data)
     return Dataset(opened.name, opened.train, origin=opened.origin, notes=opened.notes), (opened.train,)
+
+
+def _is_gallery(data: str) -> bool:
+    """Say whether data is a folder or zip of images, and not the name of a data set."""
+    return data not in SETS and (Path(data).is_dir() or Path(data).suffix.lower() == ".zip")
+
+
+def _images(data: str) -> tuple[Dataset, tuple[Source, ...]]:
+    """Return what images to cut pieces from, as a data set without samples of its own, and by their sizes."""
+    if _is_gallery(data):
+        sources = open_by_size(Path(data))
+        return Dataset(Path(data).absolute().name, sources[0], origin=data), sources
+    return _whole(data)
 
 
 def _check(wanted: Wanted) -> None:

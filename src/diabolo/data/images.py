@@ -152,6 +152,12 @@ def open_images(path: Path) -> Dataset:
         return Dataset(title, held(source), labels=labels, items=tuple(names), origin=str(path), notes=notes)
 
 
+def image_sizes(path: Path) -> dict[str, tuple[int, int]]:
+    """Return the (height, width) of each image of a folder or zip by its name. Raises as `open_images` does."""
+    with reading(path, "images"):
+        return {header.name: (header.height, header.width) for header in _headers(*contents(path))}
+
+
 def open_by_size(path: Path) -> tuple[Source, ...]:
     """Open a folder or zip of images of several sizes: a source for each size, all of one depth, grey or in colour.
 

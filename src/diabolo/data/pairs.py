@@ -1,5 +1,6 @@
 """Pairs: a noisy and a clean picture of the same, found by their names; and neighbouring halves of a noisy one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -14,7 +15,11 @@ from diabolo.errors import FormatError, InputError
 
 def _stems(shelf: Shelf) -> dict[str, str]:
     """Return each picture's name without its ending -> its name."""
-    return {str(PurePosixPath(name).with_suffix("")): name for name in shelf.names}
+    return {_stem(name): name for name in shelf.names}
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
 
 
 def check_names(noisy: Shelf, clean: Shelf) -> None:
@@ -28,9 +33,24 @@ def check_names(noisy: Shelf, clean: Shelf) -> None:
         raise FormatError(f"pictures without a partner of the same name: {', '.join(alone)}; add or remove them.")
 
 
+def check_same_sizes(noisy: Mapping[str, tuple[int, int]], clean: Mapping[str, tuple[int, int]]) -> None:
+    """Raise FormatError that names each pair of pictures, of the same names but for the ending, that differ in size.
+
+    noisy, clean: the (height, width) of each picture by its name.
+    """
+    others = {_stem(name): size for name, size in clean.items()}
+    apart = [
+        f"{name} is {size[1]}x{size[0]}, its clean partner {others[_stem(name)][1]}x{others[_stem(name)][0]}"
+        for name, size in noisy.items()
+        if others.get(_stem(name), size) != size
+    ]
+    if apart:
+        raise FormatError(f"pairs of different sizes: {'; '.join(apart)}; crop each to the size of its partner.")
+
+
 def partner(shelf: Shelf, name: str) -> str:
     """Return the name of the picture that belongs to `name` of another folder."""
-    return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[str(PurePosixPath(name).with_suffix(""))]
+    return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[_stem(name)]
 
 
 def check_sizes(label: str, noisy: Photo, clean: Photo) -> None:
