@@ -27,8 +27,11 @@ from diabolo.data.sized import (
 )
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.denoise import TILE, tiled
+from diabolo.jobs.denoise import TILE, applied
 from diabolo.jobs.thresholds import Rule, Scores
+from diabolo.jobs.windows import windows
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.resizing import reach, resized
 from diabolo.training.loop import split
 from diabolo.training.model_file import Extra, Trained
 
@@ -150,8 +153,18 @@ def of(trained: Trained) -> Mapped:
 def _strength(trained: Trained, image: Plane) -> Map:
     """Return how strong what the model takes off is at each pixel, (h, w)."""
     values = trained.preprocessing.prepare(in_own_units(image))
-    taken = values - tiled(trained.model.cpu(), values, TILE, lambda _: None, own=False)
+    taken = values - _restored(trained.model.cpu(), values)
     return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
+
+
+def _restored(model: AutoencoderModel, values: Plane) -> Plane:
+    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile."""
+    look, unit = reach(model.config)
+    restored = np.empty_like(values)
+    for window in windows(values.shape[:2], TILE, look=look, unit=unit):
+        found = applied(resized(model, *window.size), window.of(values)[None])[0]
+        restored[window.tile] = found[window.inner]
+    return restored
 
 
 def _parts(strength: Map, usual: NDArray[np.float32]) -> Map:
