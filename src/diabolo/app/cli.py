@@ -41,8 +41,8 @@ from diabolo.version import __version__
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
 PRESET_NAMES = (
-    "dense (if not given), deep, conv, vae, conv-vae, faces, codec, table, surface, denoise, denoise-deep, denoise-photo "
-    "or denoise-small (with --self-supervised)."
+    "dense (if not given), deep, conv, vae, conv-vae, faces, codec, table, surface, denoise, denoise-deep, "
+    "denoise-photo or denoise-small (with --self-supervised)."
 )
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(

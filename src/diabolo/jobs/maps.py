@@ -162,7 +162,7 @@ def _restored(model: AutoencoderModel, values: Plane) -> Plane:
     look, unit = reach(model.config)
     restored = np.empty_like(values)
     for window in windows(values.shape[:2], TILE, look=look, unit=unit):
-        found = applied(resized(model, *window.size), window.of(values)[None])[0]
+        found = applied(resized(model, *window.size), np.asarray(window.of(values)[None], np.float32))[0]
         restored[window.tile] = found[window.inner]
     return restored
 
