@@ -88,16 +88,27 @@ def column_parts(detector: Detector, model: AutoencoderModel, x: Tensor) -> Tens
 
 
 @torch.inference_mode()
-def fit_detector(model: AutoencoderModel, x: NDArray[np.float32], *, most: int = MOST_REFERENCES) -> Detector:
-    """Fit on prepared normal samples (n, *shape); at most `most` of them, evenly spaced, are kept as references."""
+def fit_detector(
+    model: AutoencoderModel,
+    x: NDArray[np.float32],
+    *,
+    most: int = MOST_REFERENCES,
+    weights: NDArray[np.float32] | None = None,
+) -> Detector:
+    """Fit on prepared normal samples (n, *shape); at most `most` of them, evenly spaced, are kept as references.
+
+    weights: (columns,) by how much a distance in each number counts; None: all alike.
+    """
     flat = x.reshape(len(x), -1)
     most = max(NEIGHBOURS + 1, min(most, MOST_REFERENCE_NUMBERS // flat.shape[1]))
     references = torch.from_numpy(flat[spaced(len(flat), most)].copy())
-    views = fit_views(flat)
+    views = fit_views(flat, weights)
     samples = torch.from_numpy(np.require(x, requirements=["C", "W"]))
     back = torch.cat([model(piece).flatten(1) for piece in torch.split(samples, ROWS)])
     residual = (samples.flatten(1) - back) / views.spread
     middle, whitening = _whitening(residual.double().numpy())
+    if weights is not None:
+        whitening = whitening * torch.from_numpy(weights if whitening.shape[1] > 1 else weights[:, None])
     unscaled = Detector(views, references, middle, whitening, 1.0, 1.0)
     asked = references[spaced(len(references), TYPICAL_OF)]
     distance = torch.cat([unscaled.distances(piece, NEIGHBOURS + 1).sum(2) for piece in torch.split(asked, ROWS)])
