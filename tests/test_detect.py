@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import detect
-from diabolo.jobs.thresholds import Rule
+from diabolo.jobs.thresholds import Rule, resampled_rates
+from diabolo.model.presets import PRESETS
 from diabolo.training.model_file import Extra
 from test_cli import fails, run
 
@@ -49,24 +51,61 @@ def test_the_parts_add_up_to_the_score(estimator: Autoencoder) -> None:
     np.testing.assert_allclose(-estimator.score_samples(X), scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["dense", "vae", "conv"])
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "table"])
 def test_other_presets_score_once_they_are_calibrated(preset: str, tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((60, 6, 5)).astype(np.float32)
-    fitted = Autoencoder(preset, latent=3, epochs=1).fit(images)
+    latent = None if preset.startswith("denoise-") else 3
+    fitted = Autoencoder(preset, latent=latent, epochs=1).fit(images)
     assert not hasattr(fitted, "predict")
     fitted.trained_ = detect.calibrate(fitted.trained_, ArraySource(images))
-    assert fitted.explain(images).shape == images.shape
-    np.testing.assert_allclose(fitted.explain(images).sum((1, 2)), -fitted.score_samples(images), rtol=1e-5)
+    scores, parts = -fitted.score_samples(images), fitted.explain(images)
+    assert parts.shape == images.shape
+    np.testing.assert_allclose(parts.sum((1, 2), dtype=np.float64), scores, rtol=1e-5)
+    order = np.random.default_rng(1).permutation(60)
+    np.testing.assert_allclose(-fitted.score_samples(images[order]), scores[order], rtol=1e-5)
+    np.testing.assert_allclose(-fitted.score_samples(images[:1]), scores[:1], rtol=1e-5)
     fitted.save(tmp_path / "m.safetensors")
-    assert (load(tmp_path / "m.safetensors").score_samples(images) == fitted.score_samples(images)).all()
+    assert (load(tmp_path / "m.safetensors").score_samples(images) == -scores).all()
 
 
-def test_a_score_depends_on_its_row_alone(estimator: Autoencoder) -> None:
-    X = correlated(700, 4)
-    scores = detect.score(estimator.trained_, ArraySource(X))
-    order = np.random.default_rng(5).permutation(700)
-    np.testing.assert_allclose(detect.score(estimator.trained_, ArraySource(X[order])), scores[order], rtol=1e-5)
-    np.testing.assert_allclose(detect.score(estimator.trained_, ArraySource(X[:1])), scores[:1], rtol=1e-5)
+@pytest.fixture(scope="module")
+def large() -> Autoencoder:
+    """A model with so many references that they lie in cells."""
+    return Autoencoder("table", epochs=2).fit(correlated(3000, 20))
+
+
+def test_order_batch_and_threads_change_no_score(large: Autoencoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(detect.of(large.trained_).detector.centres) > 50
+    X, threads = correlated(4000, 21) * 2, torch.get_num_threads()
+    scores = detect.score(large.trained_, ArraySource(X))
+    order = np.random.default_rng(22).permutation(len(X))
+    shuffled = detect.score(large.trained_, ArraySource(X[order]))
+    np.testing.assert_allclose(shuffled, scores[order], rtol=1e-5, atol=1e-6)
+    monkeypatch.setattr(detect, "BLOCK_NUMBERS", 6 * 700)
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        found = detect.score(large.trained_, ArraySource(X))
+        assert torch.get_num_threads() == count
+        torch.set_num_threads(threads)
+        np.testing.assert_allclose(found, scores, rtol=1e-5, atol=1e-6)
+    parts = detect.explain(large.trained_, ArraySource(X))
+    np.testing.assert_allclose(parts.sum(1, dtype=np.float64), scores, rtol=1e-5, atol=1e-6)
+
+
+def test_a_row_that_is_a_reference_adds_up_too(large: Autoencoder) -> None:
+    X = np.repeat(correlated(3000, 20)[:4], 3, 0)
+    scores, parts = detect.score(large.trained_, ArraySource(X)), detect.explain(large.trained_, ArraySource(X))
+    assert np.isfinite(parts).all()
+    assert (parts >= 0).all()
+    np.testing.assert_allclose(parts.sum(1, dtype=np.float64), scores, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.1])
+def test_the_promise_holds_over_200_resamplings_of_normal_rows(large: Autoencoder, rate: float) -> None:
+    scores = detect.score(large.trained_, ArraySource(correlated(8000, 23)))
+    found = resampled_rates(scores, rate, repeats=200, seed=24)
+    assert found.mean() <= rate + found.std() / np.sqrt(len(found))
+    assert found.mean() > rate / 2
 
 
 def test_a_constant_column_that_changes_is_an_alert(estimator: Autoencoder) -> None:
@@ -91,7 +130,7 @@ def test_drift_names_the_columns_that_moved(estimator: Autoencoder) -> None:
     assert [one.column for one in detect.drift(estimator.trained_, ArraySource(moved))] == [2]
 
 
-@pytest.mark.parametrize("name", ["references", "whitening", "table", "calibration", "spread"])
+@pytest.mark.parametrize("name", ["references", "centres", "whitening", "table", "calibration", "spread"])
 def test_a_damaged_detector_is_refused(estimator: Autoencoder, name: str) -> None:
     kept = estimator.trained_.extras["detect"]
     for damaged in (kept.arrays[name][..., :-1], kept.arrays[name] * np.nan):

@@ -37,9 +37,7 @@ def payments(count: int, seed: int) -> pl.DataFrame:
             "country": random.choice(["DE", "FR", "NL"], count, p=[0.9, 0.07, 0.03]),
             "amount": np.exp(random.normal(2 + kind, 0.5, count)),
             "pin": random.random(count) < 0.8,
-            "age": [
-                None if gap else age for gap, age in zip(random.random(count) < 0.1, random.integers(18, 90, count))
-            ],
+            "age": pl.Series(random.integers(18, 90, count)).scatter(np.flatnonzero(random.random(count) < 0.1), None),
         }
     )
 

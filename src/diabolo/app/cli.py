@@ -33,6 +33,7 @@ from diabolo.app.compress_commands import compress, decompress
 from diabolo.app.denoise_commands import denoise
 from diabolo.app.detect_commands import calibrate, detect
 from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
+from diabolo.app.studio_command import studio
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -338,7 +339,7 @@ def reproduce(
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
 
 
-for job in (compress, decompress, denoise, detect, calibrate, generate, interpolate, likelihood):
+for job in (compress, decompress, denoise, detect, calibrate, generate, interpolate, likelihood, studio):
     app.command()(job)
 app.command("map")(map_codes)
 

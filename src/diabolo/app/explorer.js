@@ -2,7 +2,7 @@
 (() => {
   const content = JSON.parse(document.getElementById("content").textContent);
   const [height, width, channels] = content.shape;
-  const { mean, spread, plane, points, group, groups, grid } = content;
+  const { mean, spread, plane, points, group, groups, grid, live } = content;
   const $$ = (id) => document.getElementById(id);
   const map = $$("map"), picture = $$("picture"), size = map.width;
   const pen = map.getContext("2d"), paint = picture.getContext("2d", { willReadFrequently: true });
@@ -65,40 +65,95 @@
     return result;
   };
 
-  const drawPicture = () => {
-    if (!layers) {
-      if (atlas) paint.putImageData(blend(state.place), 0, 0);
-      return;
-    }
-    const values = run(state.code), image = paint.createImageData(width, height);
+  const paintValues = (values, scale) => {
+    const image = paint.createImageData(width, height);
     for (let pixel = 0; pixel < width * height; pixel++) {
-      for (let c = 0; c < 3; c++) image.data[4 * pixel + c] = 255 * values[pixel * channels + (channels > 1 ? c : 0)] + 0.5;
+      for (let c = 0; c < 3; c++) image.data[4 * pixel + c] = scale * values[pixel * channels + (channels > 1 ? c : 0)] + 0.5;
       image.data[4 * pixel + 3] = 255;
     }
     paint.putImageData(image, 0, 0);
   };
 
-  const disc = (place, radius, fill, edge) => {
+  const table = (rows) => {
+    const body = document.createElement("tbody");
+    for (const row of rows) {
+      const line = body.insertRow();
+      for (const text of row) line.insertCell().textContent = text;
+    }
+    return body;
+  };
+
+  // With a server: one question at a time, always about the newest code.
+  const post = async (path, code) => {
+    const answer = await fetch(live + path, { method: "POST", body: Float32Array.from(code) });
+    if (answer.headers.get("content-type").startsWith("text/plain")) throw new Error(await answer.text());
+    return answer;
+  };
+  let wanted = null, asking = false, resting = 0, shown = null;
+  const ask = async (code) => {
+    wanted = code;
+    if (asking) return;
+    asking = true;
+    while (wanted) {
+      const now = wanted, start = performance.now();
+      wanted = null;
+      try {
+        const answer = await post("decode", now);
+        if (grid) paintValues(new Uint8Array(await answer.arrayBuffer()), 1);
+        else $$("values").replaceChildren(table(shown = await answer.json()));
+        picture.dataset.milliseconds = (performance.now() - start).toFixed(1);
+        tell(state.code, ` · decoded in ${Math.round(performance.now() - start)} ms`);
+      } catch (error) {
+        $$("where").textContent = error.message === "Failed to fetch" ? "The server has stopped." : error.message;
+      }
+    }
+    asking = false;
+    clearTimeout(resting);
+    resting = setTimeout(() => points.length && askNearest(state.code), 120);
+  };
+  const askNearest = async (code) => {
+    try {
+      const found = await (await post("nearest", code)).json(), title = document.createElement("h2");
+      const thing = document.createElement(found.picture ? "img" : "table");
+      title.textContent = found.title;
+      if (found.picture) { thing.src = found.picture; thing.alt = found.title; } else thing.append(table(found.rows));
+      $$("nearest").replaceChildren(title, thing);
+      $$("nearest").hidden = false;
+    } catch { /* `where` says what went wrong */ }
+  };
+
+  const drawPicture = () => {
+    if (live) ask(state.code);
+    else if (layers) paintValues(run(state.code), 255);
+    else if (atlas) paint.putImageData(blend(state.place), 0, 0);
+  };
+
+  const disc = (pen, place, radius, fill, edge) => {
     pen.beginPath();
     pen.arc(...toPixels(place), radius, 0, 2 * Math.PI);
     if (fill) { pen.fillStyle = fill; pen.fill(); }
     if (edge) { pen.lineWidth = 4; pen.strokeStyle = edge; pen.stroke(); }
   };
 
-  const background = new Image();
-  const drawMap = () => {
+  // What does not change while the pointer moves is drawn once.
+  const background = new Image(), scene = document.createElement("canvas");
+  scene.width = scene.height = size;
+  const drawScene = () => {
+    const pen = scene.getContext("2d");
     pen.globalAlpha = 1;
     pen.fillStyle = "#f4f4f1";
     pen.fillRect(0, 0, size, size);
-    if ($$("background").ariaPressed === "true" && background.complete) {
+    if (grid && $$("background").ariaPressed === "true" && background.complete) {
       pen.globalAlpha = points.length ? 0.45 : 1;
       // The middle of the outer pictures lies on the map's border.
       const step = size / (grid.side - 1);
       pen.drawImage(background, -step / 2, -step / 2, size + step, size + step);
     }
     pen.globalAlpha = 0.8;
-    points.forEach((place, i) => disc(place, 5, groups.length ? groups[group[i]][1] : "#3f90da"));
-    pen.globalAlpha = 1;
+    points.forEach((place, i) => disc(pen, place, 5, groups.length ? groups[group[i]][1] : "#3f90da"));
+  };
+  const drawMap = () => {
+    pen.drawImage(scene, 0, 0);
     if (ends.length === 2) {
       pen.beginPath();
       pen.moveTo(...toPixels(ends[0]));
@@ -107,12 +162,16 @@
       pen.strokeStyle = "#e76300";
       pen.stroke();
     }
-    ends.forEach((place) => disc(place, 10, "#e76300", "#fff"));
-    disc(state.place, 13, null, "#fff");
-    disc(state.place, 15, null, "#000");
+    ends.forEach((place) => disc(pen, place, 10, "#e76300", "#fff"));
+    disc(pen, state.place, 13, null, "#fff");
+    disc(pen, state.place, 15, null, "#000");
   };
 
-  const sliders = layers ? content.sliders : [];
+  const tell = (code, more) => {
+    const numbers = code.slice(0, 6).map((value) => value.toFixed(2)).join(", ");
+    $$("where").textContent = "code (" + numbers + (code.length > 6 ? ", …)" : ")") + more;
+  };
+  const sliders = layers || live ? content.sliders : [];
   const show = () => {
     drawPicture();
     drawMap();
@@ -120,8 +179,7 @@
       $$("slider-" + number).value = state.code[number];
       $$("value-" + number).textContent = state.code[number].toFixed(2);
     });
-    const numbers = state.code.slice(0, 6).map((value) => value.toFixed(2)).join(", ");
-    $$("where").textContent = "code (" + numbers + (state.code.length > 6 ? ", …)" : ")");
+    if (!live) tell(state.code, "");
   };
   const goTo = (place) => { state = { code: codeAt(place), place }; show(); };
   const stop = () => { cancelAnimationFrame(walking); walking = 0; };
@@ -158,12 +216,14 @@
   $$("reset").addEventListener("click", () => { stop(); ends = []; $$("walk").disabled = true; goTo([0, 0]); });
   $$("background").addEventListener("click", (event) => {
     event.target.ariaPressed = event.target.ariaPressed === "true" ? "false" : "true";
+    drawScene();
     drawMap();
   });
   $$("save").addEventListener("click", () => {
     const link = document.createElement("a");
-    link.download = "decoded.png";
-    link.href = picture.toDataURL("image/png");
+    const lines = (shown || []).map((row) => row.map((text) => `"${text.replaceAll('"', '""')}"`).join(","));
+    link.download = grid ? "decoded.png" : "decoded.csv";
+    link.href = grid ? picture.toDataURL("image/png") : "data:text/csv," + encodeURIComponent(lines.join("\n"));
     link.click();
   });
   for (const number of sliders) {
@@ -196,8 +256,17 @@
     canvas.height = background.height;
     atlas = canvas.getContext("2d", { willReadFrequently: true });
     atlas.drawImage(background, 0, 0);
+    drawScene();
     show();
   });
-  background.src = grid.picture;
+  if (grid) background.src = grid.picture;
+  picture.hidden = $$("background").hidden = !grid;
+  $$("values").hidden = Boolean(grid);
+  // In a frame of another page (the Studio): that page has the title, and gives as much height as is needed.
+  if (window.frameElement) {
+    document.body.classList.add("inside");
+    new ResizeObserver(() => { frameElement.style.height = document.body.offsetHeight + 2 + "px"; }).observe(document.body);
+  }
+  drawScene();
   show();
 })();

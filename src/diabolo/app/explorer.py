@@ -1,7 +1,6 @@
 """A page to walk through the space of codes: one file that holds the decoder itself, or a grid of what it decodes."""
 
 import base64
-import io
 import json
 import math
 from html import escape
@@ -16,7 +15,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from diabolo.app.palette import categories
-from diabolo.app.pictures import data_uri
+from diabolo.app.pictures import data_uri, file_of
 from diabolo.app.sheets import sheet
 from diabolo.app.train import shape_text
 from diabolo.config import VariationalConfig
@@ -36,29 +35,34 @@ OUTPUTS: dict[type, str] = {Bernoulli: "sigmoid", Logistic: "clamp"}
 Floats = NDArray[np.float32]
 
 
-def explorer_page(trained: Trained, data: Dataset | None = None, *, label: str | None = None) -> str:
+def explorer_page(
+    trained: Trained, data: Dataset | None = None, *, label: str | None = None, live: str | None = None
+) -> str:
     """Return one self-contained HTML page: a map of codes; the picture of the code that is pointed at; walks.
 
     data: samples whose codes are shown on the map, and whose components span it if a code has more than 2 numbers.
     label: what a conditional model's decoder is told. The decoder is in the page where it is fully connected and has
     at most 4 million weights; else a grid of decoded codes is, and what lies between is blended.
-    Raises InputError if the model's samples are no pictures.
+    live: address of a server that decodes for the page instead, and shows tables and the nearest samples too.
+    Raises InputError if the model's samples are no pictures, and there is no such server.
     """
     config, prepared = trained.model.config, trained.preprocessing
-    if not are_pictures(config.shape, prepared.dtype, unit=prepared.unit):
+    shown = are_pictures(config.shape, prepared.dtype, unit=prepared.unit)
+    if not shown and live is None:
         raise InputError(f"The page shows pictures, and this model's samples ({shape_text(config.shape)}) are none.")
     codes = _codes(trained, data)
     mean, spread = _middle(trained, codes)
     plane = _plane(trained, codes, mean, spread)
     content: dict[str, Any] = {
-        "shape": [*config.shape, 1][:3],
+        "shape": [*config.shape, 1, 1][:3],
         "mean": _rounded(mean),
         "spread": _rounded(spread),
         "plane": plane,
         "points": _points(codes, plane, mean),
         **_groups(data),
-        "grid": _grid(trained, plane, mean, label),
-        "decoder": _decoder(trained, label),
+        "grid": _grid(trained, plane, mean, label) if shown else None,
+        "decoder": _decoder(trained, label) if live is None else None,
+        "live": live,
         "sliders": ranked_numbers(trained, mean, spread)[:SLIDERS],
     }
     told = "" if label is None else f", label {label}"
@@ -124,16 +128,7 @@ def _grid(trained: Trained, plane: dict[str, Any], mean: Floats, label: str | No
     x, y = np.meshgrid(steps * plane["reach"][0], steps[::-1] * plane["reach"][1])
     codes = mean + np.stack([x, y], -1).reshape(-1, 2) @ np.array(plane["axes"])
     pictures = decode(trained, codes.astype(np.float32), label=label)
-    return {"side": side, "picture": data_uri(_encoded(sheet(pictures, columns=side)))}
-
-
-def _encoded(page: NDArray[np.uint8]) -> bytes:
-    from PIL import Image, features
-
-    buffer = io.BytesIO()
-    large = page.size > 1 << 20 and features.check("webp") and max(page.shape[:2]) < 16_000
-    Image.fromarray(page).save(buffer, **({"format": "WEBP", "quality": 85} if large else {"format": "PNG"}))
-    return buffer.getvalue()
+    return {"side": side, "picture": data_uri(file_of(sheet(pictures, columns=side)))}
 
 
 def _decoder(trained: Trained, label: str | None) -> dict[str, Any] | None:

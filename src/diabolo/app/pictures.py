@@ -38,6 +38,16 @@ def sheet(images: Array, *, columns: int, gap: int = 1) -> bytes:
     return _encode(page, lossless=max(images.shape[1:3]) <= CRISP)
 
 
+def file_of(page: NDArray[np.uint8]) -> bytes:
+    """Return a picture (h, w) or (h, w, 3) as a PNG, or as WebP where it is large."""
+    from PIL import Image, features
+
+    buffer = BytesIO()
+    large = page.size > 1 << 20 and features.check("webp") and max(page.shape[:2]) < 16_000
+    Image.fromarray(page).save(buffer, **({"format": "WEBP", "quality": 85} if large else {"format": "PNG"}))
+    return buffer.getvalue()
+
+
 def data_uri(picture: bytes) -> str:
     """Return the bytes of a PNG or WebP file as a `data:` address."""
     kind = "png" if picture.startswith(b"\x89PNG") else "webp"

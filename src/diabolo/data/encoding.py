@@ -36,7 +36,7 @@ FORMS = (
 """Forms of dates that text may have; the first that fits every value is taken."""
 KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates}
 NAMES = {kind: name for name, kind in KINDS.items()}
-STRANGE = 10.0
+STRANGE = 100.0
 IN_ORDER = 0.99
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 MOST_COLUMNS = 100_000

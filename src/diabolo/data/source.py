@@ -59,7 +59,10 @@ class ArraySource:
         return len(self.array)
 
     def take(self, rows: NDArray[np.int64]) -> Array:
-        return np.asarray(self.array[rows])
+        """Return the samples of `rows`; those that follow one another without a copy."""
+        first = int(rows[0]) if len(rows) else 0
+        followed = np.array_equal(rows, np.arange(first, first + len(rows)))
+        return np.asarray(self.array[first : first + len(rows)] if followed else self.array[rows])
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,28 @@
 """Detect: the score of each sample, its p-value, what made it suspicious, and whether the data have drifted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, ks_2samp
+from torch import Tensor
 
+from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source, Subset, spaced
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.apply import batches
-from diabolo.jobs.detector import Detector, column_parts, fit_detector, from_extra, to_extra
+from diabolo.jobs.apply import batches, check_shape
+from diabolo.jobs.detector import Detector, Scorer, fit_detector, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import encoding_of, weights_of
 from diabolo.jobs.thresholds import Rule, Scores
-from diabolo.training.batches import bounded
+from diabolo.jobs.together import together
+from diabolo.training.batches import bounded, compact, expanded
 from diabolo.training.loop import split
 from diabolo.training.model_file import Extra, Trained
 
 JOB = "detect"
+BLOCK_NUMBERS = 2**20
 MOST_FITTED, MOST_CALIBRATED, MOST_COMPARED = 50_000, 20_000, 10_000
 DRIFT_LEVEL, DRIFT_DISTANCE, LEAST_WEIGHT = 0.001, 0.05, 0.01
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
@@ -112,29 +116,50 @@ def of(trained: Trained) -> Calibrated:
     return Calibrated(detector, calibration, Rule(name, value))
 
 
-def _pieces(trained: Trained, source: Source) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    detector, start = of(trained).detector, 0
-    with torch.inference_mode():
-        for batch in batches(trained, source):
-            parts = column_parts(detector, trained.model.cpu(), batch.cpu()).numpy()
-            yield slice(start, start + len(parts)), parts
-            start += len(parts)
+def _found(trained: Trained, source: Source, work: Callable[[Scorer, Tensor], Tensor]) -> Iterator[tuple[slice, Array]]:
+    """Yield rows with what `work` makes of them, a block after the other; blocks are at work side by side."""
+    check_shape(trained, source)
+    scorer, threads = Scorer(of(trained).detector, trained.model.cpu()), torch.get_num_threads()
+
+    def one(block: Array) -> Array:
+        torch.set_num_threads(1 if threads > 1 and len(source) > len(block) else threads)
+        with torch.inference_mode():
+            return work(scorer, _seen(trained, scorer, block)).numpy()
+
+    start = 0
+    for block, found in together(one, _blocks(source), most=threads):
+        yield slice(start, start + len(block)), found
+        start += len(block)
+
+
+def _blocks(source: Source) -> Iterator[Array]:
+    """Yield the samples in order, in blocks so large that each cell of a detector gets many of their rows."""
+    size = max(1, BLOCK_NUMBERS // int(np.prod(source.shape)))
+    for chunk in chunks(source, np.arange(len(source))):
+        yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
+
+
+def _seen(trained: Trained, scorer: Scorer, block: Array) -> Tensor:
+    """Return samples as the detector sees them; they are prepared a few rows at a time."""
+    size = rows_together(scorer.columns)
+    pieces = (block[start : start + size] for start in range(0, len(block), size))
+    return scorer.seen((expanded(compact(piece, trained.preprocessing)) for piece in pieces), len(block))
 
 
 def score(trained: Trained, source: Source) -> Scores:
     """Return the score of each sample, (n,): the sum of what its columns add. Higher is more suspicious."""
     scores = np.empty(len(source))
-    for rows, parts in _pieces(trained, source):
-        scores[rows] = parts.sum(1, dtype=np.float64)
+    for rows, found in _found(trained, source, Scorer.scores):
+        scores[rows] = found
     return scores
 
 
 def explain(trained: Trained, source: Source) -> NDArray[np.float32]:
     """Return what each number of each sample adds to its score, (n, *shape)."""
-    found = np.empty((len(source), trained.model.dimensions), np.float32)
-    for rows, parts in _pieces(trained, source):
-        found[rows] = parts
-    return found.reshape(len(source), *trained.model.config.shape)
+    parts = np.empty((len(source), trained.model.dimensions), np.float32)
+    for rows, found in _found(trained, source, Scorer.parts):
+        parts[rows] = found
+    return parts.reshape(len(source), *trained.model.config.shape)
 
 
 def expected(trained: Trained, source: Source, numbers: NDArray[np.bool_]) -> Array:

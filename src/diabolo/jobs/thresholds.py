@@ -67,6 +67,13 @@ def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple
     return float(low), float(high)
 
 
+def resampled_rates(normal: Scores, rate: float, *, repeats: int, seed: int) -> Scores:
+    """Return the false-alarm rates, (repeats,), of one half of normal scores at a promise kept by the other half."""
+    generator, rule, half = np.random.default_rng(seed), Rule("false-alarms", rate), len(normal) // 2
+    orders = (generator.permutation(normal) for _ in range(repeats))
+    return np.array([alerts(order[half:], np.sort(order[:half]), rule).mean() for order in orders])
+
+
 def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm: float) -> Rule:
     """Return the threshold that costs least on labelled samples: `miss` an anomaly missed, `alarm` a false alarm.
 

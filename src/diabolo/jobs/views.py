@@ -5,6 +5,7 @@ samples (beyond their range it goes on in units of spread).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -29,24 +30,32 @@ class Views:
     def columns(self) -> int:
         return len(self.mean)
 
-    def scaled(self, x: Tensor) -> Tensor:
+    @cached_property
+    def _lookup(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Nodes per unit of each column, spreads per node, where its nodes begin, normal scores and their rises."""
+        density = (NODES - 1) / (self.high - self.low).clamp_min(1e-12)
+        begin = torch.arange(self.columns, dtype=torch.int32) * NODES
+        rise = torch.diff(self.table, append=self.table[:, -1:])
+        return density, 1 / (density * self.spread), begin, self.table.reshape(-1), rise.reshape(-1)
+
+    def scaled(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """Return samples (n, columns) in units of each column's spread about its mean."""
-        return (x - self.mean) / self.spread
+        return torch.sub(x, self.mean, out=out).div_(self.spread)
 
-    def ranked(self, x: Tensor) -> Tensor:
-        """Return samples (n, columns) as normal scores."""
-        inside = torch.minimum(torch.maximum(x, self.low), self.high)
-        width = (self.high - self.low).clamp_min(1e-30)
-        place = (inside - self.low) / width * (NODES - 1)
-        node = place.long().clamp_(0, NODES - 2)
-        index = node + torch.arange(self.columns, device=x.device) * NODES
-        flat = self.table.view(-1)
-        score = torch.lerp(flat[index], flat[index + 1], place - node)
-        return score + (x - inside) / self.spread
+    def ranked(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return samples (n, columns) as normal scores: a line between nodes; beyond them, units of spread.
 
-    def both(self, x: Tensor) -> Tensor:
-        """Return samples (n, columns) in both views, (n, 2 * columns)."""
-        return torch.cat([self.scaled(x), self.ranked(x)], 1)
+        By single sums and products: one and the same value has one and the same score, wherever it stands.
+        """
+        density, unit, begin, scores, rises = self._lookup
+        place = (x - self.low).mul_(density)
+        inside = place.clamp(0, NODES - 1)
+        node = inside.int().clamp_(max=NODES - 2)
+        beyond = place.sub_(inside).mul_(unit)
+        part = inside.sub_(node)
+        index = node.add_(begin).view(-1)
+        part.mul_(rises.index_select(0, index).view(x.shape)).add_(scores.index_select(0, index).view(x.shape))
+        return torch.add(part, beyond, out=out)
 
 
 def fit_views(x: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> Views:

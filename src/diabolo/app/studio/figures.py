@@ -1,0 +1,51 @@
+"""Pictures, tables and bars as HTML of the Studio."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diabolo.app.canvas import FIRST, MUTED, draw
+from diabolo.app.markup import figure
+from diabolo.app.pictures import CRISP, as_bytes, data_uri, file_of
+from diabolo.data.source import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def picture(image: Array, words: str) -> str:
+    """Return a figure of one picture (h, w) or (h, w, c) with words below it."""
+    plain = as_bytes(image)
+    plain = plain[..., 0] if plain.ndim == 3 and plain.shape[2] == 1 else plain
+    kind = "crisp" if max(plain.shape[:2]) <= CRISP else "smooth"
+    content = f'<img src="{data_uri(file_of(plain))}" alt="{escape(words)}" data-width="{plain.shape[1]}">'
+    return figure(content, escape(words), kind=kind)
+
+
+def row(figures: Sequence[str]) -> str:
+    """Return figures side by side."""
+    return f'<div class="figures">{"".join(figures)}</div>'
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return names and values as tiles."""
+    tiles = "".join(f"<div><dt>{escape(name)}</dt><dd><b>{escape(value)}</b></dd></div>" for name, value in pairs)
+    return f'<dl class="tiles">{tiles}</dl>'
+
+
+def code_bars(code: Array) -> str:
+    """Return the numbers of a code (latent,) as bars."""
+
+    from matplotlib.ticker import MaxNLocator
+
+    def paint(axes: "Axes") -> None:
+        axes.bar(np.arange(len(code)), code.astype(float), color=FIRST, width=0.8)
+        axes.axhline(0, color=MUTED, linewidth=0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+        axes.set_xlim(-max(1.0, 6 - len(code)), len(code) + max(0.0, 5 - len(code)))
+        axes.set(xlabel="number of the code")
+        axes.grid(visible=False, axis="x")
+
+    return draw(paint, alt=f"The {len(code)} numbers of the code", size=(6.4, 1.7))

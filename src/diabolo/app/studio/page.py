@@ -1,0 +1,60 @@
+"""The page of the Studio: a model above, a tab for each job below."""
+
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from diabolo.app.studio.explore import explore_tab
+from diabolo.app.studio.reconstruct import reconstruct_tab
+from diabolo.app.studio.shelf import Shelf
+from diabolo.app.studio.tab import message, on, told
+from diabolo.app.studio.uploads import MOST_BYTES
+from diabolo.app.train import shape_text
+
+FONTS = ("system-ui", "sans-serif")
+TITLE = "diabolo studio"
+
+
+def page(shelf: Shelf) -> gr.Blocks:
+    """Build the page. It asks nothing of a network, and sends nothing."""
+    blocks: gr.Blocks
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+        with gr.Row(elem_id="head", equal_height=True):
+            told_here = gr.HTML(about(shelf, shelf.names[0]), elem_id="about")
+            model = gr.Dropdown(shelf.names, value=shelf.names[0], label="Model", visible=len(shelf.names) > 1)
+        trouble = message()
+        with gr.Tabs() as tabs:
+            with gr.Tab("Explore", id="explore"):
+                explore_tab(shelf, model)
+            with gr.Tab("Reconstruct", id="reconstruct", elem_id="reconstruct-tab") as tab:
+                reconstruct_tab(shelf, model, tab)
+
+        def changed(name: str) -> tuple[Any, ...]:
+            return about(shelf, name), gr.update(selected="explore")
+
+        on(model.change, told(changed, 2), [model], [trouble, told_here, tabs])
+    blocks.queue(default_concurrency_limit=2)
+    return blocks
+
+
+def about(shelf: Shelf, name: str) -> str:
+    """Return the head of the page: what the model is, and on what it is shown."""
+    config = shelf.opened(name).trained.model.config
+    data = "" if shelf.data is None else f", shown on {shelf.data.name}"
+    words = f"{name}: {config.preset}, {shape_text(config.shape)} to {config.latent} numbers{data}"
+    return f'<h1>{TITLE}</h1><p class="lead">{escape(words)}</p>'
+
+
+def mounted(app: Any, shelf: Shelf) -> Any:
+    """Return a FastAPI app with the page at /."""
+    style = files("diabolo.app.studio").joinpath("studio.css").read_text(encoding="utf-8")
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.blue, neutral_hue=gr.themes.colors.gray, font=FONTS, font_mono=("monospace",)
+    )
+    return gr.mount_gradio_app(
+        app, page(shelf), path="/", server_name="127.0.0.1", footer_links=[], run_history=False, ssr_mode=False,
+        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, enable_monitoring=False, pwa=False,
+        mcp_server=False,
+    )  # fmt: skip
