@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +135,11 @@ def sized(images: Array | Sequence[Array]) -> ArrayImages:
         raise InputError("Images must be arrays (h, w) or (h, w, 3), all grey or all in colour.")
     channels = 3 if np.asarray(images[0]).shape[2:] == (3,) else 1
     return ArrayImages(images, tuple(str(number) for number in range(len(images))), channels)
+
+
+def as_images(images: Any) -> SizedImages:
+    """Return images of any sizes as they are, an array (n, h, w[, 3]) or a list of images as such."""
+    return images if isinstance(images, ArrayImages | PictureImages | SomeImages) else sized(images)
 
 
 def in_folder(images: SizedImages, folder: str) -> NDArray[np.bool_]:
