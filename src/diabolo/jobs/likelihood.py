@@ -18,8 +18,8 @@ from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Trained
 
 BINARISED_FROM = 1
-TOGETHER = 4 << 20
-"""Numbers of decoder output that are held at once."""
+TOGETHER = 1 << 18
+"""Numbers of decoder output that are held at once: 16 times as many leave the cache, and took 1.2 times as long."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,12 @@ def denoise_photo(facts: Facts, latent: int | None) -> ModelConfig:
     return replace(config, likelihood=GaussianConfig(), corruption=GaussianNoiseConfig(55 / 255, least=0.0))
 
 
+def denoise_small(facts: Facts, latent: int | None) -> ModelConfig:
+    """As `denoise-photo`, a quarter of its weights: for noisy images alone, down to one (`--self-supervised`)."""
+    config = _u_shaped("denoise-small", facts, latent, UShapedConfig((16, 32, 64), blocks=2))
+    return replace(config, likelihood=GaussianConfig(), corruption=GaussianNoiseConfig(55 / 255, least=0.0))
+
+
 def _convolutional(preset: str, facts: Facts, latent: int | None, channels: tuple[int, ...]) -> ModelConfig:
     """Return a convolutional network; its code is the last map, unless a dense layer makes it `latent` numbers."""
     network = ConvolutionalConfig(channels, dense=latent is not None)
@@ -200,6 +206,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "denoise": denoise,
     "denoise-deep": denoise_deep,
     "denoise-photo": denoise_photo,
+    "denoise-small": denoise_small,
     "codec": codec,
     "conv-vae": conv_vae,
     "faces": faces,
