@@ -22,7 +22,7 @@ from diabolo.training.loop import split
 from diabolo.training.model_file import Extra, Trained
 
 JOB = "detect"
-BLOCK_NUMBERS = 2**20
+BLOCK_NUMBERS = 2**21
 MOST_FITTED, MOST_CALIBRATED, MOST_COMPARED = 50_000, 20_000, 10_000
 DRIFT_LEVEL, DRIFT_DISTANCE, LEAST_WEIGHT = 0.001, 0.05, 0.01
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"

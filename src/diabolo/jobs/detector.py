@@ -127,18 +127,14 @@ class Scorer:
 
 @torch.inference_mode()
 def fit_detector(
-    model: AutoencoderModel,
-    x: NDArray[np.float32],
-    *,
-    most: int = MOST_REFERENCES,
-    weights: NDArray[np.float32] | None = None,
+    model: AutoencoderModel, x: NDArray[np.float32], *, weights: NDArray[np.float32] | None = None
 ) -> Detector:
-    """Fit on prepared normal samples (n, *shape); at most `most` of them, evenly spaced, are kept as references.
+    """Fit on prepared normal samples (n, *shape); at most 2,000 of them, evenly spaced, are kept as references.
 
     weights: (columns,) by how much a distance in each number counts; None: all alike.
     """
     flat = x.reshape(len(x), -1)
-    most = max(1, min(most, MOST_REFERENCE_NUMBERS // flat.shape[1]))
+    most = max(1, min(MOST_REFERENCES, MOST_REFERENCE_NUMBERS // flat.shape[1]))
     references = torch.from_numpy(flat[spaced(len(flat), most)].copy())
     views, together = fit_views(flat, weights), rows_together(flat.shape[1])
     samples = torch.from_numpy(np.require(x, requirements=["C", "W"]))
