@@ -17,10 +17,19 @@ from PIL import Image
 from diabolo import Autoencoder, open_data
 from diabolo.app.cli import main
 from diabolo.app.studio.shelf import Shelf
+from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import FileError, FormatError, InputError
+from diabolo.jobs.detect import calibrate
 
 pytest.importorskip("gradio", reason="the studio extra is not installed")
-WAIT = 30.0
+
+from diabolo.app.studio.atlas import Atlas
+from diabolo.app.studio.detect import alerts_page, ranking
+from diabolo.app.studio.reconstruct import reconstructed
+from diabolo.app.studio.uploads import fitted
+
+MODELS = ("vae", "dense", "conv", "codec")
+WAIT = 60.0
 POINTER = """
 const done = arguments[2], map = document.getElementById("map"), picture = document.getElementById("picture");
 const box = map.getBoundingClientRect(), start = performance.now();
@@ -42,15 +51,23 @@ INSIDE = ("data:", "blob:", "chrome:", "chrome-untrusted:")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of small models, trained in seconds."""
     folder, digits = tmp_path_factory.mktemp("models"), open_data("digits")
-    for name, preset, latent in (("vae", "vae", 2), ("dense", "dense", 8), ("conv", "conv", None)):
-        Autoencoder(preset, latent=latent, epochs=2).fit(digits).save(folder / f"{name}.safetensors")
+    for name, preset, latent in (
+        ("vae", "vae", 2),
+        ("dense", "dense", 8),
+        ("conv", "conv", None),
+        ("codec", "codec", 4),
+    ):
+        estimator = Autoencoder(preset, latent=latent, epochs=2).fit(digits)
+        if name == "dense":
+            estimator.trained_ = calibrate(estimator.trained_, digits.train)
+        estimator.save(folder / f"{name}.safetensors")
     return folder
 
 
 @pytest.fixture(scope="module")
 def address(models: Path) -> Iterator[str]:
     """Start one server for the module; at the end it must go quietly when it is told to."""
-    given = [part for name in ("vae", "dense", "conv") for part in ("-m", str(models / f"{name}.safetensors"))]
+    given = [part for name in MODELS for part in ("-m", str(models / f"{name}.safetensors"))]
     command = [sys.executable, "-m", "diabolo", "studio", *given, "digits", "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         assert server.stdout
@@ -193,6 +210,108 @@ def test_a_file_that_is_no_picture_is_told_in_the_page(page, tmp_path: Path) -> 
     until(lambda: page.find_elements("css selector", "#reconstruct-tab input[type=file]"))
     drop(page, "reconstruct-tab", tmp_path / "large.png")
     until(lambda: "16 megapixels" in shown(page, "#reconstruct-tab .warning"))
+
+
+def press(page, place: str) -> None:
+    """Click the middle of a slider."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    bar = page.find_element("css selector", f"{place} input[type=range]")
+    ActionChains(page).move_to_element(bar).click().perform()
+
+
+def test_a_drawing_is_reconstructed(page) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    open_tab(page, "Reconstruct")
+    until(lambda: "row 0" in shown(page, "#reconstructed"))
+    button = next(b for b in page.find_elements("css selector", "#reconstruct-tab button") if b.text.startswith("Draw"))
+    button.click()
+    pad = until(lambda: page.find_elements("css selector", "#pad canvas"))[-1]
+    page.execute_script("arguments[0].scrollIntoView({ block: 'center' })", pad)
+    time.sleep(0.5)  # the pad is laid out anew when it comes into view
+    stroke = ActionChains(page).move_to_element_with_offset(pad, -40, -60).click_and_hold()
+    for step in range(8):
+        stroke.move_by_offset(10, 15 if step % 2 else 5)
+    stroke.release().perform()
+    button = next(b for b in page.find_elements("css selector", "#reconstruct-tab button") if "drawing" in b.text)
+    until(lambda: button.click() or "what was drawn" in shown(page, "#reconstructed"))
+
+
+def test_compress_tells_bytes_beside_other_codecs(page) -> None:
+    open_tab(page, "Compress")
+    until(lambda: "no probability tables" in shown(page, "#compress-tab .warning"))
+    choose_model(page, "codec")
+    first = until(lambda: "bytes of the archive" in shown(page, "#compressed") and shown(page, "#compressed"))
+    assert all(codec in str(first) for codec in ("PNG", "WebP", "JPEG"))
+    assert "warning" not in shown(page, "#compress-tab")
+    press(page, "#quality")
+    until(lambda: shown(page, "#compressed") not in ("", first) and "PSNR" in shown(page, "#compressed"))
+
+
+def test_denoise_shows_before_and_after(page, tmp_path: Path) -> None:
+    open_tab(page, "Denoise")
+    Image.fromarray(np.tile(np.arange(0, 256, 4, np.uint8), (48, 1))).save(tmp_path / "slope.png")
+    until(lambda: "noise found" in shown(page, "#denoised"))
+    drop(page, "denoise-tab", tmp_path / "slope.png")
+    press(page, "#noise")
+    until(lambda: "PSNR after" in shown(page, "#denoised"))
+    until(lambda: len(page.find_elements("css selector", "#before-after img")) >= 2)
+
+
+def test_detect_ranks_and_its_dial_changes_the_alerts(page) -> None:
+    open_tab(page, "Detect")
+    until(lambda: "has no detector" in shown(page, "#detect-tab .warning"))
+    choose_model(page, "dense")
+    first = until(lambda: shown(page, "#detected"))
+    assert "<td" in str(first)
+    press(page, "#rate")
+    until(lambda: shown(page, "#detected") not in ("", first))
+
+
+def test_two_sessions_do_not_meet(page, address: str) -> None:
+    own = page.current_window_handle
+    choose_model(page, "dense")
+    page.switch_to.new_window("tab")
+    try:
+        page.get(address)
+        until(lambda: page.find_elements("id", "map-frame"))
+        assert "vae.safetensors" in page.find_element("id", "about").text
+        into_map(page)
+        page.execute_async_script(POINTER, 0.4, 0.4)
+        assert len(page.find_elements("css selector", "#sliders input")) == 2
+    finally:
+        page.close()
+        page.switch_to.window(own)
+    assert "dense" in page.find_element("id", "about").text
+    into_map(page)
+    page.execute_async_script(POINTER, 0.4, 0.4)
+    assert len(page.find_elements("css selector", "#sliders input")) == 8
+
+
+def test_tables_have_a_map_reasons_and_reconstructions() -> None:
+    values = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    trained = Autoencoder("table", latent=2, epochs=2).fit(values).trained_
+    data = Dataset("numbers", ArraySource(values))
+    ranked = ranking(trained, data)
+    assert "column 3" in alerts_page(ranked, 0.05)
+    assert "column 4" in reconstructed(trained, values[0], "row 0")
+    with pytest.raises(InputError, match="no pictures"):
+        fitted(np.zeros((4, 4), np.uint8), trained)
+
+
+def test_the_map_of_a_table_decodes_columns(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    Autoencoder("table", latent=2, epochs=1).fit(values).save(tmp_path / "t.safetensors")
+    shelf = Shelf([tmp_path / "t.safetensors"], Dataset("numbers", ArraySource(values)))
+    atlas, version = Atlas(shelf), shelf.opened("t.safetensors").version
+    assert '"grid": null' in atlas.page("t.safetensors", None)
+    code = np.zeros(2, "<f4").tobytes()
+    columns = atlas.decoded("t.safetensors", version, code, None)
+    assert [name for name, _ in columns] == [f"column {number}" for number in range(5)]
+    assert len(atlas.nearest("t.safetensors", version, code)["rows"][0]) == 7
+    with pytest.raises(InputError, match="has 2 numbers, 8 bytes"):
+        atlas.decoded("t.safetensors", version, code[:4], None)
 
 
 def test_a_model_that_is_replaced_or_goes_is_told_in_the_page(page, models: Path) -> None:
