@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DIABOLO_DATA ?= $(shell test -d ../shared/data && cd ../shared/data && pwd)
 
-.PHONY: demo test lint browser bench clean
+.PHONY: demo test lint browser bench notebooks clean
 
 demo: .venv/installed
 	$(BIN)/diabolo demo
@@ -34,6 +34,9 @@ bench: .venv/installed-dev
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@ .venv/installed
+
+notebooks: .venv/installed-dev
+	$(BIN)/python notebooks/run.py
 
 clean:
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache

@@ -84,7 +84,7 @@ def main() -> None:
     given = parser.parse_args()
     images = open_data(given.data or "../shared/data/train400.zip").train
     rows = np.arange(len(images))
-    source = Patches(Subset(images, rows[rows % HELD_OUT_EVERY > 0]), given.patch, given.batch * given.steps)
+    source = Patches((Subset(images, rows[rows % HELD_OUT_EVERY > 0]),), given.patch, given.batch * given.steps)
     held_out = Subset(images, rows[rows % HELD_OUT_EVERY == 0])
     network = UShapedConfig(tuple(int(size) for size in given.channels.split(",")), given.blocks)
     shape = source.shape
@@ -112,7 +112,7 @@ def main() -> None:
         resume=given.resume,
     )
     run.seconds = 60 * given.minutes
-    pieces = Patches(held_out, given.patch, 5 * 16, seed=1)
+    pieces = Patches((held_out,), given.patch, 5 * 16, seed=1)
     run.held_out = torch.from_numpy(pieces.take(np.arange(len(pieces))))
     outcome = run.train()
     about = {

@@ -8,10 +8,12 @@ from torch.distributions import Normal, kl_divergence
 from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational
+from diabolo.model.couplings import couplings
+from diabolo.model.layers import draw_weights
 from diabolo.model.presets import PRESETS, configure
 from diabolo.model.starts import start_at
 
-FIXED = ("denoise-deep", "denoise-photo")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
 """Presets whose code is all the maps that are handed across."""
 each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_unit = pytest.mark.parametrize("unit", [True, False])
@@ -89,7 +91,7 @@ def test_the_distortion_has_a_gradient_in_every_weight_but_the_priors(preset: st
     model, x = prepared(preset, unit)
     model.terms(x, seeded()).distortion.mean().backward()
     for name, weights in model.named_parameters():
-        if name.endswith("bottleneck.prior"):
+        if name.endswith("bottleneck.prior") or "bottleneck.flow" in name:
             continue
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
@@ -110,7 +112,9 @@ def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
     model, x = prepared(preset, True)
     terms = model.terms(x, seeded())
     torch.testing.assert_close(model.loss(terms), terms.distortion + model.config.beta * terms.rate)
-    assert (terms.rate > 0).all() == (not isinstance(model.encoder.bottleneck, Plain))
+    closed = getattr(model.encoder.bottleneck, "flow", None) is None
+    rate = terms.rate if closed else model.encoder.bottleneck.rate(model.encoder.network(x)).mean()
+    assert bool((rate > 0).all()) == (not isinstance(model.encoder.bottleneck, Plain))
 
 
 @each_preset
@@ -133,6 +137,48 @@ def test_the_reconstruction_depends_on_the_input_through_the_code_alone(
 def test_different_samples_have_different_reconstructions(preset: str) -> None:
     model, x = prepared(preset, True)
     assert (model(x) - model(1 - x)).abs().max() > 1e-4
+
+
+def learnt(latent: int = 5) -> Variational:
+    module = Variational(flow=couplings(latent, 5))
+    draw_weights(module, seeded())
+    assert module.flow is not None
+    for coupling in module.flow:
+        torch.nn.init.constant_(coupling.strength, 1.0)
+    return module
+
+
+def test_couplings_know_their_stretch_and_lose_nothing() -> None:
+    flow = learnt().flow
+    assert flow is not None
+    z = torch.randn(3, 5, generator=seeded()).double()
+    flow.double()
+    for row in z:
+        wanted = torch.linalg.slogdet(torch.autograd.functional.jacobian(lambda z: flow(z[None])[0][0], row))
+        torch.testing.assert_close(flow(row[None])[1].sum(), wanted.logabsdet, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(flow.inverse(flow(z)[0]), z)
+    assert couplings(1, 4) is couplings(4, 0) is None
+
+
+@torch.no_grad()
+def test_the_rate_under_a_learnt_prior_is_the_logarithm_of_the_densities_ratio() -> None:
+    module, latent, noise = (
+        learnt(4),
+        torch.randn(6, 8, generator=seeded()) * 0.3,
+        torch.randn(6, 4, generator=seeded(1)),
+    )
+    mean, deviation = latent[:, :4], (latent[:, 4:] / 2).exp()
+    code, rates = module.sampled(latent, noise)
+    torch.testing.assert_close(code, mean + deviation * noise)
+    normal, stretch = module.flow(code)
+    prior = Normal(0.0, 1.0).log_prob(normal).sum(1) + stretch.sum(1)
+    torch.testing.assert_close(
+        rates.sum(1), Normal(mean, deviation).log_prob(code).sum(1) - prior, rtol=1e-5, atol=1e-5
+    )
+    torch.testing.assert_close(module.prior(normal), code)
+    drawn = torch.stack([module.draw(latent, seeded(number)).rate for number in range(300)]).mean(0)
+    assert float(module.rate(latent).mean()) == pytest.approx(float(drawn.mean()), rel=0.2)
+    assert torch.equal(module.rate(latent), module.rate(latent))
 
 
 def test_free_nats_are_charged_in_training_only_and_have_no_slope_below() -> None:

@@ -144,7 +144,7 @@ def test_models_trained_anew_find_the_fewest_numbers() -> None:
     assert refined(curve, 15.0, lambda latent: Point(latent, latent - 2.0, None)).latent == 17
 
 
-@pytest.mark.parametrize("preset", ["conv", "denoise", "denoise-deep", "denoise-photo"])
+@pytest.mark.parametrize("preset", ["conv", "denoise", "denoise-deep", "denoise-photo", "denoise-small"])
 def test_a_code_that_is_a_map_has_nothing_to_choose(preset: str) -> None:
     with pytest.raises(ArgumentError, match="latent 'auto' has nothing to choose"):
         Autoencoder(preset, latent="auto").fit(np.zeros((20, 8, 8), np.uint8))

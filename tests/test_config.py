@@ -21,6 +21,7 @@ from diabolo.config import (
     ModelConfig,
     PlainConfig,
     Recipe,
+    ResidualConfig,
     VariationalConfig,
     from_json,
     to_json,
@@ -33,6 +34,7 @@ sizes = st.lists(counts, max_size=6).map(tuple)
 networks = st.builds(DenseConfig, widths=sizes, code=st.sampled_from(["relu", "linear"])) | st.builds(
     ConvolutionalConfig, channels=st.lists(counts, min_size=1, max_size=6).map(tuple), dense=st.booleans()
 )
+networks |= st.builds(ResidualConfig, channels=st.lists(counts, min_size=1, max_size=6).map(tuple))
 corruptions = (
     st.just(CleanConfig())
     | st.builds(GaussianNoiseConfig, sigma=st.floats(0, 1e6))
@@ -44,7 +46,7 @@ models = st.builds(
     shape=st.lists(counts, min_size=1, max_size=3).map(tuple),
     latent=counts,
     network=networks,
-    bottleneck=st.sampled_from([PlainConfig(), VariationalConfig()]),
+    bottleneck=st.sampled_from([PlainConfig(), VariationalConfig(), VariationalConfig(couplings=3)]),
     likelihood=st.sampled_from([BernoulliConfig(), GaussianConfig()]),
     corruption=corruptions,
     beta=st.floats(0, 1e6),

@@ -30,6 +30,13 @@ def test_the_noise_is_estimated(sigma: float) -> None:
     assert 255 * noise_level(noisy(camera(), sigma)) == pytest.approx(sigma, rel=0.15)
 
 
+@pytest.mark.parametrize("name", ["grass", "gravel"])
+def test_texture_is_not_taken_for_noise_and_noise_on_it_is_found(name: str) -> None:
+    clean = (getattr(data, name)() / 255).astype(np.float32)
+    assert 255 * noise_level(clean) < 1
+    assert 255 * noise_level(noisy(clean, 25)) == pytest.approx(25, rel=0.15)
+
+
 @pytest.mark.parametrize("sigma", [15, 25, 50])
 def test_noise_goes_and_the_image_stays(sigma: float) -> None:
     given = noisy(camera(), sigma)
@@ -38,7 +45,9 @@ def test_noise_goes_and_the_image_stays(sigma: float) -> None:
     assert ssim(camera(), cleaned) > ssim(camera(), given) + 0.05
 
 
-@pytest.mark.parametrize("name", ["camera", "moon", "coins", "astronaut", "coffee", "chelsea", "brick"])
+@pytest.mark.parametrize(
+    "name", ["camera", "moon", "coins", "astronaut", "coffee", "chelsea", "brick", "gravel", "grass"]
+)
 @pytest.mark.parametrize("sigma", [0, 0.7])
 def test_an_image_that_is_clean_already_is_not_made_worse(name: str, sigma: float) -> None:
     clean = (getattr(data, name)()[:200, :200] / 255).astype(np.float32)

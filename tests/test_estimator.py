@@ -41,7 +41,7 @@ each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
-FIXED = ("denoise-deep", "denoise-photo")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
 """Presets whose latent size follows from the samples' shape."""
 
 
@@ -172,7 +172,13 @@ def test_a_variational_score_is_that_of_the_declared_equation() -> None:
 def test_the_latent_is_as_asked_for(preset: str, latent: int | None) -> None:
     estimator = small(preset, latent=latent, epochs=1).fit(SHAPES[8, 8])
     maps = 8 * 8 + 32 * 16 + 64 * 4 + 128
-    own = {"conv": 8, "denoise": 128, "denoise-deep": maps, "denoise-photo": maps}
+    own = {
+        "conv": 8,
+        "denoise": 128,
+        "denoise-deep": maps,
+        "denoise-photo": maps,
+        "denoise-small": 8 * 8 + 16 * 16 + 32 * 4 + 64,
+    }
     wanted = own[preset] if preset in FIXED else latent or own.get(preset, estimator.autoencoder.config.latent)
     assert estimator.encode(SHAPES[8, 8]).shape == (41, wanted)
     assert len(estimator.get_feature_names_out()) == wanted

@@ -87,7 +87,7 @@ class Watcher:
         self.told("end")
 
 
-FIXED = ("denoise-deep", "denoise-photo")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
 """Presets whose latent size follows from the samples' shape."""
 
 

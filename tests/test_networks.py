@@ -10,7 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diabolo.config import BernoulliConfig, ConvolutionalConfig, DenseConfig, ModelConfig, VariationalConfig
+from diabolo.config import (
+    BernoulliConfig,
+    ConvolutionalConfig,
+    DenseConfig,
+    GaussianConfig,
+    ModelConfig,
+    ResidualConfig,
+    VariationalConfig,
+)
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
@@ -78,7 +86,7 @@ def test_the_lectures_deep_widths() -> None:
 def test_any_shape_goes_there_and_back(
     preset: str, shape: tuple[int, ...], latent: int | None, unit: bool, count: int
 ) -> None:
-    latent = None if preset in ("denoise-deep", "denoise-photo") else latent
+    latent = None if preset in ("denoise-deep", "denoise-photo", "denoise-small") else latent
     config = configure(preset, shape, latent=latent, unit=unit)
     model, x = built(config), torch.rand(count, *shape)
     code = model.encoder(x)
@@ -109,6 +117,23 @@ def test_any_number_of_stages_fits_any_shape(
     options: dict[str, Any] = {"bottleneck": VariationalConfig()} if variational else {}
     model = built(ModelConfig("any", shape, latent, ConvolutionalConfig(channels, dense), **options))
     assert model(torch.rand(2, *shape)).shape == (2, *shape)
+
+
+@settings(max_examples=20)
+@given(shape=shapes, channels=st.lists(st.integers(1, 4), min_size=1, max_size=6).map(tuple), blocks=st.integers(0, 2))
+def test_any_number_of_residual_stages_fits_any_shape(
+    shape: tuple[int, ...], channels: tuple[int, ...], blocks: int
+) -> None:
+    network = ResidualConfig(channels, blocks)
+    model = built(ModelConfig("any", shape, 3, network, VariationalConfig(couplings=2)))
+    assert model(torch.rand(2, *shape)).shape == (2, *shape)
+
+
+def test_an_empty_residual_decoder_starts_at_the_mean_of_each_channel() -> None:
+    model = built(ModelConfig("any", (8, 8, 3), 2, ResidualConfig((4,), 0), likelihood=GaussianConfig()))
+    start_at(model, torch.tensor([0.2, 0.5, 0.7]).expand(5, 8, 8, 3), torch.Generator())
+    bias = model.decoder.network[-2].convolution.bias
+    torch.testing.assert_close(bias, torch.tensor([0.2, 0.5, 0.7]).repeat_interleave(4))
 
 
 def test_the_decoder_mirrors_the_encoder() -> None:

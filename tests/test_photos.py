@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from diabolo.app.cli import main
+from diabolo.app.material import Wanted, material
 from diabolo.data.pairs import Neighbours, Pairs
 from diabolo.data.patches import Patches
 from diabolo.data.photos import Photo, open_shelf, write_photo
 from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, FileError, FormatError, InputError
+from diabolo.jobs.quality import psnr
 
 RANDOM = np.random.default_rng(0)
 
@@ -101,6 +104,31 @@ def test_pairs_without_a_partner_are_named(tmp_path: Path, capsys: pytest.Captur
     assert "c.png" in said
 
 
+def test_pairs_of_different_sizes_are_named_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, sides in (("noisy", (8, 8, 9)), ("clean", (8, 9, 8))):
+        (tmp_path / folder).mkdir()
+        for name, side in zip("abc", sides, strict=True):
+            Image.fromarray(np.zeros((8, side), np.uint8)).save(tmp_path / folder / f"{name}.png")
+    words = ["--noisy", str(tmp_path / "noisy"), "--clean", str(tmp_path / "clean"), "--patch", "8"]
+    with pytest.raises(SystemExit) as end:
+        main(["train", *words, "--out", str(tmp_path / "m.safetensors")])
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "b.png is 8x8, its clean partner 9x8; c.png is 9x8, its clean partner 8x8" in said
+    assert "a.png" not in said
+
+
+def test_pieces_of_a_pair_are_cut_at_the_same_places(tmp_path: Path) -> None:
+    for folder, more in (("noisy", 1), ("clean", 0)):
+        (tmp_path / folder).mkdir()
+        for name, side in (("a", 12), ("b", 9)):
+            image = np.arange(9 * side, dtype=np.uint8).reshape(9, side) + np.uint8(more)
+            Image.fromarray(image).save(tmp_path / folder / f"{name}.png")
+    wanted = Wanted(None, None, str(tmp_path / "noisy"), str(tmp_path / "clean"), False, 5, None, 0)
+    pieces = material(wanted)[0].train.take(np.arange(50))
+    assert np.array_equal(pieces[:, 0], pieces[:, 1] + 1)
+
+
 def test_names_that_cannot_hold_it_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="16 bits"):
         write_photo(tmp_path / "a.jpg", Photo(np.zeros((4, 4), np.uint16)), force=False)
@@ -122,13 +150,49 @@ def test_neighbours_are_pixels_of_one_cell() -> None:
 
 def test_patches_are_pieces_and_the_same_again() -> None:
     images = RANDOM.integers(0, 256, (3, 20, 24)).astype(np.uint8)
-    patches = Patches(ArraySource(images), 5, 30)
+    patches = Patches((ArraySource(images),), 5, 30)
     taken = patches.take(np.arange(30))
     assert np.array_equal(taken[[7, 3]], patches.take(np.array([7, 3])))
     pieces = np.lib.stride_tricks.sliding_window_view(images, (5, 5), (1, 2)).reshape(-1, 5, 5)
     for patch in taken[:5]:
         turned = [np.rot90(side, turn) for side in (patch, patch[:, ::-1]) for turn in range(4)]
         assert any((pieces == one).all((1, 2)).any() for one in turned)
+
+
+def waves(height: int, width: int) -> NDArray[np.float64]:
+    rows, columns = np.mgrid[:height, :width] / 8
+    return np.asarray(128 + 60 * np.sin(rows + columns))
+
+
+def noisy_folder(folder: Path) -> None:
+    folder.mkdir()
+    for number, (height, width) in enumerate([(96, 120), (80, 64)]):
+        noisy = waves(height, width) + np.random.default_rng(number).normal(0, 25, (height, width))
+        Image.fromarray(np.rint(noisy).clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+
+
+def test_noisy_pictures_of_several_sizes_clean_themselves(tmp_path: Path) -> None:
+    noisy_folder(tmp_path / "in")
+    model, out = tmp_path / "m.safetensors", tmp_path / "out"
+    words = ["--batch-size", "64", "--epochs", "1", "--learning-rate", "0.03", "--patch", "16", "--quiet"]
+    for command in (
+        ["train", str(tmp_path / "in"), "--self-supervised", "--out", str(model), *words],
+        ["denoise", str(tmp_path / "in"), "-m", str(model), "--out", str(out), "--quiet"],
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(command)
+        assert end.value.code in (0, None)
+    for name in ("0.png", "1.png"):
+        cleaned, before = (np.asarray(Image.open(folder / name)) / 255 for folder in (out, tmp_path / "in"))
+        truth = waves(*cleaned.shape) / 255
+        assert psnr(truth, cleaned) > psnr(truth, before) + 2
+
+
+def test_pieces_come_from_images_of_every_size() -> None:
+    sources = tuple(ArraySource(np.full((count, side, side), side, np.uint8)) for count, side in ((2, 9), (3, 7)))
+    taken = Patches(sources, 5, 200).take(np.arange(200))
+    assert 0.3 < float((taken[:, 0, 0] == 9).mean()) < 0.5
+    assert np.array_equal(taken, np.broadcast_to(taken[:, :1, :1], taken.shape))
 
 
 def test_pairs_must_match() -> None:

@@ -88,21 +88,41 @@ class UShapedConfig:
 
 
 @dataclass(frozen=True)
+class ResidualConfig:
+    """Strided convolutions, residual blocks on the smallest maps, and a fully connected layer to the latent.
+
+    channels: of each stage, which halves the maps. blocks: of two convolutions each, on either side.
+    """
+
+    channels: tuple[int, ...] = (32, 64)
+    blocks: int = 1
+
+    def __post_init__(self) -> None:
+        _check_counts("channels", self.channels)
+        _check_counts("blocks", (self.blocks,), least=0)
+        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
+            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages, and at most {MOST_LAYERS} blocks.")
+
+
+@dataclass(frozen=True)
 class PlainConfig:
     """The latent is the code; rate 0."""
 
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """The latent is a normal distribution; rate = its divergence from the standard normal.
+    """The latent is a normal distribution; rate = its divergence from the prior.
 
     free_nats: rate of each number of the code that training does not charge (free bits, Kingma et al. 2016, eq. 15).
+    couplings: invertible layers that bend the prior to the codes in training; 0: it is the standard normal.
     """
 
     free_nats: float = 0.0
+    couplings: int = 0
 
     def __post_init__(self) -> None:
         _check_range("free_nats", self.free_nats, 0, 1e3)
+        _check_range("couplings", self.couplings, 0, MOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -228,7 +248,7 @@ class SwappingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig | UShapedConfig
+NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
 CorruptionConfig = (
@@ -245,6 +265,7 @@ CorruptionConfig = (
 KINDS: dict[str, type] = {
     "dense": DenseConfig,
     "convolutional": ConvolutionalConfig,
+    "residual": ResidualConfig,
     "u-shaped": UShapedConfig,
     "plain": PlainConfig,
     "variational": VariationalConfig,

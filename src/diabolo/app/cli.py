@@ -39,7 +39,10 @@ from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
-PRESET_NAMES = "dense, deep, conv, vae, conv-vae, faces, codec, denoise, denoise-deep or denoise-photo."
+PRESET_NAMES = (
+    "dense (if not given), deep, conv, vae, conv-vae, faces, codec, table, denoise, denoise-deep, denoise-photo, or "
+    "denoise-small (with --self-supervised)."
+)
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
     add_completion=False,
@@ -92,7 +95,7 @@ def train(
     data: Annotated[
         str | None, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")
     ] = None,
-    preset: Annotated[str, typer.Option(help=PRESET_NAMES)] = "dense",
+    preset: Annotated[str | None, typer.Option(help=PRESET_NAMES)] = None,
     latent: Annotated[
         str | None,
         typer.Option(metavar="K|auto", help="Numbers in a code; auto trains a first model to choose them."),
@@ -169,6 +172,7 @@ def train(
         say(f"There is no {checkpoint} to go on from: training from the start.")
     wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
     opened, noise = material(wanted)
+    preset = preset or ("denoise-small" if self_supervised else "dense")
     opened = learnt_from(opened, preset)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)

@@ -100,7 +100,7 @@ def _pictures(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from diabolo.data.photos import open_shelf
+    from diabolo.data.photos import check_holds, open_shelf
 
     shelf = open_shelf(data)
     truths = None if clean is None else _paired(shelf, open_shelf(clean))
@@ -111,6 +111,7 @@ def _pictures(
     for name, target in targets.items():
         try:
             picture = shelf.read(name)
+            check_holds(target, picture)
             truth = None if truths is None else _truth(truths, name, picture, shelf)
             with _progress(name, quiet=quiet) as told:
                 row, cleaned = _one(trained, picture, truth, told)

@@ -18,12 +18,11 @@ from diabolo.app.palette import categories
 from diabolo.app.pictures import data_uri, file_of
 from diabolo.app.sheets import sheet
 from diabolo.app.train import shape_text
-from diabolo.config import VariationalConfig
 from diabolo.data.source import Dataset, Subset, spaced
 from diabolo.data.writing import are_pictures
 from diabolo.errors import InputError
 from diabolo.jobs.apply import decode, encode
-from diabolo.jobs.density import density_of, standard_normal
+from diabolo.jobs.density import source_of_codes
 from diabolo.jobs.generate import ranked_numbers
 from diabolo.model.likelihoods import Bernoulli, Logistic
 from diabolo.training.labelled import one_hot
@@ -82,13 +81,13 @@ def _codes(trained: Trained, data: Dataset | None) -> Floats:
 
 
 def _middle(trained: Trained, codes: Floats) -> tuple[Floats, Floats]:
-    """Return the mean and the spread of codes: of those shown, else of the fitted density, else of a normal."""
+    """Return the mean and the spread of codes: of those shown, else of the fitted density, else of the prior."""
     if len(codes) > 1:
         return codes.mean(0), np.maximum(codes.std(0), 1e-3)
-    fitted = density_of(trained)
-    if fitted is None and not isinstance(trained.model.config.bottleneck, VariationalConfig):
-        raise InputError("Where this model's codes lie is not known: give DATA, or fit a density (--fit DATA) first.")
-    density = fitted or standard_normal(trained.model.config.latent)
+    try:
+        density = source_of_codes(trained)
+    except InputError as error:
+        raise InputError(f"Where this model's codes lie is not known: give DATA. {error}") from error
     return density.mean, density.spread
 
 

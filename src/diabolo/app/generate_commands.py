@@ -32,7 +32,10 @@ def generate(
     label: Told = None,
     towards: Towards = None,
     density: Annotated[
-        str, typer.Option(help="What codes are drawn from: normal, fitted, or auto (fitted if there is one).")
+        str,
+        typer.Option(
+            help="What codes are drawn from: normal (the model's prior), fitted, or auto (fitted if there is one)."
+        ),
     ] = "auto",
     fit: Annotated[
         str | None, typer.Option(metavar="DATA", help="First fit a density of codes to DATA, and keep it in MODEL.")

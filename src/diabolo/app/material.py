@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diabolo.data.images import image_sizes, open_by_size
+from diabolo.data.named import SETS
 from diabolo.data.opening import open_data
-from diabolo.data.pairs import Neighbours, Pairs, check_names
+from diabolo.data.pairs import Neighbours, Pairs, check_names, check_same_sizes
 from diabolo.data.patches import Patches
 from diabolo.data.photos import open_shelf
 from diabolo.data.source import Dataset, Source
 from diabolo.errors import ArgumentError, InputError
 
-SELF_PATCH, PIECES, LEAST_PIECES = 64, 16, 4096
+PIECES, LEAST_PIECES = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,43 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     """
     _check(wanted)
     if wanted.noisy is not None and wanted.clean is not None:
-        noisy, clean = (open_data(path) for path in (wanted.noisy, wanted.clean))
-        if Path(wanted.noisy).is_dir() and Path(wanted.clean).is_dir():
-            check_names(open_shelf(Path(wanted.noisy)), open_shelf(Path(wanted.clean)))
-        pairs = Pairs(_pieces(noisy.train, wanted), _pieces(clean.train, wanted))
-        return Dataset(noisy.name, pairs, origin=noisy.origin, notes=(*noisy.notes, *clean.notes)), "pairs"
-    opened = open_data(str(wanted.data), label=wanted.label)
-    if wanted.self_supervised:
-        size = wanted.patch or min(SELF_PATCH, *_sides(opened.train))
-        halves = Neighbours(_pieces(opened.train, replace(wanted, patch=2 * (size // 2))), wanted.seed)
-        return Dataset(opened.name, halves, origin=opened.origin, notes=opened.notes), "pairs"
-    if wanted.patch is None:
-        return opened, wanted.noise
-    return replace(opened, train=_pieces(opened.train, wanted), test=None, labels=None, test_labels=None), wanted.noise
+        return _pairs(wanted.noisy, wanted.clean, wanted), "pairs"
+    if wanted.patch is None and not wanted.self_supervised:
+        return open_data(str(wanted.data), label=wanted.label), wanted.noise
+    opened, sources = _images(str(wanted.data))
+    if not wanted.self_supervised:
+        return replace(opened, train=_pieces(sources, wanted)), wanted.noise
+    _check_patch(sources, wanted.patch)
+    return replace(opened, train=Neighbours.of(sources, side=wanted.patch, seed=wanted.seed)), "pairs"
+
+
+def _pairs(noisy: str, clean: str, wanted: Wanted) -> Dataset:
+    """Return pairs, or pairs of pieces cut at the same places. Raises FormatError that names what does not match."""
+    if _is_gallery(noisy) and _is_gallery(clean):
+        check_names(open_shelf(Path(noisy)), open_shelf(Path(clean)))
+        check_same_sizes(image_sizes(Path(noisy)), image_sizes(Path(clean)))
+    opener = _whole if wanted.patch is None else _images
+    (opened, some), (_, others) = opener(noisy), opener(clean)
+    return replace(opened, train=Pairs(_pieces(some, wanted), _pieces(others, wanted)))
+
+
+def _whole(data: str) -> tuple[Dataset, tuple[Source, ...]]:
+    """Return a data set of images, without its test set and labels, and its samples."""
+    opened = open_data(data)
+    return Dataset(opened.name, opened.train, origin=opened.origin, notes=opened.notes), (opened.train,)
+
+
+def _is_gallery(data: str) -> bool:
+    """Say whether data is a folder or zip of images, and not the name of a data set."""
+    return data not in SETS and (Path(data).is_dir() or Path(data).suffix.lower() == ".zip")
+
+
+def _images(data: str) -> tuple[Dataset, tuple[Source, ...]]:
+    """Return what images to cut pieces from, as a data set without samples of its own, and by their sizes."""
+    if _is_gallery(data):
+        sources = open_by_size(Path(data))
+        return Dataset(Path(data).absolute().name, sources[0], origin=data), sources
+    return _whole(data)
 
 
 def _check(wanted: Wanted) -> None:
@@ -61,18 +87,22 @@ def _check(wanted: Wanted) -> None:
         raise ArgumentError("--self-supervised is for noisy images alone; with --clean leave it out.")
 
 
-def _sides(source: Source) -> tuple[int, int]:
-    if len(source.shape) < 2:
-        raise InputError(f"pieces can be cut from images only, got samples of the shape {source.shape}.")
-    return source.shape[0], source.shape[1]
+def _check_patch(sources: tuple[Source, ...], patch: int | None) -> None:
+    """Raise InputError if samples are no images, ArgumentError if pieces would not fit the smallest."""
+    for source in sources:
+        if len(source.shape) < 2:
+            raise InputError(f"pieces can be cut from images only, got samples of the shape {source.shape}.")
+    least = min(side for source in sources for side in source.shape[:2])
+    if least < 4:
+        raise InputError(f"pieces of 4 x 4 pixels or more are cut, and the smallest image has a side of {least}.")
+    if patch is not None and not 4 <= patch <= least:
+        raise ArgumentError(f"--patch must be from 4 to {least}, the images' shorter side, got {patch}.")
 
 
-def _pieces(source: Source, wanted: Wanted) -> Source:
+def _pieces(sources: tuple[Source, ...], wanted: Wanted) -> Source:
     """Return random pieces of images, 16 times as many pixels as there are; the images whole without `patch`."""
     if wanted.patch is None:
-        return source
-    least = min(_sides(source))
-    if not 4 <= wanted.patch <= least:
-        raise ArgumentError(f"--patch must be from 4 to {least}, the images' shorter side, got {wanted.patch}.")
-    fitting = source.shape[0] * source.shape[1] // wanted.patch**2
-    return Patches(source, wanted.patch, max(LEAST_PIECES, PIECES * len(source) * fitting), wanted.seed)
+        return sources[0]
+    _check_patch(sources, wanted.patch)
+    pixels = sum(len(source) * source.shape[0] * source.shape[1] for source in sources)
+    return Patches(sources, wanted.patch, max(LEAST_PIECES, PIECES * pixels // wanted.patch**2), wanted.seed)

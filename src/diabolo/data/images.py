@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diabolo.data.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, check_member, held, reading
-from diabolo.data.source import Array, Dataset
+from diabolo.data.source import Array, Dataset, Source
 from diabolo.errors import FormatError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -142,19 +142,47 @@ def open_images(path: Path) -> Dataset:
     """
     with reading(path, "a zip of images" if path.is_file() else "a folder of images"):
         container, there = contents(path)
-        names = [name for name in there if name.lower().endswith(ENDINGS) and not hidden(name)]
-        if not names:
-            allowed = ", ".join(ENDINGS)
-            raise FormatError(f"{path} holds no images (files ending in {allowed}); for other data give one file.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-            headers = [read_header(container, name) for name in names]
+        headers = _headers(container, there)
+        names = [header.name for header in headers]
         shape, dtype = _common(headers)
         labels, classes = _labels(names)
         source = ImagesSource(container, tuple(names), shape, dtype)
         notes = (*_ignored(there, names), *_changes(headers, shape), *classes)
         title = path.stem if path.is_file() else path.absolute().name
         return Dataset(title, held(source), labels=labels, items=tuple(names), origin=str(path), notes=notes)
+
+
+def image_sizes(path: Path) -> dict[str, tuple[int, int]]:
+    """Return the (height, width) of each image of a folder or zip by its name. Raises as `open_images` does."""
+    with reading(path, "images"):
+        return {header.name: (header.height, header.width) for header in _headers(*contents(path))}
+
+
+def open_by_size(path: Path) -> tuple[Source, ...]:
+    """Open a folder or zip of images of several sizes: a source for each size, all of one depth, grey or in colour.
+
+    Raises FileError or FormatError as `open_images` does.
+    """
+    with reading(path, "a zip of images" if path.is_file() else "a folder of images"):
+        container, there = contents(path)
+        headers = _headers(container, there)
+        shape, dtype = _kind(headers)
+        sizes = sorted({(header.height, header.width) for header in headers})
+        found = {size: [header.name for header in headers if (header.height, header.width) == size] for size in sizes}
+        return tuple(held(ImagesSource(container, tuple(found[size]), (*size, *shape), dtype)) for size in sizes)
+
+
+def _headers(container: Container, there: Sequence[str]) -> list[Header]:
+    """Return what each image among the files says of itself. Raises FormatError if there is no image."""
+    names = [name for name in there if name.lower().endswith(ENDINGS) and not hidden(name)]
+    if not names:
+        allowed = ", ".join(ENDINGS)
+        raise FormatError(
+            f"{container.path} holds no images (files ending in {allowed}); for other data give one file."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
+        return [read_header(container, name) for name in names]
 
 
 def contents(path: Path) -> tuple[Container, list[str]]:
@@ -240,14 +268,21 @@ def _common(headers: Sequence[Header]) -> tuple[tuple[int, ...], np.dtype[np.gen
                 f"mixed image sizes: {first.name} is {first.width}x{first.height}, {header.name} is "
                 f"{header.width}x{header.height}; crop or resize all to one size."
             )
+    channels, dtype = _kind(headers)
+    return (first.height, first.width, *channels), dtype
+
+
+def _kind(headers: Sequence[Header]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Return ((3,) if any image has colour, else (), dtype), or raise FormatError naming two of different depths."""
+    first = headers[0]
+    for header in headers:
         if (header.mode in DEEP) != (first.mode in DEEP):
             raise FormatError(
                 f"mixed image depths: {first.name} has the mode {first.mode}, {header.name} has {header.mode}; "
                 "save all with 8 bits or all with 16."
             )
     colour = any(header.mode in COLOUR for header in headers)
-    shape = (first.height, first.width, 3) if colour else (first.height, first.width)
-    return shape, np.dtype(np.uint16 if first.mode in DEEP else np.uint8)
+    return ((3,) if colour else ()), np.dtype(np.uint16 if first.mode in DEEP else np.uint8)
 
 
 def _labels(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:

@@ -1,11 +1,13 @@
 """Pairs: a noisy and a clean picture of the same, found by their names; and neighbouring halves of a noisy one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.patches import Patches
 from diabolo.data.photos import Photo, Shelf
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
@@ -13,7 +15,11 @@ from diabolo.errors import FormatError, InputError
 
 def _stems(shelf: Shelf) -> dict[str, str]:
     """Return each picture's name without its ending -> its name."""
-    return {str(PurePosixPath(name).with_suffix("")): name for name in shelf.names}
+    return {_stem(name): name for name in shelf.names}
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
 
 
 def check_names(noisy: Shelf, clean: Shelf) -> None:
@@ -27,9 +33,24 @@ def check_names(noisy: Shelf, clean: Shelf) -> None:
         raise FormatError(f"pictures without a partner of the same name: {', '.join(alone)}; add or remove them.")
 
 
+def check_same_sizes(noisy: Mapping[str, tuple[int, int]], clean: Mapping[str, tuple[int, int]]) -> None:
+    """Raise FormatError that names each pair of pictures, of the same names but for the ending, that differ in size.
+
+    noisy, clean: the (height, width) of each picture by its name.
+    """
+    others = {_stem(name): size for name, size in clean.items()}
+    apart = [
+        f"{name} is {size[1]}x{size[0]}, its clean partner {others[_stem(name)][1]}x{others[_stem(name)][0]}"
+        for name, size in noisy.items()
+        if others.get(_stem(name), size) != size
+    ]
+    if apart:
+        raise FormatError(f"pairs of different sizes: {'; '.join(apart)}; crop each to the size of its partner.")
+
+
 def partner(shelf: Shelf, name: str) -> str:
     """Return the name of the picture that belongs to `name` of another folder."""
-    return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[str(PurePosixPath(name).with_suffix(""))]
+    return shelf.names[0] if len(shelf.names) == 1 else _stems(shelf)[_stem(name)]
 
 
 def check_sizes(label: str, noisy: Photo, clean: Photo) -> None:
@@ -78,6 +99,7 @@ class Pairs:
         return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
 
 
+SIDE, TIMES, LEAST = 64, 40, 4096
 HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
 """Ordered pairs of neighbours in a cell of 2 x 2 pixels, numbered row by row."""
 
@@ -92,6 +114,16 @@ class Neighbours:
 
     source: Source
     seed: int = 0
+
+    @classmethod
+    def of(cls, sources: tuple[Source, ...], *, side: int | None = None, seed: int = 0) -> "Neighbours":
+        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 pieces.
+
+        side: of a piece, 64 if not given, or what fits.
+        """
+        side = side or min(SIDE, *(side for source in sources for side in source.shape[:2]))
+        pixels = sum(len(source) * source.shape[0] * source.shape[1] for source in sources)
+        return cls(Patches(sources, side // 2 * 2, max(LEAST, TIMES * pixels // side**2), seed), seed)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -1,6 +1,9 @@
 """Patches: random pieces of larger images, turned and mirrored, each drawn from its number."""
 
+from bisect import bisect
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +13,24 @@ from diabolo.data.source import Array, Source
 
 @dataclass(frozen=True)
 class Patches:
-    """`count` random square pieces of `size` pixels of a source of images; row i is always the same piece.
+    """`count` random square pieces of `size` pixels of images; row i is always the same piece.
 
-    Each is mirrored or not and turned by 0, 90, 180 or 270 degrees. Reading is the source's own.
+    sources: the images, of one type; those of one size are a source. Each image is as likely as any other. Each piece
+    is mirrored or not and turned by 0, 90, 180 or 270 degrees.
     """
 
-    source: Source
+    sources: tuple[Source, ...]
     size: int
     count: int
     seed: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.size, self.size, *self.source.shape[2:])
+        return (self.size, self.size, *self.sources[0].shape[2:])
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        return self.source.dtype
+        return self.sources[0].dtype
 
     @property
     def block(self) -> int:
@@ -43,9 +47,10 @@ class Patches:
         draws = np.array([self._draw(int(row)) for row in rows], np.int64).reshape(-1, 4)
         images, places = np.unique(draws[:, 0], return_inverse=True)
         taken: Array = np.empty((len(rows), *self.shape), self.dtype)
-        for number, image in enumerate(images):
-            (whole,) = self.source.take(np.array([image]))
-            for row in np.flatnonzero(places == number):
+        for group, image in enumerate(images):
+            source, number = self._place(int(image))
+            (whole,) = source.take(np.array([number]))
+            for row in np.flatnonzero(places == group):
                 _, top, left, turn = draws[row]
                 piece = whole[top : top + self.size, left : left + self.size]
                 piece = np.rot90(piece, turn % 4)
@@ -55,7 +60,17 @@ class Patches:
     def _draw(self, row: int) -> tuple[int, int, int, int]:
         """Return (image, top, left, turn) of a row; turns of 4 and more are mirrored."""
         random = np.random.default_rng((self.seed, row))
-        height, width = self.source.shape[:2]
-        ends = (len(self.source), height - self.size + 1, width - self.size + 1, 8)
-        image, top, left, turn = random.integers(0, ends)
-        return int(image), int(top), int(left), int(turn)
+        image = int(random.integers(self._ends[-1]))
+        height, width = self._place(image)[0].shape[:2]
+        top, left, turn = random.integers(0, (height - self.size + 1, width - self.size + 1, 8))
+        return image, int(top), int(left), int(turn)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Return the number of images up to the end of each source."""
+        return list(accumulate(len(source) for source in self.sources))
+
+    def _place(self, image: int) -> tuple[Source, int]:
+        """Return the source that an image is in, and its number there."""
+        group = bisect(self._ends, image)
+        return self.sources[group], image - (self._ends[group - 1] if group else 0)

@@ -118,14 +118,19 @@ def check_photo_name(path: Path) -> None:
         raise ArgumentError(f"--out must end in {', '.join(WRITTEN)} for one picture, got {path}.")
 
 
-def write_photo(path: Path, picture: Photo, *, force: bool) -> None:
-    """Write a picture whole or not at all, by its name's ending. Raises ArgumentError for one that cannot hold it."""
+def check_holds(path: Path, picture: Photo) -> None:
+    """Raise ArgumentError if a picture's depth or transparency cannot be written under this name."""
     check_photo_name(path)
-    deep = picture.pixels.dtype == np.uint16
-    if deep and path.suffix.lower() not in DEEP_WRITTEN:
+    if picture.pixels.dtype == np.uint16 and path.suffix.lower() not in DEEP_WRITTEN:
         raise ArgumentError(f"{path} cannot hold 16 bits; name it {path.stem}.png or {path.stem}.tif.")
     if picture.alpha is not None and path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
         raise ArgumentError(f"{path} cannot hold transparency; name it {path.stem}.png.")
+
+
+def write_photo(path: Path, picture: Photo, *, force: bool) -> None:
+    """Write a picture whole or not at all, by its name's ending. Raises ArgumentError for one that cannot hold it."""
+    check_holds(path, picture)
+    deep = picture.pixels.dtype == np.uint16
     with written_whole(path, force=force) as temporary:
         if deep and (picture.pixels.ndim == 3 or picture.alpha is not None):
             temporary.write_bytes(_opencv_bytes(picture, path.suffix.lower()))

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config import VariationalConfig
 from diabolo.data.source import Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import batches
+from diabolo.model.bottlenecks import Variational
 from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Extra, Trained
 
@@ -60,10 +60,46 @@ class Density:
         return codes
 
 
-def standard_normal(latent: int) -> Density:
-    """Return the density that a variational code is held to."""
-    one = np.ones((1, latent), np.float32)
-    return Density(np.ones(1, np.float32), np.zeros_like(one), one)
+@dataclass(frozen=True)
+class Prior:
+    """What a variational model holds its codes to: the standard normal, or what its couplings make of it."""
+
+    bottleneck: Variational
+    latent: int
+
+    @property
+    def mean(self) -> Floats:
+        """Return the mean code, (latent,)."""
+        found: Floats = self._looked_at().mean(0) if self.bottleneck.flow else np.zeros(self.latent, np.float32)
+        return found
+
+    @property
+    def spread(self) -> Floats:
+        """Return the standard deviation of each number of the code, (latent,)."""
+        found: Floats = self._looked_at().std(0) if self.bottleneck.flow else np.ones(self.latent, np.float32)
+        return found
+
+    def draw(self, count: int, generator: np.random.Generator) -> Floats:
+        """Return codes (count, latent)."""
+        noise = torch.from_numpy(generator.standard_normal((count, self.latent), np.float32))
+        with torch.inference_mode():
+            device = next(self.bottleneck.parameters(), noise).device
+            found: Floats = self.bottleneck.prior(noise.to(device)).cpu().numpy()
+        return found
+
+    def _looked_at(self) -> Floats:
+        return self.draw(MOST_CODES, np.random.default_rng(0))
+
+
+def prior_of(trained: Trained) -> Prior:
+    """Return the density that a variational model's codes are held to. Raises InputError for another model."""
+    bottleneck = trained.model.encoder.bottleneck
+    if not isinstance(bottleneck, Variational):
+        raise InputError(
+            "This model has no density of its codes: fit one to the data it was trained on "
+            "(diabolo generate --fit DATA, or fit_density(X))."
+        )
+    return Prior(bottleneck, trained.model.config.latent)
 
 
 def drawn_codes(trained: Trained, source: Source, *, seed: int = 0) -> Floats:
@@ -134,19 +170,17 @@ def density_of(trained: Trained) -> Density | None:
         raise FormatError(f"The density of codes in the model file cannot be read ({error}); fit it anew.") from error
 
 
-def source_of_codes(trained: Trained, kind: str = "auto") -> Density:
-    """Return what new codes are drawn from: 'fitted', 'normal', or by 'auto' the fitted density if there is one.
+def source_of_codes(trained: Trained, kind: str = "auto") -> Density | Prior:
+    """Return what new codes are drawn from.
 
+    kind: 'fitted', 'normal' (the prior of a variational model), or 'auto': fitted if there is one.
     Raises ArgumentError for another kind, InputError where the model has none.
     """
     if kind not in ("auto", "fitted", "normal"):
         raise ArgumentError(f"The density must be auto, fitted or normal, got {kind!r}.")
     fitted = density_of(trained) if kind != "normal" else None
-    if fitted is not None:
-        return fitted
-    if kind == "fitted" or not isinstance(trained.model.config.bottleneck, VariationalConfig):
+    if fitted is None and kind == "fitted":
         raise InputError(
-            "This model has no density of its codes: fit one to the data it was trained on "
-            "(diabolo generate --fit DATA, or fit_density(X))."
+            "This model has no density of its codes that was fitted: diabolo generate --fit DATA, or fit_density(X)."
         )
-    return standard_normal(trained.model.config.latent)
+    return prior_of(trained) if fitted is None else fitted

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from diabolo.config import VariationalConfig
 from diabolo.data.source import Array, Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
-from diabolo.jobs.density import JOB, Density, Floats, source_of_codes, standard_normal, with_part
+from diabolo.jobs.density import JOB, Density, Floats, Prior, source_of_codes, with_part
+from diabolo.model.bottlenecks import Variational
 from diabolo.training.model_file import Extra, Trained
 
 MOST_SHOWN, MOST_NUMBERS = 100_000, 2**28
@@ -161,11 +161,9 @@ def towards(trained: Trained, codes: Floats, steps: Mapping[str, float]) -> Floa
     return codes
 
 
-def _extent(trained: Trained) -> Density:
-    """Return where codes are: about 0 with spread 1 if they are variational, else what was fitted."""
-    if isinstance(trained.model.config.bottleneck, VariationalConfig):
-        return standard_normal(trained.model.config.latent)
-    return source_of_codes(trained)
+def _extent(trained: Trained) -> Density | Prior:
+    """Return where codes are: the prior's if they are variational, else what was fitted."""
+    return source_of_codes(trained, "normal" if isinstance(trained.model.encoder.bottleneck, Variational) else "auto")
 
 
 def _check_count(name: str, count: int, least: int, most: int) -> None:

@@ -13,13 +13,13 @@ from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.apply import batches
 from diabolo.model.autoencoder import ACTIVE
-from diabolo.model.bottlenecks import Variational
+from diabolo.model.bottlenecks import Variational, noise_for
 from diabolo.training.loop import generator_for
 from diabolo.training.model_file import Trained
 
 BINARISED_FROM = 1
-TOGETHER = 4 << 20
-"""Numbers of decoder output that are held at once."""
+TOGETHER = 1 << 18
+"""Numbers of decoder output that are held at once: 16 times as many leave the cache, and took 1.2 times as long."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,16 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
 def _weighed(
     trained: Trained, x: Tensor, latent: Tensor, samples: int, generator: torch.Generator
 ) -> tuple[float, float]:
-    """Return for one sample its bound -log(mean of p(x | code) p(code) / q(code | x)) and its mean distortion.
-
-    With code = mean + deviation * noise: log p(code) - log q(code | x) = sum((noise^2 - code^2 + log variance) / 2).
-    """
-    decoder = trained.model.decoder
-    mean, log_variance = Variational.split(latent[None])
-    deviation = (log_variance / 2).exp()
+    """Return for one sample its bound -log(mean of p(x | code) p(code) / q(code | x)) and its mean distortion."""
+    bottleneck, decoder = trained.model.encoder.bottleneck, trained.model.decoder
+    assert isinstance(bottleneck, Variational)
     together = max(1, min(samples, TOGETHER // trained.model.dimensions))
     weights, distortions = [], 0.0
     for start in range(0, samples, together):
-        noise = mean.new_empty(min(together, samples - start), mean.shape[1]).normal_(generator=generator)
-        code = mean + deviation * noise
+        many = latent.expand(min(together, samples - start), -1)
+        code, rates = bottleneck.sampled(many, noise_for(many, generator))
         distortion = decoder.likelihood.distortion(decoder.predict(code), x.expand(len(code), *x.shape))
-        weights.append((noise.square() - code.square() + log_variance).sum(1) / 2 - distortion)
+        weights.append(-rates.sum(1) - distortion)
         distortions += float(distortion.sum(dtype=torch.float64))
     log_sum = torch.logsumexp(torch.cat(weights).double(), 0)
     return math.log(samples) - float(log_sum), distortions / samples

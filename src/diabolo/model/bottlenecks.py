@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from diabolo.config import PlainConfig, RoundedConfig, VariationalConfig
+from diabolo.model.couplings import Couplings, couplings
+
+LOOKED_AT = 16
+"""Draws that a rate without a closed form is averaged over."""
 
 
 class Coded(NamedTuple):
@@ -50,6 +54,8 @@ class Variational(nn.Module):
     """The latent holds the mean and log variance of a normal distribution q(code | x).
 
     rate = KL(q || N(0, 1)) = sum((mean^2 + variance - 1 - log variance) / 2)  (Kingma and Welling 2014, appendix B).
+    With couplings the prior is learnt: a code's density is that of flow(code) under N(0, 1) times the stretch (Dinh et
+    al. 2017, eq. 2), and the rate of a draw, log q(code | x) - log p(code), is averaged.
     In training, numbers of the code whose rate is below `free_nats` on the batch's average are charged just that.
     """
 
@@ -57,35 +63,58 @@ class Variational(nn.Module):
     whole = False
     gain = 1.0
 
-    def __init__(self, free_nats: float = 0.0) -> None:
+    def __init__(self, free_nats: float = 0.0, flow: Couplings | None = None) -> None:
         super().__init__()
-        self.free_nats = free_nats
+        self.free_nats, self.flow = free_nats, flow
 
     def forward(self, latent: Tensor) -> Tensor:
         return latent.chunk(2, dim=1)[0]
 
     def rate(self, latent: Tensor) -> Tensor:
-        return self._rates(latent).sum(1)
+        """Return the rate, (n,); under a learnt prior its average over 16 draws, the same ones for every sample."""
+        if self.flow is None:
+            return self._rates(latent).sum(1)
+        fixed = torch.Generator(latent.device).manual_seed(0)
+        half = torch.randn(LOOKED_AT // 2, latent.shape[1] // 2, generator=fixed, device=latent.device)
+        draws = (draw.expand(len(latent), -1) for draw in torch.cat([half, -half]))
+        return torch.stack([self.sampled(latent, draw)[1].sum(1) for draw in draws]).mean(0)
 
     def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
+        code, rates = self.sampled(latent, noise_for(latent, generator), closed=True)
+        if self.training and self.free_nats:
+            rates = torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats)
+        return Coded(_only(code, kept), _only(rates, kept).sum(1))
+
+    def sampled(self, latent: Tensor, noise: Tensor, *, closed: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the codes (n, latent) that standard normal noise makes, and log q(code | x) - log p(code) by number.
+
+        closed: give its average over the noise instead, where that has a closed form.
+        """
         mean, log_variance = self.split(latent)
-        noise = torch.empty_like(mean).normal_(generator=generator)
-        rates = self._charged(latent) if self.training and self.free_nats else self._rates(latent)
-        return Coded(_only(mean + noise * (log_variance / 2).exp(), kept), _only(rates, kept).sum(1))
+        code = mean + noise * (log_variance / 2).exp()
+        if self.flow is None:
+            return code, self._rates(latent) if closed else (code.square() - noise.square() - log_variance) / 2
+        normal, stretch = self.flow(code)
+        return code, (normal.square() - noise.square() - log_variance) / 2 - stretch
+
+    def prior(self, noise: Tensor) -> Tensor:
+        """Return the codes (n, latent) of the prior that standard normal noise stands for."""
+        return noise if self.flow is None else self.flow.inverse(noise)
 
     def _rates(self, latent: Tensor) -> Tensor:
         mean, log_variance = self.split(latent)
         return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
-
-    def _charged(self, latent: Tensor) -> Tensor:
-        rates = self._rates(latent)
-        return torch.where(rates.mean(0) > self.free_nats, rates, self.free_nats)
 
     @staticmethod
     def split(latent: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean and the log variance of q(code | x)."""
         mean, log_variance = latent.chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 20)
+
+
+def noise_for(latent: Tensor, generator: torch.Generator) -> Tensor:
+    """Return standard normal noise for a latent of means and log variances, half as wide."""
+    return latent.new_empty(len(latent), latent.shape[1] // 2).normal_(generator=generator)
 
 
 class Rounded(nn.Module):
@@ -136,6 +165,6 @@ class Rounded(nn.Module):
 
 BOTTLENECKS: dict[type, Callable[[Any, int], Plain | Variational | Rounded]] = {
     PlainConfig: lambda *_: Plain(),
-    VariationalConfig: lambda config, _: Variational(config.free_nats),
+    VariationalConfig: lambda config, latent: Variational(config.free_nats, couplings(latent, config.couplings)),
     RoundedConfig: lambda config, latent: Rounded(latent, config.components),
 }

@@ -60,15 +60,15 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> None:
     module.to_empty(device=generator.device)
     gains = _gains(module)
     for layer in module.modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+        if isinstance(layer, Starting):
+            layer.start()
+        elif isinstance(layer, (nn.Linear, nn.Conv2d)):
             receptive = layer.weight[0, 0].numel() if layer.weight.dim() > 2 else 1
             bound = gains.get(layer, 1.0) * math.sqrt(6 / ((layer.weight.shape[0] + layer.weight.shape[1]) * receptive))
             with torch.no_grad():
                 layer.weight.uniform_(-bound, bound, generator=generator)
                 if layer.bias is not None:
                     layer.bias.zero_()
-        elif isinstance(layer, Starting):
-            layer.start()
     if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, UShapedConfig
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, ResidualConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.residual import downward, upward
 from diabolo.model.unet import Downward, Upward, code_size
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
@@ -55,8 +56,8 @@ def grid(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return (shape[2] if len(shape) == 3 else 1), shape[0], shape[1]
 
 
-def stages(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return (height, width) before the first pooling and after each: half, rounded up."""
+def stages(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return (height, width) before the first stage and after each: half, rounded up."""
     sizes = [grid(shape)[1:]]
     for _ in network.channels:
         height, width = sizes[-1]
@@ -64,7 +65,7 @@ def stages(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[tuple[i
     return sizes
 
 
-def map_size(network: ConvolutionalConfig, shape: tuple[int, ...]) -> int:
+def map_size(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> int:
     """Return the numbers in the last stage's map: the latent size of a network without a dense layer."""
     return network.channels[-1] * math.prod(stages(network, shape)[-1])
 
@@ -134,6 +135,17 @@ def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
 
 
+def residual(network: ResidualConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Strided stages and residual blocks to a fully connected layer; the decoder mirrors them."""
+    inputs, size = grid(config.shape)[0], map_size(network, config.shape)
+    code_map = (network.channels[-1], *stages(network, config.shape)[-1])
+    encoder = [*_unfolded(config.shape), ChannelsFirst(), *downward(network.channels, network.blocks, inputs)]
+    encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
+    decoder = [linear(config.latent + len(config.classes), size), nn.Unflatten(1, code_map)]
+    decoder += [*upward(network.channels, network.blocks, inputs), AsStored(config.shape)]
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
 def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
     """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
     size = code_size(network.channels, grid(config.shape))
@@ -171,5 +183,6 @@ REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _con
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,
+    ResidualConfig: residual,
     UShapedConfig: u_shaped,
 }

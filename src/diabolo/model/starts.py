@@ -39,7 +39,7 @@ def _start_output(model: AutoencoderModel, x: Tensor) -> None:
     *_, output = (layer.bias for layer in model.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
     if output is None:
         return
-    copies = getattr(model.decoder.network[0], "outputs_per_value", 1)
+    copies = max(getattr(layer, "outputs_per_value", 1) for layer in model.decoder.network)
     mean = x.reshape(-1, len(output) // copies).mean(0).repeat_interleave(copies)
     output.copy_(model.decoder.likelihood.parameters_of(mean))
 

@@ -31,6 +31,14 @@ def convolution(inputs: int, outputs: int, size: int = 3, *, stride: int = 1, bi
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, bias=bias, device="meta")
 
 
+class Mute(nn.Conv2d):
+    """A convolution that starts at zero: a residual network begins with its input, not with a guess to unlearn."""
+
+    @torch.no_grad()
+    def start(self) -> None:
+        self.weight.zero_()
+
+
 class Block(nn.Module):
     """x + conv(ReLU(conv(x)))."""
 
@@ -92,7 +100,9 @@ class Upward(nn.Module):
         pairs = list(pairwise(channels))
         self.doublings = nn.ModuleList([convolution(more, 4 * some, 1, bias=bias) for some, more in pairs])
         self.stages = nn.ModuleList([blocks(some, depth, bias=bias) for some, _ in pairs])
-        self.leave = convolution(channels[0], 4 * inputs[0], bias=bias)
+        outputs = 4 * inputs[0]
+        plain = convolution(channels[0], outputs, bias=bias)
+        self.leave = Mute(channels[0], outputs, 3, padding=1, bias=False, device="meta") if residual else plain
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)

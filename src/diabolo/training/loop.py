@@ -18,6 +18,7 @@ from diabolo.errors import FileError, TrainingError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
+from diabolo.training.heap import keep_freed
 from diabolo.training.history import Record
 from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate, warmth
@@ -134,6 +135,7 @@ class Run:
     ) -> None:
         self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
         self.callbacks, self.checkpoint = callbacks, checkpoint
+        keep_freed(model)  # type: ignore[arg-type]
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
