@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
+from diabolo.data.foreign import as_library, is_frame, open_frame
 from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, detect, generate
+from diabolo.jobs import apply, density, detect, generate, tabular
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
@@ -30,7 +31,7 @@ from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
 from diabolo.training.labelled import Labels, as_classes
-from diabolo.training.loop import Callback
+from diabolo.training.loop import Callback, split
 from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
 
@@ -144,6 +145,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_quality(self.quality, self.latent)
         source = self._source(X, fitting=True)
+        encoding = None
+        if tabular.is_mixed(source):
+            encoding = tabular.fit_to(source, self._learnt(len(source)))
+            source = tabular.encoded(source, encoding)
         labels = self._labels(X, y, len(source))
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
@@ -155,6 +160,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
         about |= choice.facts if choice else {}
         self.trained_ = replace(trained, about=about)
+        if encoding is not None:
+            self.trained_ = tabular.with_encoding(self.trained_, encoding)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
         if self.preset in CURVED:
@@ -166,12 +173,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return apply.encode(self.trained_, self._source(X))
 
-    def decode(self, codes: ArrayLike) -> Array:
-        """Return the samples (n, *shape) that codes (n, latent) stand for, in the training data's units and dtype."""
-        check_is_fitted(self)
-        return apply.decode(self.trained_, np.asarray(codes))
+    def decode(self, codes: ArrayLike) -> Any:
+        """Return the samples (n, *shape) that codes (n, latent) stand for, in the training data's units and dtype.
 
-    def reconstruct(self, X: Samples) -> Array:
+        Of a table with words, dates or gaps: a data frame, of the library that `fit` was given (polars after `load`).
+        """
+        check_is_fitted(self)
+        return self._own(apply.decode(self.trained_, np.asarray(codes)))
+
+    def reconstruct(self, X: Samples) -> Any:
         """Return decode(encode(X))."""
         return self.decode(self.encode(X))
 
@@ -222,14 +232,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.trained_ = density.fit_density(self.trained_, self._source(X), components=components, seed=seed)
         return self
 
-    def sample(self, count: int = 1, *, label: str | None = None, random_state: int = 0) -> Array:
+    def sample(self, count: int = 1, *, label: str | None = None, random_state: int = 0) -> Any:
         """Return `count` new samples, (count, *shape), in the training data's units and dtype.
 
         Codes are drawn from the density that `fit_density` found, else (variational models) from the standard normal.
         label: of a conditional model's. Raises InputError if the model has no density.
         """
         check_is_fitted(self)
-        return generate.sample(self.trained_, count, seed=_seed(random_state), label=label)
+        return self._own(generate.sample(self.trained_, count, seed=_seed(random_state), label=label))
 
     def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
         """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
@@ -241,7 +251,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return the codes, as `encode` does."""
         return self.encode(X)
 
-    def inverse_transform(self, X: ArrayLike) -> Array:
+    def inverse_transform(self, X: ArrayLike) -> Any:
         """Return samples for codes, as `decode` does."""
         return self.decode(X)
 
@@ -266,9 +276,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     @available_if(_detects)  # type: ignore[untyped-decorator]
     def explain(self, X: Samples) -> NDArray[np.float32]:
-        """Return what each number of each sample adds to the detector's score, (n, *shape): the sum is the score."""
+        """Return what each number (of a table: column) of each sample adds to the detector's score, (n, *shape)."""
         check_is_fitted(self)
-        return detect.explain(self.trained_, self._source(X))
+        return tabular.by_column(self.trained_, detect.explain(self.trained_, self._source(X)))
 
     def score(self, X: Samples, y: object = None) -> float:
         """Return the mean of `score_samples`."""
@@ -352,26 +362,53 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             warm_up=self.warm_up,
         )
 
+    def _learnt(self, count: int) -> NDArray[np.int64]:
+        """Return which of `count` rows training learns from."""
+        return split(count, self._recipe(count).validation, _seed(self.random_state))[0]
+
+    def _own(self, samples: Array) -> Any:
+        """Return decoded samples in the data's own units: tables with words or dates as data frames."""
+        found = tabular.in_own_units(self.trained_, samples)
+        return found if isinstance(found, np.ndarray) else as_library(found, getattr(self, "frames_", "polars"))
+
     def _source(self, X: Samples, *, fitting: bool = False) -> Source:
         """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
         if isinstance(X, Dataset):
             X = X.train
+        if is_frame(X):
+            return self._table(X, fitting=fitting)
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):
             source: Source = ArraySource(check_array(X)) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
             if fitting:
                 self._forget_features(source.shape)
-            return source
-        least = 2 if fitting else 1
-        array = validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
+                return source
+            return tabular.seen_by(self.trained_, source)
+        array = self._validated(X, fitting=fitting)
         if array.ndim > 4 or array.dtype.kind not in "fiub":
             raise InputError(
                 f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}."
             )
-        return ArraySource(array)
+        return ArraySource(array) if fitting else tabular.seen_by(self.trained_, ArraySource(array))
+
+    def _table(self, X: Any, *, fitting: bool) -> Source:
+        """Return a data frame as a source: of numbers as scikit-learn takes them, else to be encoded."""
+        opened = open_frame(X)
+        if tabular.is_mixed(opened.source) or (not fitting and tabular.encoding_of(self.trained_)):
+            if fitting:
+                self._forget_features(opened.source.shape)
+                self.feature_names_in_ = np.array(opened.names, dtype=object)
+                self.frames_ = opened.library
+                return opened.source
+            return tabular.seen_by(self.trained_, opened.source)
+        return ArraySource(self._validated(opened.frame, fitting=fitting))
+
+    def _validated(self, X: Any, *, fitting: bool) -> Any:
+        least = 2 if fitting else 1
+        return validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
 
     def _forget_features(self, shape: tuple[int, ...]) -> None:
         """Set what scikit-learn calls features to those of flat samples that come without names."""
-        for name in ("n_features_in_", "feature_names_in_"):
+        for name in ("n_features_in_", "feature_names_in_", "frames_"):
             if hasattr(self, name):
                 delattr(self, name)
         if len(shape) == 1:
@@ -406,8 +443,8 @@ def load(path: str | Path) -> Autoencoder:
     estimator = Autoencoder()
     estimator.set_params(**{name: value for name, value in known.items() if name in estimator.get_params()})
     estimator.trained_ = trained
-    estimator._forget_features(trained.model.config.shape)
     columns = trained.about.get("columns")
+    estimator._forget_features((len(columns),) if columns else trained.model.config.shape)
     if columns:
         estimator.feature_names_in_ = np.array(columns, dtype=object)
     return estimator

@@ -171,11 +171,14 @@ def _measured(opened: "Dataset", table: object) -> dict[str, float]:
 def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
     """Say which columns no longer look like the training data, and return them."""
     from diabolo.jobs.detect import drift
+    from diabolo.jobs.tabular import encoding_of
 
     if len(opened.train.shape) != 1:
         return []
     found = drift(trained, opened.train)
-    named = [opened.columns[one.column] if opened.columns else f"column {one.column}" for one in found]
+    encoding = encoding_of(trained)
+    names = encoding.names if encoding else opened.columns
+    named = [names[one.column] if names else f"column {one.column}" for one in found]
     if found:
         some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in zip(named[:10], found, strict=False))
         say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")

@@ -56,6 +56,7 @@ def generate(
     from diabolo.jobs import generate as job
     from diabolo.jobs.apply import decode
     from diabolo.jobs.apply import encode as encoded
+    from diabolo.jobs.tabular import in_own_units
 
     steps = _steps(towards)
     if attributes is not None and fit is None:
@@ -71,7 +72,7 @@ def generate(
         codes = job.sample_codes(trained, count, seed=seed, density=density)
     else:
         codes = job.neighbours(trained, encoded(trained, _one(trained, like))[0], count, spread=spread, seed=seed)
-    samples = decode(trained, job.towards(trained, codes, steps), label=label)
+    samples = in_own_units(trained, decode(trained, job.towards(trained, codes, steps), label=label))
     columns = int(np.ceil(np.sqrt(count)))
     write_out(out, samples, columns=columns, names=trained.about.get("columns"), force=force)
     print(f"{len(samples):,} new samples: {out}")
@@ -93,10 +94,12 @@ def interpolate(
     from diabolo.jobs.apply import decode
     from diabolo.jobs.apply import encode as encoded
     from diabolo.jobs.generate import walk
+    from diabolo.jobs.tabular import in_own_units
 
     trained = _opened(model, out, force=force, moving=True)
     start, end = (encoded(trained, _one(trained, place))[0] for place in (first, last))
-    samples = decode(trained, np.ascontiguousarray(walk(start, end, steps, spherical=spherical)))
+    codes = np.ascontiguousarray(walk(start, end, steps, spherical=spherical))
+    samples = in_own_units(trained, decode(trained, codes))
     write_out(out, samples, columns=steps, names=trained.about.get("columns"), force=force)
     print(f"{steps} steps from {first} to {last}: {out}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from diabolo.data.source import Array
 from diabolo.data.writing import check_destination, write_samples
 from diabolo.errors import ArgumentError
 from diabolo.files import check_free, written_whole
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SHEET, MOVING = ".png", ".gif"
 GAP, PAPER = 1, 255
@@ -33,12 +37,16 @@ def check_out(path: Path, shape: tuple[int, ...], *, pictures: bool, moving: boo
     check_free(path, force=force)
 
 
-def write_out(path: Path, samples: Array, *, columns: int, names: Sequence[str] | None = None, force: bool) -> None:
+def write_out(
+    path: Path, samples: "Array | pl.DataFrame", *, columns: int, names: Sequence[str] | None = None, force: bool
+) -> None:
     """Write samples (n, *shape): a sheet in rows of `columns` (.png), a moving picture (.gif), an array or a folder.
 
     names: of a table's columns.
     """
-    if path.suffix.lower() == SHEET:
+    if not isinstance(samples, np.ndarray):
+        write_samples(path, samples, force=force)
+    elif path.suffix.lower() == SHEET:
         save_sheet(path, samples, columns=columns, force=force)
     elif path.suffix.lower() == MOVING:
         save_moving(path, samples, force=force)

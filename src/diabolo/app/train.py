@@ -9,6 +9,7 @@ import numpy as np
 from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
+from diabolo.jobs import tabular
 from diabolo.jobs.detect import anomalous
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluation import Evaluation, Figures
@@ -34,7 +35,7 @@ def fitted(
     labels: one for each training sample, for a conditional model.
     """
     estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
-    found, where = _measured(estimator.trained_, data)
+    found, where = _measured(estimator.trained_, _seen(data, estimator.trained_))
     about = {
         **estimator.trained_.about,
         "data": data.name,
@@ -101,6 +102,8 @@ def matched(data: Dataset, trained: Trained) -> Dataset:
     Raises InputError that names the columns that are missing.
     """
     wanted = trained.about.get("columns")
+    if tabular.encoding_of(trained) or tabular.is_mixed(data.train):
+        return _seen(data, trained)
     if not wanted or data.columns is None or list(data.columns) == wanted:
         return data
     missing = [name for name in wanted if name not in data.columns]
@@ -112,6 +115,15 @@ def matched(data: Dataset, trained: Trained) -> Dataset:
     order = np.array([data.columns.index(name) for name in wanted])
     test = None if data.test is None else Reordered(data.test, order)
     return replace(data, train=Reordered(data.train, order), test=test, columns=tuple(wanted))
+
+
+def _seen(data: Dataset, trained: Trained) -> Dataset:
+    """Return a table as the model sees it: words and dates as numbers, each with a name of its own."""
+    train = tabular.seen_by(trained, data.train)
+    test = None if data.test is None else tabular.seen_by(trained, data.test)
+    encoding = tabular.encoding_of(trained)
+    columns = data.columns if encoding is None else encoding.numbers
+    return replace(data, train=train, test=test, columns=columns if train is not data.train else data.columns)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Tables of numbers: CSV and Parquet by polars, read block by block where they are large; data frames by narwhals."""
+"""Tables: CSV and Parquet by polars, read block by block where they are large; data frames by narwhals."""
 
 import csv
 import gzip
@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -18,18 +17,17 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
-from polars.exceptions import PanicException
 
 from diabolo.data.arrays import as_labels
-from diabolo.data.limits import LARGE_CSV_BYTES, MAX_HEADER_BYTES, held, reading
-from diabolo.data.source import Array, Dataset
+from diabolo.data.encoding import fits
+from diabolo.data.frames import MOST_ROWS, FrameSource, TableArray, in_memory, parsing, rows_together
+from diabolo.data.limits import LARGE_CSV_BYTES, MAX_HEADER_BYTES, held, is_small
+from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.errors import FileError, FormatError, InputError
 
 MISSING = ("NA", "N/A", "null", "NULL")
 """Words of a CSV that mean an empty cell."""
 SEPARATORS = (",", ";", "\t")
-BLOCK_BYTES = 2**25
-FEWEST_ROWS, MOST_ROWS = 2**10, 2**16
 EXACT_IN_FLOAT32 = (pl.Boolean, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.Float32)
 ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
 PROBE = """
@@ -64,9 +62,12 @@ class ParquetSource:
 
     @property
     def block(self) -> int:
-        """Rows of about 32 MiB, between 1,024 and 65,536."""
-        rows = BLOCK_BYTES // (len(self.columns) * self.dtype.itemsize)
-        return min(max(rows, FEWEST_ROWS), MOST_ROWS)
+        return rows_together(len(self.columns) * self.dtype.itemsize)
+
+    @property
+    def frames(self) -> FrameSource:
+        """The same rows as data frames."""
+        return FrameSource(self.table, self.columns, self.rows, self.path)
 
     def __len__(self) -> int:
         return self.rows
@@ -83,7 +84,7 @@ class ParquetSource:
             raise IndexError(f"rows must lie in 0..{self.rows - 1}, got {rows.min()}..{rows.max()}.")
         order = np.argsort(rows, kind="stable")
         edges = np.flatnonzero(np.diff(rows[order] // self.block)) + 1
-        with _parsing(self.path):
+        with parsing(self.path):
             for some in np.split(order, edges):
                 first, last = int(rows[some[0]]), int(rows[some[-1]])
                 taken[some] = self._between(first, last)[rows[some] - first]
@@ -96,63 +97,44 @@ class ParquetSource:
 
 
 def open_table(path: Path, label: str | None = None) -> Dataset:
-    """Open a CSV, TSV (each also `.gz`) or Parquet file whose columns are numbers or booleans.
+    """Open a CSV, TSV (each also `.gz`) or Parquet file.
 
-    A column named by `label` is split off as whole-number class labels (names are numbered in sorted order).
-    A small table is held in memory; of a large one only blocks are, and a CSV above 256 MiB is turned
-    into a temporary Parquet file first.
+    Where every column holds numbers or booleans and nothing is missing, the samples are numbers; else they are data
+    frames, which training learns to encode. A column named by `label` is split off as whole-number class labels (names
+    are numbered in sorted order). A small table is held in memory; of a large one only blocks are, and a CSV above
+    256 MiB is turned into a temporary Parquet file first.
     Raises FileError if the file cannot be read; FormatError if it is damaged; InputError if it is empty,
-    lacks the label, or has columns that are not numbers, share a name, or have missing or infinite values.
+    lacks the label, or has columns that share a name, hold lists and the like, or infinite values.
     """
-    with _parsing(path):
+    with parsing(path):
         table = _scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan_csv(path, label)
         schema = table.collect_schema()
         _check_label(schema.names(), label, path)
         columns = {name: dtype for name, dtype in schema.items() if name != label}
         rows = table.select(pl.len()).collect().item()
-        _check_shape(rows, len(columns), str(path))
-        _check_numbers([name for name, dtype in columns.items() if not _is_number(dtype)], str(path))
-        _check_values(table, columns, str(path))
+        check_shape(rows, len(columns), str(path))
+        check_kinds([name for name, dtype in columns.items() if not fits(dtype)], str(path))
+        full = check_values(table, columns, str(path))
         labels = None if label is None else _labels(table, label, path)
-        exact = all(dtype in EXACT_IN_FLOAT32 for dtype in columns.values())
-        dtype = np.dtype(np.float32 if exact else np.float64)
-        source = ParquetSource(path, table, tuple(columns), dtype, rows)
-        return Dataset(path.name.split(".")[0], held(source), labels=labels, columns=source.columns, origin=str(path))
+        plain = full and all(is_number(dtype) for dtype in columns.values())
+        source = _numbers(path, table, columns, rows) if plain else _frames(path, table, tuple(columns), rows)
+        return Dataset(path.name.split(".")[0], source, labels=labels, columns=tuple(columns), origin=str(path))
 
 
-def frame_to_array(frame: Any) -> tuple[Array, tuple[str, ...]]:
-    """Return a data frame of any library as an array (rows, columns) of float64, and its column names.
-
-    Raises InputError if it is no eager data frame, is empty, or its columns are not numbers,
-    share a name, or have missing or infinite values.
-    """
-    import narwhals as nw
-
-    what = "the data frame"
-    try:
-        table = nw.from_native(frame, eager_only=True)
-    except (TypeError, nw.exceptions.NarwhalsError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        given = type(frame).__name__
-        raise InputError(f"{what} must be collected, with one name a column; got {given}: {reason}.") from error
-    names = tuple(str(name) for name in table.columns)
-    _check_names(names, what)
-    _check_shape(len(table), len(names), what)
-    kinds = zip(names, table.schema.values(), strict=True)
-    _check_numbers([name for name, kind in kinds if not (kind.is_numeric() or kind == nw.Boolean)], what)
-    _refuse(dict(zip(names, table.select(nw.all().null_count()).row(0), strict=True)), "missing values", what)
-    array: Array = np.ascontiguousarray(table.select(nw.all().cast(nw.Float64)).to_numpy())
-    _refuse(dict(zip(names, (~np.isfinite(array)).sum(axis=0), strict=True)), "values that are NaN or infinite", what)
-    return array, names
+def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType], rows: int) -> Source:
+    exact = all(dtype in EXACT_IN_FLOAT32 for dtype in columns.values())
+    dtype = np.dtype(np.float32 if exact else np.float64)
+    source = ParquetSource(path, table, tuple(columns), dtype, rows)
+    kept = held(source)
+    return TableArray(kept.array, source.frames) if isinstance(kept, ArraySource) else kept
 
 
-@contextmanager
-def _parsing(path: Path) -> Iterator[None]:
-    with reading(path, "a table"):
-        try:
-            yield
-        except PanicException as error:  # polars' Rust gave up; it is no Exception of Python's
-            raise ValueError(str(error)) from error
+def _frames(path: Path, table: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> FrameSource:
+    source = FrameSource(table, columns, rows, path)
+    some = source.frame(np.arange(min(rows, source.block)))
+    if not is_small(int(some.estimated_size() * rows / len(some))):
+        return source
+    return in_memory(table.select(cs.by_name(columns)).collect(), path)
 
 
 def _scan_parquet(path: Path) -> pl.LazyFrame:
@@ -189,7 +171,7 @@ def _separator(stream: IO[bytes], path: Path) -> str:
         raise InputError(f"{path} is an empty table; give a line of column names and lines of numbers.")
     text = line.decode("utf-8-sig").rstrip("\r\n")
     separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=text.count)
-    _check_names(next(csv.reader([text], delimiter=separator)), str(path))
+    check_names(next(csv.reader([text], delimiter=separator)), str(path))
     return separator
 
 
@@ -215,7 +197,7 @@ def _converted(path: Path, separator: str, label: str | None) -> pl.LazyFrame:
     return table
 
 
-def _check_names(names: Sequence[str], what: str) -> None:
+def check_names(names: Sequence[str], what: str) -> None:
     unnamed = [str(number) for number, name in enumerate(names, 1) if not name.strip()]
     if unnamed:
         raise InputError(f"{what} has columns without a name (number {_some(unnamed)}); name or drop them.")
@@ -229,30 +211,29 @@ def _check_label(names: Sequence[str], label: str | None, path: Path) -> None:
         raise InputError(f"label must be a column of {path}, got '{label}'; its columns are: {_some(names)}.")
 
 
-def _check_shape(rows: int, columns: int, what: str) -> None:
+def check_shape(rows: int, columns: int, what: str) -> None:
     if rows == 0 or columns == 0:
         raise InputError(f"{what} has {rows} rows and {columns} columns to learn from; give at least one of each.")
 
 
-def _is_number(dtype: pl.DataType) -> bool:
+def is_number(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype == pl.Boolean
 
 
-def _check_numbers(others: Sequence[str], what: str) -> None:
+def check_kinds(others: Sequence[str], what: str) -> None:
     if others:
-        raise InputError(
-            f"{what} has columns that are not numbers: {_some(others)}; drop them, or give one as the label."
-        )
+        raise InputError(f"{what} has columns that are no numbers, words or dates: {_some(others)}; drop them.")
 
 
-def _check_values(table: pl.LazyFrame, columns: Mapping[str, pl.DataType], what: str) -> None:
-    """Look through the whole table once, in bounded memory, for values that cannot be learnt from."""
+def check_values(table: pl.LazyFrame, columns: Mapping[str, pl.DataType], what: str) -> bool:
+    """Refuse infinite values, and return whether none is missing; one look in bounded memory."""
     floats = [name for name, dtype in columns.items() if dtype.is_float()]
-    nulls = [cs.by_name(name).null_count().alias(f"null {name}") for name in columns]
-    infinite = [(~cs.by_name(name).is_finite()).sum().alias(f"infinite {name}") for name in floats]
-    found = table.select(*nulls, *infinite).collect(engine="streaming").row(0)
-    _refuse(dict(zip(columns, found, strict=False)), "missing values", what)
-    _refuse(dict(zip(floats, found[len(columns) :], strict=True)), "values that are NaN or infinite", what)
+    missing = [cs.by_name(name).null_count().alias(f"null {name}") for name in columns]
+    missing += [cs.by_name(name).is_nan().sum().alias(f"nan {name}") for name in floats]
+    infinite = [cs.by_name(name).is_infinite().sum().alias(f"infinite {name}") for name in floats]
+    found = table.select(*missing, *infinite).collect(engine="streaming").row(0)
+    _refuse(dict(zip(floats, found[len(missing) :], strict=True)), "values that are infinite", what)
+    return not any(found[: len(missing)])
 
 
 def _refuse(counts: Mapping[str, int], which: str, what: str) -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,12 @@ from diabolo.data.source import Array
 from diabolo.errors import ArgumentError, DiaboloError, FileError
 from diabolo.files import check_free, written_whole
 
+if TYPE_CHECKING:
+    import polars as pl
+
 ENDINGS = (".npy", ".csv", ".parquet")
+FORMULA = r"^[=+\-@\t\r]"
+"""How a cell begins that a spreadsheet would run (OWASP, CSV injection)."""
 KINDS = ".npy, .csv, .parquet, or (pictures only) the name of a folder"
 
 
@@ -49,8 +55,19 @@ def are_pictures(shape: tuple[int, ...], dtype: np.dtype[np.generic], *, unit: b
     return shown and colour_ok
 
 
-def write_samples(path: Path, samples: Array, *, columns: Sequence[str] | None = None, force: bool) -> None:
-    """Write samples (n, *shape) by the path's ending; pictures (n, h, w[, c]) also as PNG files in a folder."""
+def write_samples(
+    path: Path, samples: "Array | pl.DataFrame", *, columns: Sequence[str] | None = None, force: bool
+) -> None:
+    """Write samples (n, *shape) by the path's ending; pictures (n, h, w[, c]) also as PNG files in a folder.
+
+    Raises ArgumentError for an array of words and dates.
+    """
+    if not isinstance(samples, np.ndarray):
+        if path.suffix.lower() not in (".csv", ".parquet"):
+            raise ArgumentError(f"Rows with words or dates need .csv or .parquet, got {path}.")
+        with written_whole(path, force=force) as temporary:
+            _write_table(temporary, samples)
+        return
     if path.suffix.lower() not in ENDINGS:
         _write_folder(path, samples)
         return
@@ -61,18 +78,30 @@ def write_samples(path: Path, samples: Array, *, columns: Sequence[str] | None =
             _write_table(temporary, samples, columns)
 
 
-def _write_table(path: Path, samples: Array, columns: Sequence[str] | None) -> None:
+def _write_table(path: Path, samples: "Array | pl.DataFrame", columns: Sequence[str] | None = None) -> None:
     import polars as pl
 
-    names = list(columns or (f"c{i}" for i in range(samples.shape[1])))
-    table = pl.from_numpy(samples, schema=names)
+    table = samples
+    if isinstance(samples, np.ndarray):
+        names = list(columns or (f"c{i}" for i in range(samples.shape[1])))
+        table = pl.from_numpy(samples, schema=names)
+    assert isinstance(table, pl.DataFrame)
     try:
         if path.suffix.lower() == ".csv":
-            table.write_csv(path)
+            for_spreadsheets(table).write_csv(path)
         else:
             table.write_parquet(path)
     except pl.exceptions.PolarsError as error:
         raise OSError(str(error)) from error
+
+
+def for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
+    """Return a table whose cells of text no spreadsheet takes for formulas: an apostrophe comes first."""
+    import polars as pl
+    import polars.selectors as cs
+
+    text = cs.string()
+    return table.with_columns(pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep())
 
 
 def _write_folder(path: Path, samples: Array) -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
+from scipy.stats import chi2_contingency, ks_2samp
 from torch import Tensor
 
 from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source, Subset, spaced
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.apply import batches, check_shape, decode, encode
+from diabolo.jobs.apply import batches, check_shape
 from diabolo.jobs.detector import Detector, Scorer, fit_detector, from_extra, rows_together, to_extra
+from diabolo.jobs.tabular import encoding_of, weights_of
 from diabolo.jobs.thresholds import Rule, Scores
 from diabolo.jobs.together import together
 from diabolo.training.batches import bounded, compact, expanded
@@ -21,9 +22,9 @@ from diabolo.training.loop import split
 from diabolo.training.model_file import Extra, Trained
 
 JOB = "detect"
-BLOCK_NUMBERS = 2**20
+BLOCK_NUMBERS = 2**21
 MOST_FITTED, MOST_CALIBRATED, MOST_COMPARED = 50_000, 20_000, 10_000
-DRIFT_LEVEL, DRIFT_DISTANCE = 0.001, 0.05
+DRIFT_LEVEL, DRIFT_DISTANCE, LEAST_WEIGHT = 0.001, 0.05, 0.01
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
 
 
@@ -40,7 +41,8 @@ class Calibrated:
 class Drift:
     """One column whose values no longer look like the training data's.
 
-    column: its number. distance: between the two distribution functions (Kolmogorov and Smirnov). p: of no drift.
+    column: its number. distance: between the two distribution functions (Kolmogorov and Smirnov), or of words in total
+    variation. p: of no drift.
     """
 
     column: int
@@ -75,7 +77,9 @@ def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Tra
 def _with(trained: Trained, fitted: Source, held: Source, rule: Rule | None) -> Trained:
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(fitted, rows))])
-    found = _kept(trained, fit_detector(trained.model.cpu(), prepared), np.zeros(1), rule or Rule())
+    found = _kept(
+        trained, fit_detector(trained.model.cpu(), prepared, weights=weights_of(trained)), np.zeros(1), rule or Rule()
+    )
     scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
     return _kept(found, of(found).detector, np.sort(scores), rule or Rule())
 
@@ -158,27 +162,63 @@ def explain(trained: Trained, source: Source) -> NDArray[np.float32]:
     return parts.reshape(len(source), *trained.model.config.shape)
 
 
-def expected(trained: Trained, source: Source) -> Array:
-    """Return what the autoencoder expected in place of each sample, in the data's own units."""
-    return decode(trained, encode(trained, source))
+def expected(trained: Trained, source: Source, numbers: NDArray[np.bool_]) -> Array:
+    """Return what the autoencoder expects in place of some numbers of each sample, in the data's own units.
+
+    numbers: (n, dimensions), those that it is not to see; it is given their mean in training instead.
+    """
+    found = np.empty((len(source), *trained.model.config.shape), trained.preprocessing.dtype)
+    start = 0
+    with torch.inference_mode():
+        for batch in batches(trained, source):
+            rows = slice(start, start + len(batch))
+            hidden = torch.from_numpy(numbers[rows]).view(batch.shape).to(batch.device)
+            back = trained.model(torch.where(hidden, torch.zeros_like(batch), batch))
+            found[rows] = trained.preprocessing.restore(back.cpu().numpy())
+            start += len(batch)
+    return found
 
 
 def drift(trained: Trained, source: Source) -> list[Drift]:
     """Return the columns of flat samples that look unlike the training data, farthest first.
 
-    A two-sample Kolmogorov-Smirnov test a column, at 0.001 over the number of columns, on at most 10,000 rows; a
-    distance below 0.05 is let be, however sure.
+    A two-sample Kolmogorov-Smirnov test for each number, a chi-square test of homogeneity for each column of words, at
+    0.001 over the number of tests, on at most 10,000 rows; a distance below 0.05 is let be, however sure.
+    The day of a column in order of time always moves on, and is not tested.
     """
-    detector = of(trained).detector
     rows = spaced(len(source), MOST_COMPARED)
     now = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(source, rows))])
-    now, before = now.reshape(len(now), -1), detector.references.numpy()
-    found = []
-    for column in range(now.shape[1]):
-        test = ks_2samp(before[:, column], now[:, column], method="asymp")
-        if test.pvalue < DRIFT_LEVEL / now.shape[1] and test.statistic > DRIFT_DISTANCE:
-            found.append(Drift(column, float(test.statistic), float(test.pvalue)))
-    return sorted(found, key=lambda one: -one.distance)
+    now, before = now.reshape(len(now), -1), of(trained).detector.references.numpy()
+    encoding = encoding_of(trained)
+    owners = np.arange(now.shape[1]) if encoding is None else encoding.owners
+    tested = np.ones(len(owners), bool) if encoding is None else encoding.weights >= LEAST_WEIGHT
+    worded = set() if encoding is None else {i for i, column in enumerate(encoding.columns) if column.counted}
+    found: dict[int, Drift] = {}
+    for number in np.flatnonzero(tested):
+        owner = int(owners[number])
+        if owner in worded:
+            continue
+        test = ks_2samp(before[:, number], now[:, number], method="asymp")
+        _note(found, Drift(owner, float(test.statistic), float(test.pvalue)), len(owners))
+    for owner in worded:
+        _note(found, _shifted(owner, before[:, owners == owner], now[:, owners == owner]), len(owners))
+    return sorted(found.values(), key=lambda one: -one.distance)
+
+
+def _note(found: dict[int, Drift], one: Drift, tests: int) -> None:
+    """Keep a column's largest distance, where it is sure and large enough to matter."""
+    matters = one.p < DRIFT_LEVEL / tests and one.distance > DRIFT_DISTANCE
+    if matters and (one.column not in found or found[one.column].distance < one.distance):
+        found[one.column] = one
+
+
+def _shifted(column: int, before: NDArray[np.float32], now: NDArray[np.float32]) -> Drift:
+    """Return the drift of words: half the summed difference of their shares, and p by a chi-square test."""
+    words, index = np.unique(np.concatenate([before, now]), axis=0, return_inverse=True)
+    counts = np.stack([np.bincount(part, minlength=len(words)) for part in np.split(index.ravel(), [len(before)])])
+    shares = counts / counts.sum(1, keepdims=True)
+    p = float(chi2_contingency(counts).pvalue) if len(words) > 1 else 1.0
+    return Drift(column, float(np.abs(shares[0] - shares[1]).sum() / 2), p)
 
 
 def anomalous(labels: Array | None) -> NDArray[np.bool_]:

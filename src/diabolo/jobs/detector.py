@@ -126,15 +126,22 @@ class Scorer:
 
 
 @torch.inference_mode()
-def fit_detector(model: AutoencoderModel, x: NDArray[np.float32], *, most: int = MOST_REFERENCES) -> Detector:
-    """Fit on prepared normal samples (n, *shape); at most `most` of them, evenly spaced, are kept as references."""
+def fit_detector(
+    model: AutoencoderModel, x: NDArray[np.float32], *, weights: NDArray[np.float32] | None = None
+) -> Detector:
+    """Fit on prepared normal samples (n, *shape); at most 2,000 of them, evenly spaced, are kept as references.
+
+    weights: (columns,) by how much a distance in each number counts; None: all alike.
+    """
     flat = x.reshape(len(x), -1)
-    most = max(1, min(most, MOST_REFERENCE_NUMBERS // flat.shape[1]))
+    most = max(1, min(MOST_REFERENCES, MOST_REFERENCE_NUMBERS // flat.shape[1]))
     references = torch.from_numpy(flat[spaced(len(flat), most)].copy())
-    views, together = fit_views(flat), rows_together(flat.shape[1])
+    views, together = fit_views(flat, weights), rows_together(flat.shape[1])
     samples = torch.from_numpy(np.require(x, requirements=["C", "W"]))
     residual = torch.cat([(piece - model(piece)).flatten(1) for piece in torch.split(samples, together)])
     middle, whitening = _whitening((residual / views.spread).double().numpy())
+    if weights is not None:
+        whitening = whitening * torch.from_numpy(weights if whitening.shape[1] > 1 else weights[:, None])
     centres = fit_centres(views.scaled(references))
     unscaled = Detector(views, references, centres, middle, whitening, 1.0, 1.0)
     left = float(unscaled.residuals(residual).square_().sum(1).median()) / SHARE**2

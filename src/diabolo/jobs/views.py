@@ -58,14 +58,17 @@ class Views:
         return torch.add(part, beyond, out=out)
 
 
-def fit_views(x: NDArray[np.float32]) -> Views:
-    """Fit on prepared samples (n, columns)."""
+def fit_views(x: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> Views:
+    """Fit on prepared samples (n, columns); weights: (columns,) what a distance in each number is multiplied by."""
     numbers = x.astype(np.float64)
     spread = numbers.std(0)
     low, high = numbers.min(0), numbers.max(0)
     places = np.linspace(low, high, NODES, axis=1)
     table = np.stack([_normal_scores(column, place) for column, place in zip(numbers.T, places, strict=True)])
-    found = (numbers.mean(0), np.where(low == high, 1.0, np.maximum(spread, 1e-12)), low, high, table)
+    scale = np.where(low == high, 1.0, np.maximum(spread, 1e-12))
+    if weights is not None:
+        scale, table = scale / weights, table * weights[:, None]
+    found = (numbers.mean(0), scale, low, high, table)
     return Views(*(torch.from_numpy(part.astype(np.float32)) for part in found))
 
 

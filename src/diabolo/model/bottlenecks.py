@@ -76,6 +76,7 @@ class Variational(nn.Module):
             return self._rates(latent).sum(1)
         fixed = torch.Generator(latent.device).manual_seed(0)
         half = torch.randn(LOOKED_AT // 2, latent.shape[1] // 2, generator=fixed, device=latent.device)
+        half = half / half.square().mean(0).sqrt()  # by chance their squares, the same for all, would be off by a nat
         draws = (draw.expand(len(latent), -1) for draw in torch.cat([half, -half]))
         return torch.stack([self.sampled(latent, draw)[1].sum(1) for draw in draws]).mean(0)
 

@@ -89,7 +89,7 @@ def fit(
     preprocessing = fit_preprocessing(source, rows, held_out, curved=curved)
     config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config)
-    _warn(config, preprocessing)
+    _warn(config, preprocessing, named=hasattr(source, "encoding"))
     device = choose_device(dials.device)
     seen = fingerprint(source)
     learnt, prepared = labelled(source, labels, preprocessing) if labels else (source, preprocessing)
@@ -140,7 +140,8 @@ def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
         )
 
 
-def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
+def _warn(config: ModelConfig, preprocessing: Preprocessing, *, named: bool) -> None:
+    """Warn of a code that compresses nothing, and of constant columns (an encoded table's were `named` before)."""
     dimensions = math.prod(config.shape)
     if config.latent > dimensions and not config.denoises:
         warnings.warn(
@@ -148,7 +149,7 @@ def _warn(config: ModelConfig, preprocessing: Preprocessing) -> None:
             "choose a smaller one.",
             stacklevel=4,
         )
-    if preprocessing.constant and len(config.shape) == 1 and not preprocessing.compact:
+    if preprocessing.constant and len(config.shape) == 1 and not (preprocessing.compact or named):
         some = ", ".join(str(column) for column in preprocessing.constant[:5])
         warnings.warn(
             f"{len(preprocessing.constant)} columns never change (numbers {some}); they carry nothing.", stacklevel=4

@@ -1,0 +1,166 @@
+"""Tables of any kind of columns: rows as data frames, in memory or read block by block, and as encoded numbers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+from numpy.typing import NDArray
+from polars.exceptions import PanicException
+
+from diabolo.data.encoding import Encoding
+from diabolo.data.limits import reading
+from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset
+from diabolo.errors import InputError
+
+BLOCK_BYTES = 2**25
+FEWEST_ROWS, MOST_ROWS = 2**10, 2**16
+
+
+def rows_together(row_bytes: int) -> int:
+    """Return how many rows make about 32 MiB, between 1,024 and 65,536."""
+    return min(max(BLOCK_BYTES // row_bytes, FEWEST_ROWS), MOST_ROWS)
+
+
+@contextmanager
+def parsing(path: Path) -> Iterator[None]:
+    """Turn whatever polars raises in the block into FileError or FormatError."""
+    with reading(path, "a table"):
+        try:
+            yield
+        except PanicException as error:  # polars' Rust gave up; it is no Exception of Python's
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Rows of a table whose columns are not all plain numbers; as a source of numbers it has to be encoded first.
+
+    kept: the table itself where it is in memory.
+    """
+
+    table: pl.LazyFrame
+    columns: tuple[str, ...]
+    rows: int
+    path: Path = Path("the table")
+    kept: pl.DataFrame | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.columns),)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype(np.float64)
+
+    @property
+    def in_memory(self) -> bool:
+        return self.kept is not None
+
+    @property
+    def block(self) -> int:
+        return rows_together(8 * len(self.columns))
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def take(self, rows: NDArray[np.int64]) -> Array:  # noqa: ARG002
+        """Refuse: there are no numbers before an encoding is fitted."""
+        raise InputError(
+            f"{self.path} has columns that are not numbers, or missing values; this job needs numbers, or a model that "
+            "was trained on such a table."
+        )
+
+    def frame(self, rows: NDArray[np.int64]) -> pl.DataFrame:
+        """Return rows as a data frame. Raises FileError or FormatError if the file cannot be read."""
+        if self.kept is not None:
+            return self.kept[rows]
+        order = np.argsort(rows, kind="stable")
+        edges = np.flatnonzero(np.diff(rows[order] // self.block)) + 1
+        with parsing(self.path):
+            pieces = [self._between(rows[some]) for some in np.split(order, edges) if len(some)]
+        found = pl.concat(pieces) if pieces else self.table.head(0).collect().select(cs.by_name(self.columns))
+        return found if np.array_equal(order, np.arange(len(rows))) else found[np.argsort(order)]
+
+    def _between(self, rows: NDArray[np.int64]) -> pl.DataFrame:
+        first, last = int(rows[0]), int(rows[-1])
+        part = self.table.slice(first, last - first + 1).select(cs.by_name(self.columns)).collect()
+        return part if len(part) == len(rows) else part[rows - first]
+
+
+@dataclass(frozen=True)
+class TableArray(ArraySource):
+    """A table of plain numbers in memory, and its frames, for a model that was trained on another kind of columns."""
+
+    frames: FrameSource
+
+
+def in_memory(frame: pl.DataFrame, path: Path = Path("the data frame")) -> FrameSource:
+    """Return a data frame as a source."""
+    return FrameSource(frame.lazy(), tuple(frame.columns), len(frame), path, frame)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A table, or a part of it, as rows of numbers."""
+
+    source: Source
+    encoding: Encoding
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.encoding.owners),)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype(np.float64)
+
+    @property
+    def in_memory(self) -> bool:
+        return False
+
+    @property
+    def block(self) -> int:
+        return self.source.block
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: NDArray[np.int64]) -> Array:
+        table = frames_of(self.source)
+        return self.encoding.encode(frame_of(self.source, rows), str(table.path if table else "the table"))
+
+
+@dataclass(frozen=True)
+class EncodedArray(ArraySource):
+    """A table as rows of numbers, in memory."""
+
+    source: Source
+    encoding: Encoding
+
+
+def root_of(source: Source) -> Source:
+    """Return what a source looks at, past subsets and other orders of columns."""
+    while isinstance(source, Subset | Reordered):
+        source = source.source
+    return source
+
+
+def frames_of(source: Source) -> FrameSource | None:
+    """Return the table that a source of rows looks at, None where it has no data frames."""
+    root = root_of(source)
+    if isinstance(root, Encoded | EncodedArray):
+        return frames_of(root.source)
+    return root if isinstance(root, FrameSource) else getattr(root, "frames", None)
+
+
+def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """Return rows of a table, or of a part of it, as a data frame."""
+    while isinstance(source, Subset | Reordered | Encoded | EncodedArray):
+        source, rows = source.source, source.rows[rows] if isinstance(source, Subset) else rows
+    table = frames_of(source)
+    assert table is not None
+    return table.frame(rows)

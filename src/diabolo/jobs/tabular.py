@@ -1,0 +1,105 @@
+"""Tables of any kind of columns at a model's door: the encoding it keeps, and rows as it sees them."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from diabolo.data.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
+from diabolo.data.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of
+from diabolo.data.limits import held
+from diabolo.data.source import Array, ArraySource, Source
+from diabolo.errors import FormatError, InputError
+from diabolo.training.batches import bounded
+from diabolo.training.model_file import Extra, Trained
+
+JOB = "table"
+MOST_FITTED = 500_000
+
+
+def encoding_of(trained: Trained) -> Encoding | None:
+    """Return the encoding of the table that a model was trained on; None where it was all numbers, or no table.
+
+    Raises FormatError if the model file has one of no use.
+    """
+    if JOB not in trained.extras:
+        return None
+    encoding = encoding_from_json(trained.extras[JOB].plain.get("columns"))
+    if (len(encoding.owners),) != trained.model.config.shape:
+        raise FormatError("The model's encoding of its table does not fit its configuration; train it anew.")
+    return encoding
+
+
+def is_mixed(source: Source) -> bool:
+    """Return whether rows have to be encoded before anything can be learnt from them."""
+    return isinstance(root_of(source), FrameSource)
+
+
+def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
+    """Return an encoding fitted on some rows of a table. Raises InputError for columns that cannot be learnt from."""
+    table, frame = frames_of(source), frame_of(source, bounded(rows, source, MOST_FITTED))
+    same = [name for name in frame.columns if len(frame) > 1 and frame[name].n_unique() == 1]
+    if same:
+        warnings.warn(f"{len(same)} columns never change ({', '.join(same[:5])}); they carry nothing.", stacklevel=3)
+    return fit_encoding(frame, str(table.path if table else "the table"))
+
+
+def encoded(source: Source, encoding: Encoding) -> Source:
+    """Return a table as rows of numbers, in memory if they are small. Raises InputError if it lacks a column."""
+    table = frames_of(source)
+    if table is None:
+        raise InputError(
+            f"The model was trained on a table with the columns {', '.join(encoding.names[:20])}; give such a table."
+        )
+    missing = [name for name in encoding.names if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{table.path} lacks the columns {', '.join(missing)} that the model was trained on; "
+            f"it has {', '.join(table.columns[:50])}."
+        )
+    rows = Encoded(source, encoding)
+    kept = held(rows)
+    return EncodedArray(kept.array, source, encoding) if isinstance(kept, ArraySource) else kept
+
+
+def seen_by(trained: Trained, source: Source) -> Source:
+    """Return rows as a model sees them: encoded where it was trained on columns of any kind, or where values lack."""
+    if isinstance(root_of(source), Encoded | EncodedArray):
+        return source
+    encoding = encoding_of(trained)
+    if encoding is None and is_mixed(source):
+        encoding = _of_numbers(trained)
+    return source if encoding is None else encoded(source, encoding)
+
+
+def _of_numbers(trained: Trained) -> Encoding:
+    """Return the encoding of a model of plain numbers, so that gaps are evidence and text is named."""
+    names, shape = trained.about.get("columns"), trained.model.config.shape
+    if not names or len(shape) != 1 or len(names) != shape[0]:
+        raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
+    return plain_encoding(names, trained.preprocessing.offset, trained.preprocessing.scale)
+
+
+def with_encoding(trained: Trained, encoding: Encoding) -> Trained:
+    """Return the model with the encoding of its table."""
+    return replace(trained, extras={**trained.extras, JOB: Extra({"columns": encoding.to_json()})})
+
+
+def weights_of(trained: Trained) -> NDArray[np.float32] | None:
+    """Return by how much each number counts in the detector's distances; None: all alike."""
+    encoding = encoding_of(trained)
+    return None if encoding is None else encoding.weights.astype(np.float32)
+
+
+def by_column(trained: Trained, parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each column of the table adds, (n, columns), from what each number does."""
+    encoding = encoding_of(trained)
+    return parts if encoding is None else encoding.by_column(parts)
+
+
+def in_own_units(trained: Trained, samples: Array) -> Array | pl.DataFrame:
+    """Return decoded samples in the table's own units; other samples as they are."""
+    encoding = encoding_of(trained)
+    return samples if encoding is None else encoding.decode(samples)
