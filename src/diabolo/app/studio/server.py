@@ -88,7 +88,7 @@ def serve(shelf: Shelf, listening: socket.socket, *, browser: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="diabolo-studio-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         server = uvicorn.Server(
-            uvicorn.Config(application(shelf), log_level="warning", timeout_graceful_shutdown=1, ws="none")
+            uvicorn.Config(application(shelf), log_level="critical", timeout_graceful_shutdown=1, ws="none")
         )
         print(f"The Studio: {address} (Ctrl-C stops it)", flush=True)
         if browser:

@@ -60,7 +60,6 @@ def on_shown(
 ) -> None:
     """Run `work` when a tab is opened, and for another model while it is open. place: the id of the tab that is."""
 
-    @wraps(work)
     def if_open(open_now: str, *given: Any) -> tuple[Any, ...]:
         return work(*given) if open_now == tab.id else tuple(gr.skip() for _ in outputs)
 
