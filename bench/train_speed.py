@@ -2,6 +2,7 @@
 
     python bench/train_speed.py --setup                   makes .venv-keras and installs TensorFlow for the CPU in it
     python bench/train_speed.py --out docs/speed.md       everything (10 minutes on two cores)
+    python bench/train_speed.py --networks dense ...      only that network's section
     python bench/train_speed.py --skip-keras              without Keras
     python bench/train_speed.py --lecture                 only the lecture's recipe, here and in plain PyTorch
     python bench/train_speed.py --optimizer               only the parts of a step, beside torch's own
@@ -187,48 +188,59 @@ def machine(versions: dict[str, str], load_before: float) -> str:
     return f"{os.cpu_count()} cores ({processor()}), {listed}; load when it started {load_before:.2f}."
 
 
-def page(races: Sequence[Race], machine_line: str, command: str) -> str:
-    """Return docs/speed.md."""
-    parts = ["# Speed of training", f"Machine: {machine_line}"]
-    parts.append(METHOD)
-    for race in races:
-        parts += [f"## {race.preset}: {FIGURES[race.preset]}", markdown(race.rows())]
-    parts += ["## Bars", "\n".join(line for race in races for line in race.verdicts())]
-    parts += ["## Parts of a step", markdown(step_rows())]
-    parts.append(f"Written by `{command}`; the peers and diabolo took turns in one run.")
+def section(race: Race, machine_line: str, command: str) -> str:
+    """Return what docs/speed.md says of one network."""
+    parts = [f"## {race.preset}: {FIGURES[race.preset]}", markdown(race.rows()), "\n".join(race.verdicts())]
+    parts.append(f"Machine: {machine_line} Written by `{command}`; the peers and diabolo took turns in one run.")
     return "\n\n".join(parts) + "\n"
 
 
-def race_all(given: argparse.Namespace) -> str:
-    data, before, versions, races = load(), os.getloadavg()[0], dict[str, str](), []
+def rewritten(page: str, sections: Sequence[str]) -> str:
+    """Return the page with each section in place of the one with the same heading; a new one comes last."""
+    old = page.split("\n## ")
+    for text in sections:
+        body = text.removeprefix("## ")
+        place = [i for i, one in enumerate(old) if one.split(":")[0] == body.split(":")[0]]
+        if place:
+            old[place[0]] = body
+        else:
+            old.append(body)
+    return "\n## ".join(old)
+
+
+def race_all(given: argparse.Namespace) -> list[str]:
+    data, found = load(), []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mnist.npz"
         np.savez(file, train=data.train, test=data.test)
-        for preset in FIGURES:
+        for preset in given.networks:
+            before, versions = os.getloadavg()[0], dict[str, str]()
             race = prepare(preset, data, None if given.skip_keras else file)
             race.run(data)
-            races.append(race)
             for peer in race.peers:
                 if isinstance(peer.trainer, Keras):
                     versions |= peer.trainer.versions
                     peer.trainer.close()
-    return page(races, machine(versions, before), " ".join(["python", *sys.argv]))
+            found.append(section(race, machine(versions, before), " ".join(["python", *sys.argv])))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option in ("--setup", "--skip-keras", "--lecture", "--optimizer"):
         parser.add_argument(option, action="store_true")
+    parser.add_argument("--networks", nargs="+", choices=FIGURES, default=list(FIGURES))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.setup:
         return setup()
     if given.lecture or given.optimizer:
         return print(markdown(lecture_only(load()) if given.lecture else step_rows()))
-    text = race_all(given)
-    print(text)
+    sections = race_all(given)
+    print("\n".join(sections))
     if given.out:
-        given.out.write_text(text)
+        page = given.out.read_text() if given.out.exists() else f"# Speed of training\n\n{METHOD}\n"
+        given.out.write_text(rewritten(page, sections))
     return None
 
 

@@ -13,7 +13,7 @@ from diabolo.model.layers import draw_weights
 from diabolo.model.presets import PRESETS, configure
 from diabolo.model.starts import start_at
 
-FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
 """Presets whose code is all the maps that are handed across."""
 each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_unit = pytest.mark.parametrize("unit", [True, False])

@@ -41,7 +41,7 @@ each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
-FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
 """Presets whose latent size follows from the samples' shape."""
 
 

@@ -87,7 +87,7 @@ class Watcher:
         self.told("end")
 
 
-FIXED = ("denoise-deep", "denoise-photo", "denoise-small")
+FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
 """Presets whose latent size follows from the samples' shape."""
 
 

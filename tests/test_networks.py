@@ -86,7 +86,7 @@ def test_the_lectures_deep_widths() -> None:
 def test_any_shape_goes_there_and_back(
     preset: str, shape: tuple[int, ...], latent: int | None, unit: bool, count: int
 ) -> None:
-    latent = None if preset in ("denoise-deep", "denoise-photo", "denoise-small") else latent
+    latent = None if preset in ("denoise-deep", "denoise-photo", "denoise-small", "surface") else latent
     config = configure(preset, shape, latent=latent, unit=unit)
     model, x = built(config), torch.rand(count, *shape)
     code = model.encoder(x)

@@ -9,10 +9,7 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 T = TypeVar("T")
 Activation = str
 ACTIVATIONS = ("relu", "linear", "silu")
-LARGEST = 2**31
-MOST_LAYERS = 64
-MOST_HALVINGS = 12
-MOST_CLASSES = 1000
+LARGEST, MOST_LAYERS, MOST_HALVINGS, MOST_CLASSES = 2**31, 64, 12, 1000
 
 
 def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
@@ -248,6 +245,16 @@ class SwappingConfig:
         _check_range("fraction", self.fraction, 0, 1)
 
 
+@dataclass(frozen=True)
+class BlotsConfig:
+    """Spots and lines are laid over images: other pixels, lighter or darker by draws of the spread `strength`."""
+
+    strength: float = 1.5
+
+    def __post_init__(self) -> None:
+        _check_range("strength", self.strength, 0, 1e6)
+
+
 NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
 BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
@@ -260,6 +267,7 @@ CorruptionConfig = (
     | JpegConfig
     | PairedConfig
     | SwappingConfig
+    | BlotsConfig
 )
 
 KINDS: dict[str, type] = {
@@ -281,6 +289,7 @@ KINDS: dict[str, type] = {
     "jpeg": JpegConfig,
     "paired": PairedConfig,
     "swapping": SwappingConfig,
+    "blots": BlotsConfig,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -327,8 +336,7 @@ class PixelConfig:
     """A network that predicts each number of an 8-bit image from those before it.
 
     shape: (height, width) or (height, width, channels). radius: how far it looks up, left and right, in pixels.
-    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused, there is no
-    rate.
+    width, layers: of its hidden layers. components: logistic distributions in the mixture. beta: unused.
     """
 
     shape: tuple[int, ...]

@@ -14,19 +14,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.foreign import as_library, is_frame, open_frame
+from diabolo.data.sized import as_images, sized
 from diabolo.data.source import Array, ArraySource, Dataset, Source
-from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import apply, density, detect, generate, tabular
+from diabolo.errors import InputError
+from diabolo.jobs import apply, density, detect, detectors, generate, maps, tabular
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
+from diabolo.jobs.parameters import plain, seed_of
 from diabolo.jobs.prepare import prepared
 from diabolo.jobs.restore import as_array
-from diabolo.jobs.thresholds import alerts
+from diabolo.jobs.thresholds import Scores, alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.noise import parse_noise
-from diabolo.model.presets import CURVED, VariationalDials, configure
+from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
@@ -41,7 +43,7 @@ Samples = ArrayLike | Source | Dataset
 def _detects(estimator: "Autoencoder") -> bool:
     """Return whether an estimator has a detector, or will have one once it is fitted."""
     trained = getattr(estimator, "trained_", None)
-    return estimator.preset in CURVED if trained is None else detect.detects(trained)
+    return estimator.preset in (*CURVED, *PIECED) if trained is None else detectors.detects(trained)
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -50,7 +52,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Parameters
     ----------
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
-        'denoise-photo' or 'table';
+        'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
         see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.choose_latent`).
@@ -151,21 +153,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             source = tabular.encoded(source, encoding)
         labels = self._labels(X, y, len(source))
         place = None if checkpoint is None else Path(checkpoint)
-        dials = Dials(_seed(self.random_state), self.device, callbacks, place, resume)
+        dials = Dials(seed_of(self.random_state), self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
         latent = choice.latent if choice else self.latent
         curved = self.preset in CURVED
         trained = fit(source, self._configured(latent, labels), self._recipe, dials, labels, curved=curved)
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
-        about = {**trained.about, "parameters": _plain(self.get_params()), "columns": columns}
+        about = {**trained.about, "parameters": plain(self.get_params()), "columns": columns}
         about |= choice.facts if choice else {}
         self.trained_ = replace(trained, about=about)
         if encoding is not None:
             self.trained_ = tabular.with_encoding(self.trained_, encoding)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
-        if self.preset in CURVED:
-            self.trained_ = detect.with_detector(self.trained_, source)
+        self.trained_ = detectors.with_detector(self.trained_, source, rows=self.preset in CURVED)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -228,7 +229,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def fit_density(self, X: Samples, *, components: int = 10) -> Self:
         """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
         check_is_fitted(self)
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         self.trained_ = density.fit_density(self.trained_, self._source(X), components=components, seed=seed)
         return self
 
@@ -239,7 +240,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         label: of a conditional model's. Raises InputError if the model has no density.
         """
         check_is_fitted(self)
-        return self._own(generate.sample(self.trained_, count, seed=_seed(random_state), label=label))
+        return self._own(generate.sample(self.trained_, count, seed=seed_of(random_state), label=label))
 
     def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
         """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
@@ -261,8 +262,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         It is -(distortion + beta * rate), in nats; with a detector (preset 'table') minus its score.
         """
         check_is_fitted(self)
-        if detect.detects(self.trained_):
-            return -detect.score(self.trained_, self._source(X)).astype(np.float32)
+        if _detects(self):
+            return -self._suspicion(X).astype(np.float32)
         terms = apply.score(self.trained_, self._source(X))
         return np.asarray(-self.trained_.model.loss(terms).numpy())
 
@@ -270,14 +271,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def predict(self, X: Samples) -> NDArray[np.int64]:
         """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
         check_is_fitted(self)
-        found = detect.of(self.trained_)
-        raised = alerts(detect.score(self.trained_, self._source(X)), found.calibration, found.rule)
+        found = detectors.of(self.trained_)
+        raised = alerts(self._suspicion(X), found.calibration, found.rule)
         return np.where(raised, -1, 1)
 
     @available_if(_detects)  # type: ignore[untyped-decorator]
-    def explain(self, X: Samples) -> NDArray[np.float32]:
-        """Return what each number (of a table: column) of each sample adds to the detector's score, (n, *shape)."""
+    def explain(self, X: Samples) -> Array:
+        """Return what each number (of a table: column) of each sample adds to the detector's score, (n, *shape).
+
+        Of images of several sizes (preset 'surface') an array of maps, each of its image's size.
+        """
         check_is_fitted(self)
+        if maps.maps(self.trained_):
+            return maps.explain(self.trained_, as_images(X))
         return tabular.by_column(self.trained_, detect.explain(self.trained_, self._source(X)))
 
     def score(self, X: Samples, y: object = None) -> float:
@@ -364,7 +370,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _learnt(self, count: int) -> NDArray[np.int64]:
         """Return which of `count` rows training learns from."""
-        return split(count, self._recipe(count).validation, _seed(self.random_state))[0]
+        return split(count, self._recipe(count).validation, seed_of(self.random_state))[0]
 
     def _own(self, samples: Array) -> Any:
         """Return decoded samples in the data's own units: tables with words or dates as data frames."""
@@ -375,6 +381,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
         if isinstance(X, Dataset):
             X = X.train
+        if fitting and self.preset in PIECED and isinstance(X, list):
+            X = maps.pieces_of(sized(X), seed_of(self.random_state))
         if is_frame(X):
             return self._table(X, fitting=fitting)
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):
@@ -406,6 +414,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         least = 2 if fitting else 1
         return validate_data(self, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
 
+    def _suspicion(self, X: Samples) -> Scores:
+        """Return the detector's score of each sample, (n,): higher is more suspicious."""
+        own = maps.maps(self.trained_)
+        return maps.score(self.trained_, as_images(X)) if own else detect.score(self.trained_, self._source(X))
+
     def _forget_features(self, shape: tuple[int, ...]) -> None:
         """Set what scikit-learn calls features to those of flat samples that come without names."""
         for name in ("n_features_in_", "feature_names_in_", "frames_"):
@@ -418,19 +431,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return constructor parameters as JSON values: NumPy's numbers as Python's."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
-
-
-def _seed(random_state: object) -> int:
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
-        return int(random_state)
-    raise ArgumentError(f"The seed (random_state) must be a whole number >= 0, got {random_state!r}.")
 
 
 def load(path: str | Path) -> Autoencoder:

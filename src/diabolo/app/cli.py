@@ -21,6 +21,7 @@ from diabolo.app.common import (
     Out,
     Quiet,
     Seed,
+    Window,
     asked_latent,
     make_room,
     print_curve,
@@ -40,8 +41,8 @@ from diabolo.version import __version__
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
 PRESET_NAMES = (
-    "dense (if not given), deep, conv, vae, conv-vae, faces, codec, table, denoise, denoise-deep, denoise-photo, or "
-    "denoise-small (with --self-supervised)."
+    "dense (if not given), deep, conv, vae, conv-vae, faces, codec, table, surface, denoise, denoise-deep, "
+    "denoise-photo or denoise-small (with --self-supervised)."
 )
 DEMO, REPRODUCED = Path("out/demo.html"), Path("out/reproduce")
 app = typer.Typer(
@@ -143,6 +144,7 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    window: Window = None,
     seed: Seed = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
@@ -153,11 +155,12 @@ def train(
 ) -> None:
     """Learn the code of DATA and write a model file."""
     from diabolo.app.material import Wanted, material
-    from diabolo.app.train import fitted, learnt_from
+    from diabolo.app.train import fitted, learnt_from, windowed
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
+    from diabolo.model.presets import PIECED
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
@@ -170,10 +173,10 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed)
+    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed, preset in PIECED)
     opened, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
-    opened = learnt_from(opened, preset)
+    opened = windowed(opened, window, label) if window is not None else learnt_from(opened, preset)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(

@@ -20,6 +20,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for p
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
 ]
+Window = Annotated[
+    int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 

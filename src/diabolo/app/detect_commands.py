@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, say
+from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text, write_alerts
+from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
+from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from diabolo.data.source import Dataset
     from diabolo.jobs.thresholds import Rule
     from diabolo.training.model_file import Trained
@@ -18,8 +22,10 @@ FalseAlarms = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
 ]
 Alerts = Annotated[int | None, typer.Option(metavar="N", help="The N most suspicious samples of a file are alerts.")]
+Maps = Annotated[
+    Path | None, typer.Option("--maps", metavar="FOLDER", help="Images: write where each is suspicious, .png and .npy.")
+]
 TABLES = (".csv", ".parquet")
-SHOWN = 5
 
 
 def detect(
@@ -29,40 +35,48 @@ def detect(
     false_alarms: FalseAlarms = None,
     alerts: Alerts = None,
     label: Label = None,
+    maps: Maps = None,
+    window: Window = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
     from diabolo.app.alerts import ranked
+    from diabolo.app.steps import check_window, stepwise
     from diabolo.app.train import matched
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
+    from diabolo.jobs.maps import maps as images_of_any_size
+    from diabolo.jobs.series import window_of
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
     check_free(out, force=force)
     trained = load(model).trained_
-    job.of(trained)
     rule = chosen_rule(false_alarms, alerts)
+    if images_of_any_size(trained):
+        detect_images(trained, data, out, rule, label, maps, force=force, as_json=as_json)
+        return
+    if maps is not None:
+        raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
+    job.of(trained)
     trained = job.with_rule(trained, rule) if rule else trained
     opened = matched(open_data(data, label=label), trained)
     say(*opened.notes)
-    table = ranked(trained, opened.train, opened.columns, opened.items)
-    _write(out, table, force=force)
+    check_window(trained, window)
+    tabled = ranked if window_of(trained) is None else stepwise
+    table = tabled(trained, opened.train, opened.columns, opened.items)
+    write_alerts(out, table, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     facts |= _promise(trained)
     facts |= _measured(opened, table) if label else {}
-    facts["drift"] = _drift(trained, opened)
+    facts["drift"] = _drift(trained, opened) if window_of(trained) is None else []
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print(f"{facts['alerts']:,} alerts in {len(table):,} samples, by {facts['rule']} = {facts['value']:g}: {out}")
-    for row in table.head(SHOWN).iter_rows(named=True):
-        print(f"  row {row['row']}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")
-    if "auroc" in facts:
-        print(f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}")
+    print_alerts(facts, table)
 
 
 def calibrate(
@@ -89,25 +103,39 @@ def calibrate(
     from diabolo.data.source import Subset
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
+    from diabolo.jobs import series
+    from diabolo.jobs.maps import maps as images_of_any_size
+    from diabolo.jobs.series import window_of
     from diabolo.jobs.thresholds import cheapest
     from diabolo.training.model_file import save_model
 
+    trained = load(model).trained_
     costs = cost_miss is not None or cost_alarm is not None
     if costs and (cost_miss is None or cost_alarm is None or label is None or false_alarms or alerts):
         raise ArgumentError("--cost-miss and --cost-alarm go together, with --label and without another rule.")
-    trained = load(model).trained_
+    if images_of_any_size(trained):
+        if costs:
+            raise ArgumentError(
+                "--cost-miss and --cost-alarm are for tables; for images give --false-alarms or --alerts."
+            )
+        trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts), label)
+        save_model(model, trained, force=True)
+        facts = {"model": str(model), **found}
+        print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
+        return
     opened = matched(open_data(data, label=label), trained)
     normal = opened.train
     if label:
         marked = job.anomalous(opened.labels)
         normal = Subset(opened.train, np.flatnonzero(~marked))
-    trained = job.calibrate(trained, normal, chosen_rule(false_alarms, alerts))
+    calibrated = job.calibrate if window_of(trained) is None else series.calibrate
+    trained = calibrated(trained, normal, chosen_rule(false_alarms, alerts))
     if cost_miss is not None and cost_alarm is not None:
-        scores = job.score(trained, opened.train)
+        scores = (job.score if window_of(trained) is None else series.score)(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
     save_model(model, trained, force=True)
     facts = {"model": str(model), **_promise(trained)}
-    print(json.dumps(facts, allow_nan=False) if as_json else _promise_text(facts))
+    print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
 
 
 def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None":
@@ -121,51 +149,22 @@ def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None"
     return None if alerts is None else Rule("alerts", float(alerts))
 
 
-def _promise(trained: "Trained") -> "dict[str, float | str | list[float]]":
-    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %)."""
+def _promise(trained: "Trained") -> Facts:
     from diabolo.jobs import detect as job
-    from diabolo.jobs.thresholds import rate_interval
 
     found = job.of(trained)
-    facts: dict[str, float | str | list[float]] = {"rule": found.rule.name, "value": found.rule.value}
-    facts["calibrated_on"] = len(found.calibration)
-    if found.rule.name == "false-alarms":
-        facts["rate_interval"] = list(rate_interval(len(found.calibration), found.rule.value))
-        if found.rule.value * (len(found.calibration) + 1) < 1:
-            say(
-                f"Warning: {len(found.calibration)} calibration samples cannot promise a rate of {found.rule.value:g}: "
-                "nothing will be an alert; calibrate on more normal samples, or ask for a higher rate."
-            )
-    return facts
+    return promise(found.calibration, found.rule)
 
 
-def _promise_text(facts: "dict[str, float | str | list[float]]") -> str:
-    text = f"{facts['model']}: {facts['rule']} = {facts['value']:g}, calibrated on {facts['calibrated_on']:,} samples"
-    interval = facts.get("rate_interval")
-    return (
-        f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
-        if isinstance(interval, list)
-        else text
-    )
-
-
-def _measured(opened: "Dataset", table: object) -> dict[str, float]:
+def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
     """Return AUROC and average precision on labelled samples that have both kinds."""
     import numpy as np
-    import polars as pl
-    from sklearn.metrics import average_precision_score, roc_auc_score
 
     from diabolo.jobs.detect import anomalous
 
-    assert isinstance(table, pl.DataFrame)
-    marked = anomalous(opened.labels)[table["row"].to_numpy()] if np.any(opened.labels) else np.zeros(0)
-    if not marked.any():
+    if not np.any(opened.labels):
         return {}
-    scores = table["score"].to_numpy()
-    return {
-        "auroc": float(roc_auc_score(marked, scores)),
-        "average_precision": float(average_precision_score(marked, scores)),
-    }
+    return measured(anomalous(opened.labels)[table["row"].to_numpy()], table["score"].to_numpy())
 
 
 def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
@@ -183,16 +182,3 @@ def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
         some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in zip(named[:10], found, strict=False))
         say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")
     return named
-
-
-def _write(out: Path, table: object, *, force: bool) -> None:
-    import polars as pl
-
-    from diabolo.files import written_whole
-
-    assert isinstance(table, pl.DataFrame)
-    with written_whole(out, force=force) as temporary:
-        if out.suffix.lower() == ".csv":
-            table.write_csv(temporary)
-        else:
-            table.write_parquet(temporary)

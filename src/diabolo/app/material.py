@@ -3,21 +3,25 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from diabolo.data.images import image_sizes, open_by_size
+import numpy as np
+
+from diabolo.data.images import ENDINGS, image_sizes, open_by_size
 from diabolo.data.named import SETS
 from diabolo.data.opening import open_data
 from diabolo.data.pairs import Neighbours, Pairs, check_names, check_same_sizes
 from diabolo.data.patches import Patches
 from diabolo.data.photos import open_shelf
+from diabolo.data.sized import PIECE, SomeImages, in_folder, open_sized
 from diabolo.data.source import Dataset, Source
 from diabolo.errors import ArgumentError, InputError
+from diabolo.jobs.maps import pieces_of
 
-PIECES, LEAST_PIECES = 16, 4096
+PIECES, LEAST_PIECES, MEASURED_PIECES = 16, 4096, 1024
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user asked for; each as the option of its name."""
+    """What a user asked for; each as the option of its name. pieced: whether the preset takes images of any sizes."""
 
     data: str | None
     label: str | None
@@ -27,6 +31,7 @@ class Wanted:
     patch: int | None
     noise: str | None
     seed: int
+    pieced: bool = False
 
 
 def material(wanted: Wanted) -> tuple[Dataset, str | None]:
@@ -37,6 +42,8 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     _check(wanted)
     if wanted.noisy is not None and wanted.clean is not None:
         return _pairs(wanted.noisy, wanted.clean, wanted), "pairs"
+    if wanted.pieced and is_pictures(str(wanted.data)):
+        return _surfaces(str(wanted.data), wanted), wanted.noise
     if wanted.patch is None and not wanted.self_supervised:
         return open_data(str(wanted.data), label=wanted.label), wanted.noise
     opened, sources = _images(str(wanted.data))
@@ -73,6 +80,28 @@ def _images(data: str) -> tuple[Dataset, tuple[Source, ...]]:
         sources = open_by_size(Path(data))
         return Dataset(Path(data).absolute().name, sources[0], origin=data), sources
     return _whole(data)
+
+
+def is_pictures(data: str) -> bool:
+    """Return whether DATA is a folder or zip of images, or an image."""
+    path = Path(data)
+    return data not in SETS and (path.is_dir() or (path.is_file() and data.lower().endswith((".zip", *ENDINGS))))
+
+
+def _surfaces(data: str, wanted: Wanted) -> Dataset:
+    """Return pieces of images of any sizes to learn from, and of those held out to measure on.
+
+    With a label, of the images in the folder of that name.
+    """
+    images = open_sized(Path(data))
+    if wanted.label is not None:
+        images = SomeImages(images, np.flatnonzero(in_folder(images, wanted.label)))
+    if wanted.patch is not None and not 16 <= wanted.patch <= 512:
+        raise ArgumentError(f"--patch must be from 16 to 512, got {wanted.patch}.")
+    pieces = pieces_of(images, wanted.seed, side=wanted.patch or PIECE)
+    unseen = replace(pieces, images=pieces.held, count=MEASURED_PIECES, seed=wanted.seed + 1)
+    note = f"{len(pieces.images):,} images are learnt from, {len(pieces.held):,} are held out to calibrate on"
+    return Dataset(Path(data).name.removesuffix(".zip"), pieces, unseen, origin=data, notes=(note,))
 
 
 def _check(wanted: Wanted) -> None:

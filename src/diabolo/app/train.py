@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
-from diabolo.errors import InputError
+from diabolo.data.windows import learnt_windows
+from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs import tabular
 from diabolo.jobs.detect import anomalous
@@ -68,6 +69,20 @@ def learnt_from(data: Dataset, preset: str) -> Dataset:
     normal = np.flatnonzero(~anomalous(data.labels))
     note = f"{len(normal):,} normal rows are learnt from; {len(data.train) - len(normal):,} anomalies are left out"
     return replace(data, train=Subset(data.train, normal), labels=data.labels[normal], notes=(*data.notes, note))
+
+
+def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
+    """Return the windows of a series to learn from; its last tenth is held out to calibrate on.
+
+    Raises ArgumentError for a label: windows need all steps of a normal series.
+    """
+    if label is not None:
+        raise ArgumentError("--window learns from a normal series: cut anomalies off, and give --label to detect only.")
+    if tabular.is_mixed(data.train):
+        raise InputError(f"--window takes tables of numbers without gaps, and {data.name} has words, dates or gaps.")
+    learnt = learnt_windows(data.train, length)
+    note = f"{len(learnt):,} windows are learnt from, the last {len(learnt.held or ()):,} steps are held out"
+    return replace(data, train=learnt, test=None, labels=None, notes=(*data.notes, note))
 
 
 def unseen_of(trained: Trained, data: Dataset, *, learnt: bool) -> Unseen:

@@ -74,3 +74,10 @@ class Patches:
         """Return the source that an image is in, and its number there."""
         group = bisect(self._ends, image)
         return self.sources[group], image - (self._ends[group - 1] if group else 0)
+
+
+def mirrored(start: int, end: int, size: int) -> NDArray[np.int64]:
+    """Return the pixel numbers from `start` to `end` along a side of `size` pixels, mirrored at both ends."""
+    period = max(1, 2 * (size - 1))
+    folded = np.abs(np.arange(start, end)) % period
+    return np.minimum(folded, period - folded) if size > 1 else np.zeros(end - start, np.int64)

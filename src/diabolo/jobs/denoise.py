@@ -137,13 +137,13 @@ def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
     seen = given.shape[2]
     if own == 1 and seen == 3:
         planes = np.moveaxis(given @ OPPONENT.T, 2, 0)
-        return np.moveaxis(_applied(model, planes), 0, 2) @ OPPONENT
+        return np.moveaxis(applied(model, planes), 0, 2) @ OPPONENT
     if own == 3 and seen == 1:
-        return _applied(model, np.repeat(given, 3, 2)[None])[0].mean(2, keepdims=True)  # type: ignore[no-any-return]
-    return _applied(model, given[None])[0]  # type: ignore[no-any-return]
+        return applied(model, np.repeat(given, 3, 2)[None])[0].mean(2, keepdims=True)  # type: ignore[no-any-return]
+    return applied(model, given[None])[0]  # type: ignore[no-any-return]
 
 
-def _applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
+def applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
     """Return the model's mean for a batch (n, h, w) or (n, h, w, c) of its own size."""
     device = next(model.parameters()).device
     with torch.inference_mode():

@@ -91,6 +91,12 @@ def _kept(trained: Trained, detector: Detector, calibration: Scores, rule: Rule)
     return replace(trained, extras={**trained.extras, JOB: kept})
 
 
+def with_calibration(trained: Trained, calibration: Scores, rule: Rule | None = None) -> Trained:
+    """Return the model with other sorted scores of normal samples, and with a rule another one."""
+    found = of(trained)
+    return _kept(trained, found.detector, calibration, rule or found.rule)
+
+
 def with_rule(trained: Trained, rule: Rule) -> Trained:
     """Return the model with another rule of what an alert is."""
     kept = trained.extras[JOB]

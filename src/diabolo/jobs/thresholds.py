@@ -53,6 +53,15 @@ def alerts(scores: Scores, calibration: Scores, rule: Rule) -> NDArray[np.bool_]
     return chosen
 
 
+def threshold(calibration: Scores, rule: Rule) -> float:
+    """Return the least score that raises an alert, as far as calibration tells: else the highest calibration score."""
+    if rule.name == "threshold":
+        return rule.value
+    rate = rule.value if rule.name == "false-alarms" else 0.01
+    passing = math.floor(rate * (len(calibration) + 1) + 1e-9)
+    return float(calibration[-1] if passing < 1 else calibration[-passing])
+
+
 def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple[float, float]:
     """Return within what the false-alarm rate lies, given `count` calibration samples.
 

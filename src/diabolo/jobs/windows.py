@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.patches import mirrored
 from diabolo.data.source import Array
 
 BORDER = 16
@@ -24,9 +25,7 @@ class Side:
 
     def mirrored(self, size: int) -> NDArray[np.int64]:
         """Return the window's pixel numbers in an image of `size` pixels, mirrored at both ends."""
-        period = max(1, 2 * (size - 1))
-        folded = np.abs(np.arange(self.first, self.last)) % period
-        return np.minimum(folded, period - folded) if size > 1 else np.zeros(self.last - self.first, np.int64)
+        return mirrored(self.first, self.last, size)
 
 
 @dataclass(frozen=True)

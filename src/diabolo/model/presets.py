@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 from diabolo.config import (
     BernoulliConfig,
+    BlotsConfig,
     BottleneckConfig,
     ConvolutionalConfig,
     DenseConfig,
@@ -195,6 +196,15 @@ def table(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
 
 
+def surface(facts: Facts, latent: int | None) -> ModelConfig:
+    """A U-shaped network that takes blots off surfaces, for `detect` on images of any size: learnt from pieces."""
+    config = _u_shaped("surface", facts, latent, UShapedConfig((16, 32, 64)))
+    return replace(config, likelihood=GaussianConfig(), corruption=BlotsConfig())
+
+
+PIECED = ("surface",)
+"""Presets that learn from pieces of images of any sizes, each image in units of its own mean."""
+
 CURVED = ("table",)
 """Presets whose samples are prepared for heavy tails: standardised, then asinh."""
 
@@ -211,6 +221,7 @@ PRESETS: dict[str, Callable[[Facts, int | None], ModelConfig]] = {
     "conv-vae": conv_vae,
     "faces": faces,
     "table": table,
+    "surface": surface,
 }
 
 

@@ -1,0 +1,76 @@
+"""What `detect` and `calibrate` say of a rule and of labelled samples, and the file of alerts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diabolo.app.common import say
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from diabolo.jobs.thresholds import Rule, Scores
+
+Facts = dict[str, float | str | list[float]]
+SHOWN = 5
+
+
+def promise(calibration: "Scores", rule: "Rule") -> Facts:
+    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %)."""
+    from diabolo.jobs.thresholds import rate_interval
+
+    facts: Facts = {"rule": rule.name, "value": rule.value, "calibrated_on": len(calibration)}
+    if rule.name == "false-alarms":
+        facts["rate_interval"] = list(rate_interval(len(calibration), rule.value))
+        if rule.value * (len(calibration) + 1) < 1 - 1e-9:
+            say(
+                f"Warning: {len(calibration)} calibration samples cannot promise a rate of {rule.value:g}: "
+                "nothing will be an alert; calibrate on more normal samples, or ask for a higher rate."
+            )
+    return facts
+
+
+def promise_text(facts: Facts) -> str:
+    text = f"{facts['model']}: {facts['rule']} = {facts['value']:g}, calibrated on {facts['calibrated_on']:,} samples"
+    interval = facts.get("rate_interval")
+    return (
+        f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
+        if isinstance(interval, list)
+        else text
+    )
+
+
+def measured(marked: "NDArray[np.bool_]", scores: "Scores") -> dict[str, float]:
+    """Return AUROC and average precision of scores of labelled samples; nothing where one of the labels is lacking."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    if not marked.any() or marked.all():
+        return {}
+    return {
+        "auroc": float(roc_auc_score(marked, scores)),
+        "average_precision": float(average_precision_score(marked, scores)),
+    }
+
+
+def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
+    """Print how many alerts there are, the first five, and how good the scores are where that is known."""
+    print(
+        f"{facts['alerts']:,} alerts in {len(table):,} samples, by {facts['rule']} = {facts['value']:g}: {facts['out']}"
+    )
+    for row in table.head(SHOWN).iter_rows(named=True):
+        name = row.get("item") or f"row {row['row']}"
+        print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")
+    if "auroc" in facts:
+        print(f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}")
+
+
+def write_alerts(out: Path, table: "pl.DataFrame", *, force: bool) -> None:
+    """Write the table as .csv or .parquet, whole or not at all."""
+    from diabolo.files import written_whole
+
+    with written_whole(out, force=force) as temporary:
+        if out.suffix.lower() == ".csv":
+            table.write_csv(temporary)
+        else:
+            table.write_parquet(temporary)

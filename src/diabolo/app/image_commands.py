@@ -1,0 +1,68 @@
+"""The commands `detect` and `calibrate` for models of images of any size."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diabolo.app.alert_output import Facts, measured, print_alerts, promise, write_alerts
+from diabolo.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from diabolo.data.sized import SizedImages
+    from diabolo.jobs.thresholds import Rule
+    from diabolo.training.model_file import Trained
+
+
+def detect_images(
+    trained: "Trained",
+    data: str,
+    out: Path,
+    rule: "Rule | None",
+    good: str | None,
+    folder: Path | None,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Rank the images of a folder or zip, write the alerts and, if a folder is given, the maps."""
+    from diabolo.app.image_alerts import look, ranked_images
+    from diabolo.jobs import maps
+
+    trained = maps.with_rule(trained, rule) if rule else trained
+    images = opened(trained, data)
+    looked = look(trained, images, folder, good, force=force)
+    table = ranked_images(trained, images, looked)
+    write_alerts(out, table, force=force)
+    facts: dict[str, object] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
+    found = maps.of(trained)
+    facts |= promise(found.calibration, found.rule)
+    facts |= {} if looked.anomalous is None else measured(looked.anomalous, looked.scores)
+    facts |= {} if folder is None else {"maps": str(folder)}
+    if as_json:
+        print(json.dumps(facts, allow_nan=False))
+    else:
+        print_alerts(facts, table)
+
+
+def calibrate_images(trained: "Trained", data: str, rule: "Rule | None", good: str | None) -> "tuple[Trained, Facts]":
+    """Return the model calibrated on good images, and what that promises."""
+    import numpy as np
+
+    from diabolo.data.sized import SomeImages, in_folder
+    from diabolo.jobs import maps
+
+    images = opened(trained, data)
+    normal = images if good is None else SomeImages(images, np.flatnonzero(in_folder(images, good)))
+    trained = maps.calibrate(trained, normal, rule)
+    found = maps.of(trained)
+    return trained, promise(found.calibration, found.rule)
+
+
+def opened(trained: "Trained", data: str) -> "SizedImages":
+    """Open images of any size for a model. Raises ArgumentError for data that are none."""
+    from diabolo.app.material import is_pictures
+    from diabolo.data.sized import open_sized
+
+    if not is_pictures(data) and Path(data).exists():
+        raise ArgumentError(f"The model is for images of any size: give a folder or zip of images, got {data}.")
+    return open_sized(Path(data), (*trained.model.config.shape, 1)[2])

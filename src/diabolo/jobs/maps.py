@@ -1,0 +1,200 @@
+"""Detect in images of any size: a map of where each is unlike the training images, and a score that is its sum.
+
+The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, in units
+of the training images' spread, and G a Gaussian of 1 pixel. Its part of the score is (strength / usual)^1.5, so that
+small and strong counts more than wide and faint; usual is the mean strength of training images as near to the border.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from diabolo.data.sized import (
+    PIECE,
+    ArrayImages,
+    PictureImages,
+    Pieces,
+    Plane,
+    SizedImages,
+    SomeImages,
+    enough,
+    in_own_units,
+    sized,
+)
+from diabolo.data.source import Array, Source
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs.denoise import TILE, applied
+from diabolo.jobs.thresholds import Rule, Scores
+from diabolo.jobs.windows import windows
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.resizing import reach, resized
+from diabolo.training.loop import split
+from diabolo.training.model_file import Extra, Trained
+
+JOB = "maps"
+HELD_SHARE, RATE = 0.2, 0.01
+SMOOTH, POWER = 1.0, 1.5
+MOST_FITTED, BORDER = 200, 12
+LEAST_USUAL = 0.01
+"""Share of the mean strength that is taken for usual at least, where nothing was ever taken off."""
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """unit: score of a typical training image, before it is divided by it.
+
+    usual: (12, 12), mean strength of training images by the distance from the nearest row and column of the border,
+    11 pixels or more as the last. calibration: sorted scores of good images that training never saw. rule: what an
+    alert is.
+    """
+
+    unit: float
+    usual: NDArray[np.float32]
+    calibration: Scores
+    rule: Rule
+
+
+def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> Pieces:
+    """Return the pieces that a model learns from; a fifth of the images is held out, to calibrate on.
+
+    side: of a piece, in pixels. source: pieces already, images of any sizes, or an array of images.
+    Raises InputError for other samples.
+    """
+    if isinstance(source, Pieces):
+        return source
+    images = _sized(source)
+    rows, held = split(len(images), HELD_SHARE, seed)
+    learnt = SomeImages(images, rows)
+    left = SomeImages(images, held if len(held) else rows)
+    return Pieces(learnt, left, side, enough(learnt, side), seed)
+
+
+def _sized(source: Source | SizedImages) -> SizedImages:
+    if isinstance(source, ArrayImages | PictureImages | SomeImages):
+        return source
+    return sized(source.take(np.arange(len(source))))  # type: ignore[union-attr]
+
+
+def with_maps(trained: Trained, pieces: Pieces) -> Trained:
+    """Return the model calibrated on the images that its training left out."""
+    images = pieces.images
+    some = range(0, len(images), max(1, len(images) // MOST_FITTED))
+    strengths = [_strength(trained, images.read(number)) for number in some]
+    usual = _usual(strengths)
+    unit = float(np.median([_parts(one, usual).sum(dtype=np.float64) for one in strengths]))
+    return calibrate(_kept(trained, Mapped(unit or 1.0, usual, np.zeros(1), Rule())), pieces.held)
+
+
+def _usual(strengths: list[Map]) -> NDArray[np.float32]:
+    sums, counts = np.zeros(BORDER**2), np.zeros(BORDER**2)
+    for one in strengths:
+        places = _places(one.shape)
+        sums += np.bincount(places.ravel(), one.ravel(), BORDER**2)
+        counts += np.bincount(places.ravel(), minlength=BORDER**2)
+    overall = max(sums.sum() / counts.sum(), 1e-12)
+    means = np.maximum(sums / np.maximum(counts, 1), LEAST_USUAL * overall)
+    return np.asarray(np.where(counts > 0, means, overall).reshape(BORDER, BORDER), np.float32)
+
+
+def _places(shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return where each pixel of an image (h, w) is looked up in the flat table of what is usual, (h, w)."""
+    down, across = (np.minimum(np.minimum(np.arange(side), np.arange(side)[::-1]), BORDER - 1) for side in shape)
+    return np.asarray(down[:, None] * BORDER + across, np.int64)
+
+
+def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -> Trained:
+    """Return the model calibrated on good images that it never saw.
+
+    Without a rule, an alert is a p-value of 0.01 or the least that so many images can show.
+    """
+    scores = np.sort(score(trained, normal))
+    least = max(RATE, 1 / (len(scores) + 1))
+    return _kept(trained, replace(of(trained), calibration=scores, rule=rule or Rule("false-alarms", least)))
+
+
+def _kept(trained: Trained, found: Mapped) -> Trained:
+    plain = {"unit": found.unit, "rule": found.rule.name, "value": float(found.rule.value)}
+    arrays: dict[str, NDArray[Any]] = {"calibration": found.calibration, "usual": found.usual}
+    return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
+
+
+def with_rule(trained: Trained, rule: Rule) -> Trained:
+    """Return the model with another rule of what an alert is."""
+    return _kept(trained, replace(of(trained), rule=rule))
+
+
+def maps(trained: Trained) -> bool:
+    """Return whether a model scores images of any size."""
+    return JOB in trained.extras
+
+
+def of(trained: Trained) -> Mapped:
+    """Return what scores a model's images. Raises InputError if it has none, FormatError if it is damaged."""
+    if not maps(trained):
+        raise InputError("This model does not score images of any size; train one with --preset surface.")
+    plain, calibration = trained.extras[JOB].plain, trained.extras[JOB].arrays.get("calibration", np.zeros(0))
+    unit, name, value = (plain.get(key) for key in ("unit", "rule", "value"))
+    sound = calibration.dtype == np.float64 and calibration.ndim == 1 and len(calibration) > 0
+    sound = sound and bool(np.isfinite(calibration).all() and (np.diff(calibration) >= 0).all())
+    usual = trained.extras[JOB].arrays.get("usual", np.zeros(0))
+    sound = sound and usual.dtype == np.float32 and usual.shape == (BORDER, BORDER) and bool((usual > 0).all())
+    if not sound or not np.isfinite(usual).all() or not isinstance(unit, float) or not 0 < unit < np.inf:
+        raise FormatError("The model's calibration is damaged; calibrate it anew.")
+    if not isinstance(name, str) or not isinstance(value, float):
+        raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
+    return Mapped(unit, usual, calibration, Rule(name, value))
+
+
+def _strength(trained: Trained, image: Plane) -> Map:
+    """Return how strong what the model takes off is at each pixel, (h, w)."""
+    values = trained.preprocessing.prepare(in_own_units(image))
+    taken = values - _restored(trained.model.cpu(), values)
+    return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
+
+
+def _restored(model: AutoencoderModel, values: Plane) -> Plane:
+    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile."""
+    look, unit = reach(model.config)
+    restored = np.empty_like(values)
+    for window in windows(values.shape[:2], TILE, look=look, unit=unit):
+        found = applied(resized(model, *window.size), np.asarray(window.of(values)[None], np.float32))[0]
+        restored[window.tile] = found[window.inner]
+    return restored
+
+
+def _parts(strength: Map, usual: NDArray[np.float32]) -> Map:
+    return np.asarray((strength / usual.ravel()[_places(strength.shape)]) ** np.float32(POWER), np.float32)
+
+
+def map_of(trained: Trained, image: Plane) -> Map:
+    """Return what each pixel of an image (h, w, channels) adds to its score, (h, w)."""
+    found = of(trained)
+    return _parts(_strength(trained, image), found.usual) / np.float32(found.unit)
+
+
+def mapped(trained: Trained, images: SizedImages) -> Iterator[Map]:
+    """Yield the map of each image in turn. Raises InputError for images with other channels than in training."""
+    channels = (*trained.model.config.shape, 1)[2]
+    if images.channels != channels:
+        raise InputError(f"Images must have {channels} channels as in training, got {images.channels}.")
+    return (map_of(trained, images.read(number)) for number in range(len(images)))
+
+
+def score(trained: Trained, images: SizedImages) -> Scores:
+    """Return the score of each image, (n,): the sum of its map. Higher is more suspicious."""
+    return np.array([one.sum(dtype=np.float64) for one in mapped(trained, images)], np.float64)
+
+
+def explain(trained: Trained, images: SizedImages) -> Array:
+    """Return the map of each image, (n, h, w); of images of several sizes an array of maps."""
+    found = list(mapped(trained, images))
+    if len({one.shape for one in found}) == 1:
+        return np.stack(found)
+    several = np.empty(len(found), object)
+    several[:] = found
+    return several

@@ -1,0 +1,143 @@
+"""Images of any size: pieces to learn from, maps that sum to the score, alerts, and the commands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from diabolo import Autoencoder, load
+from diabolo.data.sized import MARGIN, Pieces, in_own_units, open_sized, sized
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs import maps
+from diabolo.jobs.thresholds import Rule
+from test_cli import fails, run
+
+SIZES = ((40, 56), (52, 33), (64, 44))
+
+
+def tile(seed: int, *, spot: bool = False) -> np.ndarray:
+    """A brushed surface of uneven exposure; with a dark spot of 6 x 6 pixels where it is asked for."""
+    random = np.random.default_rng(seed)
+    height, width = SIZES[seed % 3]
+    stripes = 1 + 0.1 * random.standard_normal(width)
+    surface = random.uniform(80, 160) * stripes * (1 + 0.03 * random.standard_normal((height, width)))
+    if spot:
+        top, left = random.integers(6, height - 12), random.integers(6, width - 12)
+        surface[top : top + 6, left : left + 6] *= 0.5
+    return np.clip(surface, 0, 255).astype(np.uint8)
+
+
+GOOD, BAD = [tile(seed) for seed in range(30)], [tile(seed, spot=True) for seed in range(30, 42)]
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Autoencoder:
+    pieces = maps.pieces_of(sized(GOOD), 0, side=32)
+    return Autoencoder("surface", epochs=10, batch_size=16).fit(pieces)
+
+
+def test_pieces_are_the_same_each_time_and_cover_the_border() -> None:
+    pieces = Pieces(sized(GOOD[:3]), sized(GOOD[3:]), side=48, count=200)
+    taken = pieces.take(np.arange(200))
+    assert taken.shape == (200, 48, 48)
+    np.testing.assert_array_equal(pieces.take(np.array([7, 3])), taken[[7, 3]])
+    assert 0.7 < taken.mean() < 1.3
+    one = in_own_units(sized(GOOD[:1]).read(0))[..., 0]
+    alone = Pieces(sized(GOOD[:1]), sized(GOOD[:1]), side=16, count=3000).take(np.arange(3000))
+    assert {*np.unique(one)} == {*np.unique(alone)}
+    assert MARGIN < 16 + 1
+
+
+def test_a_spot_is_found_and_shown(estimator: Autoencoder) -> None:
+    scores = -estimator.score_samples(GOOD[:8] + BAD)
+    assert roc_auc_score([0] * 8 + [1] * 12, scores) > 0.95
+    found = estimator.explain(BAD)
+    for image, heat in zip(BAD, found, strict=True):
+        assert heat.shape == image.shape
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        assert image[row, column] < 0.75 * np.median(image)
+
+
+def test_the_map_sums_to_the_score(estimator: Autoencoder) -> None:
+    sums = [heat.sum(dtype=np.float64) for heat in estimator.explain(BAD)]
+    np.testing.assert_allclose(sums, -estimator.score_samples(BAD), rtol=1e-5)
+    same = estimator.explain(np.stack([BAD[0], BAD[3]]))
+    assert same.shape == (2, *BAD[0].shape)
+
+
+def test_exposure_does_not_matter(estimator: Autoencoder) -> None:
+    image = BAD[0].astype(np.float32)
+    np.testing.assert_allclose(estimator.score_samples([image * 0.25]), estimator.score_samples([image]), rtol=1e-4)
+
+
+def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:
+    found = maps.of(estimator.trained_)
+    assert len(found.calibration) == 6
+    assert found.rule == Rule("false-alarms", 1 / 7)
+    assert (estimator.predict(BAD) == -1).mean() > 0.8
+    estimator.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.score_samples(BAD), estimator.score_samples(BAD))
+
+
+def test_damaged_calibrations_and_other_samples_are_refused(estimator: Autoencoder) -> None:
+    from dataclasses import replace
+
+    kept = estimator.trained_.extras["maps"]
+    for arrays in ({}, {"calibration": kept.arrays["calibration"] * np.nan}):
+        with pytest.raises(FormatError, match="calibrate it anew"):
+            maps.of(replace(estimator.trained_, extras={"maps": replace(kept, arrays=arrays)}))
+    with pytest.raises(InputError, match="all grey or all in colour"):
+        estimator.score_samples(np.zeros((3, 5)))
+    with pytest.raises(InputError, match="1 channels"):
+        estimator.score_samples([np.zeros((30, 30, 3))])
+
+
+def folder(path: Path, images: list[np.ndarray]) -> Path:
+    path.mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(path / f"{number:02}.png")
+    return path
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], estimator: Autoencoder) -> None:
+    folder(tmp_path / "tiles/good", GOOD[:12])
+    folder(tmp_path / "tiles/spot", BAD[:4])
+    model, out, shown = tmp_path / "m.safetensors", tmp_path / "alerts.csv", tmp_path / "maps"
+    words = ("--preset", "surface", "--label", "good", "--epochs", "1", "--patch", "32", "--out", model, "-q", "--json")
+    facts = json.loads(run(capsys, "train", tmp_path / "tiles", *words)[1])
+    assert facts["split"] == "test set, 1,024 samples"
+    estimator.save(model, force=True)
+    words = ("-m", model, "--out", out, "--maps", shown, "--label", "good", "--json")
+    facts = json.loads(run(capsys, "detect", tmp_path / "tiles", *words)[1])
+    assert facts["samples"] == 16
+    assert facts["auroc"] > 0.9
+    table = pl.read_csv(out)
+    assert table.columns == ["row", "item", "score", "p_value", "alert", "reasons"]
+    assert table["item"][0].startswith("spot/")
+    assert "of the score within" in table["reasons"][0]
+    heat = np.load(shown / table["item"][0].replace(".png", ".npy"))
+    assert heat.sum(dtype=np.float64) == pytest.approx(table["score"][0], rel=1e-5)
+    with Image.open(shown / table["item"][0]) as drawn:
+        assert (*drawn.size[::-1], drawn.mode) == (*heat.shape, "RGB")
+    text = run(capsys, "calibrate", tmp_path / "tiles", "-m", model, "--label", "good", "--false-alarms", 0.2)[1]
+    assert "calibrated on 12 samples" in text
+
+
+def test_bad_input_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], estimator: Autoencoder
+) -> None:
+    tiles, model = folder(tmp_path / "tiles", GOOD[:3]), tmp_path / "m.safetensors"
+    estimator.save(model)
+    words = ("-m", model, "--out", tmp_path / "o.csv")
+    assert "No image lies in a folder named ok" in fails(capsys, 1, "detect", tiles, *words, "--label", "ok")
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    assert "give a folder or zip of images" in fails(capsys, 2, "detect", tmp_path / "t.csv", *words)
+    Image.fromarray(GOOD[0]).save(tiles / "00.bmp")
+    assert "Two images are named 00" in fails(capsys, 1, "detect", tiles, *words, "--maps", tmp_path / "maps")
+    assert not (tmp_path / "o.csv").exists()
+    assert open_sized(tiles).channels == 1

@@ -1,0 +1,105 @@
+"""Windows of series: a score for each step, explained by column, in bounded memory."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from diabolo.config import Recipe
+from diabolo.data.source import ArraySource, Subset
+from diabolo.data.windows import Windows, learnt_windows
+from diabolo.errors import ArgumentError, InputError
+from diabolo.jobs import detect, series
+from diabolo.model.presets import configure
+from diabolo.training.fitting import Dials, fit
+from diabolo.training.model_file import Trained
+from test_cli import fails, run
+
+
+def waves(count: int, seed: int) -> np.ndarray:
+    """Two waves that keep step with each other, and noise."""
+    random = np.random.default_rng(seed)
+    phase = np.arange(count) * 2 * np.pi / 25 + random.uniform(0, 6)
+    return np.column_stack([np.sin(phase), np.cos(phase)]) + 0.05 * random.standard_normal((count, 2))
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    learnt = learnt_windows(ArraySource(waves(1500, 0)), 8)
+    recipe = Recipe(3, 64, 0.01, validation=0.05)
+    found = fit(
+        learnt, lambda shape, unit: configure("table", shape, unit=unit), lambda _: recipe, Dials(), curved=True
+    )
+    return series.with_detector(found, learnt)
+
+
+def test_a_window_is_some_steps_in_a_row() -> None:
+    rows = np.arange(20).reshape(10, 2)
+    windows = Windows(ArraySource(rows), 3)
+    assert (len(windows), windows.shape) == (8, (6,))
+    np.testing.assert_array_equal(windows.take(np.array([7, 0])), [rows[7:].ravel(), rows[:3].ravel()])
+
+
+def test_what_is_held_out_shares_no_step_with_what_is_learnt() -> None:
+    learnt = learnt_windows(ArraySource(np.arange(200.0)[:, None]), 5)
+    assert learnt.held is not None
+    assert learnt.take(np.arange(len(learnt))).max() < learnt.held.take(np.arange(len(learnt.held))).min()
+
+
+def test_a_step_out_of_line_is_found_with_its_column(trained: Trained) -> None:
+    rows = waves(400, 1)
+    rows[200, 1] += 1.0
+    scores, parts = series.score(trained, ArraySource(rows)), series.explain(trained, ArraySource(rows))
+    assert abs(int(scores.argmax()) - 200) <= 1
+    assert parts[200].argmax() == 1
+    np.testing.assert_allclose(parts.sum(1, dtype=np.float64), scores, rtol=1e-5)
+
+
+def test_a_step_is_the_mean_of_the_windows_that_hold_it(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = ArraySource(waves(60, 2))
+    parts = detect.explain(trained, Windows(source, 8)).reshape(53, 8, 2)
+    wanted = [
+        np.mean([parts[first, step - first] for first in range(53) if 0 <= step - first < 8], 0) for step in range(60)
+    ]
+    np.testing.assert_allclose(series.explain(trained, source), wanted, rtol=1e-4)
+    monkeypatch.setattr(series, "TOGETHER_NUMBERS", 16 * 7)
+    np.testing.assert_allclose(series.explain(trained, source), wanted, rtol=1e-4)
+    np.testing.assert_allclose(series.score(trained, Subset(source, np.arange(60))), np.sum(wanted, 1), rtol=1e-4)
+
+
+def test_the_promise_is_kept_about(trained: Trained) -> None:
+    found = series.calibrate(trained, ArraySource(waves(2000, 3)))
+    calibration = detect.of(found).calibration
+    assert len(calibration) == 2000
+    assert 0.01 < (series.score(trained, ArraySource(waves(2000, 4))) > np.quantile(calibration, 0.95)).mean() < 0.15
+
+
+def test_bad_windows_are_refused() -> None:
+    rows = ArraySource(waves(30, 5))
+    for length in (1, 0, True, 10_001):
+        with pytest.raises(ArgumentError, match="--window must be a whole number from 2"):
+            Windows(rows, length)
+    with pytest.raises(InputError, match="needs a longer series"):
+        Windows(rows, 30)
+    with pytest.raises(InputError, match="40 steps or more"):
+        learnt_windows(rows, 19)
+    with pytest.raises(InputError, match="tables"):
+        Windows(ArraySource(np.zeros((40, 3, 3))), 4)
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    past, new, model, out = (tmp_path / name for name in ("past.csv", "new.csv", "m.safetensors", "o.csv"))
+    pl.DataFrame(waves(1200, 6), schema=["sine", "cosine"]).write_csv(past)
+    rows = waves(300, 7)
+    rows[150:153, 0] -= 1.5
+    pl.DataFrame(rows, schema=["sine", "cosine"]).write_csv(new)
+    run(capsys, "train", past, "--preset", "table", "--window", 6, "--epochs", 2, "--out", model, "-q")
+    run(capsys, "detect", new, "-m", model, "--out", out)
+    table = pl.read_csv(out)
+    assert table["row"].to_list() == list(range(300))
+    assert 148 <= int(table["score"].arg_max() or 0) <= 154
+    assert "sine" in table["reasons"][150]
+    assert "windows of 6 steps" in fails(
+        capsys, 2, "detect", new, "-m", model, "--window", 5, "--out", tmp_path / "p.csv"
+    )
