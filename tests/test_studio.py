@@ -132,6 +132,7 @@ def until(ready: Callable[[], object], *, seconds: float = WAIT) -> object:
 
 def into_map(page) -> None:
     page.switch_to.default_content()
+    until(lambda: page.find_elements("id", "map-frame"))
     page.switch_to.frame(page.find_element("id", "map-frame"))
     until(lambda: page.find_elements("id", "map"))
 
@@ -330,7 +331,10 @@ def test_a_model_that_is_replaced_or_goes_is_told_in_the_page(page, models: Path
         until(lambda: "is gone" in shown(page, "#reconstruct-tab .warning"))
     finally:
         file.write_bytes(kept)
-    page.refresh()
+    own = page.current_url
+    page.get("about:blank")
+    page.get_log("browser")
+    page.get(own)
     into_map(page)
     page.execute_async_script(POINTER, 0.5, 0.5)
 
