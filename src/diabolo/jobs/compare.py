@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -53,13 +53,15 @@ def compare(
     model_bytes_per_image: float,
     model_file_bytes: int,
     model: str = "model",
+    codecs: Collection[str] = tuple(CODECS),
     on_row: Callable[[Row], None] | None = None,
 ) -> Comparison:
     """Return what general codecs need for the images of an archive, beside the model's own figures.
 
     psnr: the model's PSNR in dB over all images, which the codecs have to reach; None for a lossless archive.
     model_bytes_per_image: the archive's bytes over its images. model_file_bytes: the size of the model's file.
-    model: its name in the table. on_row: told of each codec's row when it is ready.
+    model: its name in the table. codecs: the names of those that are measured.
+    on_row: told of each codec's row when it is ready.
     8-bit grey and RGB images meet every codec, other arrays those that know of bytes only.
     Raises ArgumentError for figures that cannot be.
     """
@@ -69,7 +71,7 @@ def compare(
     own = Row(model, "archive", model_bytes_per_image, model_bytes_per_image + share, quality, len(images))
     rows: list[Row] = []
     notes: list[str] = []
-    for found in _each(images, psnr):
+    for found in _each(images, psnr, codecs):
         if isinstance(found, str):
             notes.append(found)
             continue
@@ -89,14 +91,14 @@ def _check(psnr: float | None, bytes_per_image: float, file_bytes: int) -> None:
         raise ArgumentError(f"model_file_bytes must be at least 0, got {file_bytes}.")
 
 
-def _each(images: Source, psnr: float | None) -> Iterator[Row | str]:
+def _each(images: Source, psnr: float | None, codecs: Collection[str]) -> Iterator[Row | str]:
     """Yield a row for each codec and way, or why there is none."""
 
     @cache
     def sample(most: int) -> Array:
         return _as_images(images.take(spaced(len(images), most)))
 
-    for name, codec in _meant(images, psnr):
+    for name, codec in _meant(images, psnr, codecs):
         reason = refusal(codec, images.shape, images.dtype)
         if reason is not None:
             yield f"{name} is left out: {reason}."
@@ -106,10 +108,11 @@ def _each(images: Source, psnr: float | None) -> Iterator[Row | str]:
             yield _row(name, how, at_quality(some, codec, psnr, how=how), psnr)
 
 
-def _meant(images: Source, psnr: float | None) -> Iterator[tuple[str, Codec]]:
+def _meant(images: Source, psnr: float | None, codecs: Collection[str]) -> Iterator[tuple[str, Codec]]:
     """Yield the codecs that make sense: no lossy ones beside a lossless archive, no colour tricks on grey."""
     colour = len(images.shape) == 3 and images.shape[2] == 3
-    for name, codec in CODECS.items():
+    for name in codecs:
+        codec = CODECS[name]
         if (codec.lossless or psnr is not None) and (colour or not codec.colour_only):
             yield name, codec
 

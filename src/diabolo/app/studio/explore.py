@@ -29,5 +29,5 @@ def explore_tab(shelf: Shelf, model: gr.Dropdown) -> None:
     told_here = message()
     label = gr.Dropdown([NO_LABEL, *first], value=NO_LABEL, label="Label to tell the decoder", visible=bool(first))
     shown = gr.HTML(frame(shelf.names[0], NO_LABEL))
-    on(model.change, told(work, 2), [model], [told_here, shown, label])
-    on(label.input, told(lambda name, given: (frame(name, given),), 1), [model, label], [told_here, shown])
+    on(model.change, told(work, "", gr.skip()), [model], [told_here, shown, label])
+    on(label.input, told(lambda name, given: (frame(name, given),), ""), [model, label], [told_here, shown])

@@ -9,19 +9,28 @@ import numpy as np
 from diabolo.app.canvas import FIRST, MUTED, draw
 from diabolo.app.markup import figure
 from diabolo.app.pictures import CRISP, as_bytes, data_uri, file_of
+from diabolo.app.sheets import sheet
 from diabolo.data.source import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def picture(image: Array, words: str) -> str:
-    """Return a figure of one picture (h, w) or (h, w, c) with words below it."""
+def picture(image: Array, words: str, *, crisp: bool | None = None) -> str:
+    """Return a figure of one picture (h, w) or (h, w, c) with words below it.
+
+    crisp: pixels are seen as squares; if None, where the picture is small.
+    """
     plain = as_bytes(image)
     plain = plain[..., 0] if plain.ndim == 3 and plain.shape[2] == 1 else plain
-    kind = "crisp" if max(plain.shape[:2]) <= CRISP else "smooth"
+    kind = "crisp" if (max(plain.shape[:2]) <= CRISP if crisp is None else crisp) else "smooth"
     content = f'<img src="{data_uri(file_of(plain))}" alt="{escape(words)}" data-width="{plain.shape[1]}">'
     return figure(content, escape(words), kind=kind)
+
+
+def rows_of(images: Array, words: str, *, columns: int) -> str:
+    """Return a figure of many pictures (n, h, w[, c]) in rows."""
+    return picture(sheet(as_bytes(images), columns=columns), words, crisp=max(images.shape[1:3]) <= CRISP)
 
 
 def row(figures: Sequence[str]) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from diabolo.app.studio.compress import compress_tab
+from diabolo.app.studio.denoise import denoise_tab
+from diabolo.app.studio.detect import detect_tab
 from diabolo.app.studio.explore import explore_tab
 from diabolo.app.studio.reconstruct import reconstruct_tab
 from diabolo.app.studio.shelf import Shelf
@@ -15,6 +18,7 @@ from diabolo.app.train import shape_text
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"
+TABS = {"Reconstruct": reconstruct_tab, "Compress": compress_tab, "Denoise": denoise_tab, "Detect": detect_tab}
 
 
 def page(shelf: Shelf) -> gr.Blocks:
@@ -25,16 +29,18 @@ def page(shelf: Shelf) -> gr.Blocks:
             told_here = gr.HTML(about(shelf, shelf.names[0]), elem_id="about")
             model = gr.Dropdown(shelf.names, value=shelf.names[0], label="Model", visible=len(shelf.names) > 1)
         trouble = message()
-        with gr.Tabs() as tabs:
-            with gr.Tab("Explore", id="explore"):
+        place = gr.State("explore")
+        with gr.Tabs():
+            with gr.Tab("Explore", id="explore") as first:
                 explore_tab(shelf, model)
-            with gr.Tab("Reconstruct", id="reconstruct", elem_id="reconstruct-tab") as tab:
-                reconstruct_tab(shelf, model, tab)
-
-        def changed(name: str) -> tuple[Any, ...]:
-            return about(shelf, name), gr.update(selected="explore")
-
-        on(model.change, told(changed, 2), [model], [trouble, told_here, tabs])
+            tabs = [first]
+            for name, build in TABS.items():
+                with gr.Tab(name, id=name, elem_id=f"{name.lower()}-tab") as tab:
+                    build(shelf, model, tab, place)
+                tabs.append(tab)
+        for tab in tabs:
+            on(tab.select, lambda opened=tab.id: opened, [], [place])
+        on(model.change, told(lambda name: (about(shelf, name),), gr.skip()), [model], [trouble, told_here])
     blocks.queue(default_concurrency_limit=2)
     return blocks
 

@@ -10,7 +10,7 @@ from diabolo.app.pictures import as_bytes
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture, titles
 from diabolo.app.studio.shelf import Shelf
-from diabolo.app.studio.tab import chosen, message, on, on_panel, panel, told
+from diabolo.app.studio.tab import chosen, message, on, on_panel, on_shown, panel, told
 from diabolo.app.studio.uploads import drawn, fitted
 from diabolo.data.source import Array, ArraySource
 from diabolo.jobs.apply import decode, encode, score
@@ -54,7 +54,7 @@ def _columns(trained: Trained, sample: Array, back: Array) -> str:
     return markup.table(head, rows, numeric=[False, True, True, True], caption="The columns of the row")
 
 
-def reconstruct_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab) -> None:
+def reconstruct_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) -> None:
     """Build the tab."""
 
     def work(name: str, file: str | None, row: float) -> tuple[Any, ...]:
@@ -78,12 +78,13 @@ def reconstruct_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab) -> None:
                 pad = gr.Sketchpad(
                     canvas_size=(280, 280), layers=False, brush=gr.Brush(default_size=22, colors=["#1b1f24"]),
                     show_label=False, height=380, buttons=[], transforms=(), fixed_canvas=True, image_mode="RGBA",
+                    elem_id="pad",
                 )  # fmt: skip
                 ink = gr.Radio([BRIGHT, DARK], value=BRIGHT, label="The model sees the strokes")
                 use = gr.Button("Reconstruct the drawing", variant="primary")
         with gr.Column(scale=3, min_width=320):
             shown = gr.HTML(elem_id="reconstructed")
-    outputs, run = [told_here, shown], told(work, 1)
+    outputs, run = [told_here, shown], told(work, "")
     on_panel(given, run, [model, *given.inputs], outputs)
-    on(tab.select, run, [model, *given.inputs], outputs)
-    on(use.click, told(work_drawn, 1), [model, pad, ink], outputs)
+    on_shown(tab, place, model, run, [model, *given.inputs], outputs)
+    on(use.click, told(work_drawn, ""), [model, pad, ink], outputs)

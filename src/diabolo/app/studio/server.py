@@ -1,5 +1,6 @@
 """The server of the Studio: the page, and beside it what decodes the map's codes; on 127.0.0.1 alone."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -87,7 +88,7 @@ def serve(shelf: Shelf, listening: socket.socket, *, browser: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="diabolo-studio-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         server = uvicorn.Server(
-            uvicorn.Config(application(shelf), log_level="warning", timeout_graceful_shutdown=1, ws="none")
+            uvicorn.Config(application(shelf), log_level="critical", timeout_graceful_shutdown=1, ws="none")
         )
         print(f"The Studio: {address} (Ctrl-C stops it)", flush=True)
         if browser:
@@ -98,4 +99,5 @@ def serve(shelf: Shelf, listening: socket.socket, *, browser: bool) -> None:
             pass
         finally:
             listening.close()
-    print("The Studio has stopped.")
+    gc.freeze()  # else Python spends more than a second on collecting what torch and Gradio made, only to exit
+    print("The Studio has stopped.", flush=True)

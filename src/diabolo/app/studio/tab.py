@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from html import escape
 from typing import Any
 
@@ -32,9 +33,10 @@ def message() -> gr.HTML:
     return gr.HTML(elem_classes="told", visible=False)
 
 
-def told(work: Work, outputs: int) -> Work:
-    """Return `work` with a message as its first output; an error leaves the other outputs as they are."""
+def told(work: Work, *blank: Any) -> Work:
+    """Return `work` with a message as its first output; after an error the other outputs are `blank`."""
 
+    @wraps(work)
     def run(*given: Any) -> tuple[Any, ...]:
         try:
             return (gr.update(visible=False, value=""), *work(*given))
@@ -43,19 +45,38 @@ def told(work: Work, outputs: int) -> Work:
         except Exception as error:
             text = f"Unexpected {type(error).__name__}: {error}"
         shown = f'<p class="warning" role="alert">{escape(" ".join(text.split()))}</p>'
-        return (gr.update(visible=True, value=shown), *[gr.skip()] * outputs)
+        return (gr.update(visible=True, value=shown), *blank)
 
     return run
 
 
-def on(event: Callable[..., Any], work: Work, inputs: list[Any], outputs: list[Any]) -> None:
+def on(event: Callable[..., Any], work: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
     """Run `work` on an event of the page. It is no part of any API that others could call."""
-    event(work, inputs, outputs, api_visibility="private", show_progress="minimal")
+    event(work, inputs, outputs, api_visibility="private", show_progress="full")
+
+
+def on_shown(
+    tab: gr.Tab, place: gr.State, model: gr.Dropdown, work: Work, inputs: list[Any], outputs: list[Any]
+) -> None:
+    """Run `work` when a tab is opened, and for another model while it is open. place: the id of the tab that is."""
+
+    def if_open(open_now: str, *given: Any) -> tuple[Any, ...]:
+        return work(*given) if open_now == tab.id else tuple(gr.skip() for _ in outputs)
+
+    on(tab.select, work, inputs, outputs)
+    on(model.change, if_open, [place, *inputs], outputs)
+
+
+def dropped(what: str, limits: str = LIMITS) -> gr.File:
+    """Return the place where a file is dropped, with its limits below."""
+    file = gr.File(label=f"Drop {what}", height=150)
+    gr.HTML(f'<p class="lead small">Takes {limits}.</p>')
+    return file
 
 
 def panel(shelf: Shelf, what: str = "a picture") -> Panel:
     """Build the inputs of a tab for one picture."""
-    file = gr.File(label=f"Drop {what} ({LIMITS})", height=130, elem_classes="drop")
+    file = dropped(what)
     last = 0 if shelf.data is None else len(shelf.data.train) - 1
     row = gr.Slider(0, max(last, 1), 0, step=1, label="Or a row of the data", visible=last > 0, buttons=[])
     return Panel(file, row)
@@ -75,6 +96,7 @@ def chosen(shelf: Shelf, opened: Opened, file: str | None, row: float) -> tuple[
 def on_panel(given: Panel, work: Work, inputs: list[Any], outputs: list[Any]) -> None:
     """Run `work` for a dropped file, and for a row of the data, which puts the file away."""
 
+    @wraps(work)
     def with_row(*values: Any) -> tuple[Any, ...]:
         return (None, *work(*[None if at is given.file else value for at, value in zip(inputs, values, strict=True)]))
 

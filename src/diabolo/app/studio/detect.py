@@ -1,0 +1,127 @@
+"""The tab Detect: samples ranked by how suspicious they are, with reasons, and a dial of what an alert is."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+import polars as pl
+
+from diabolo.app import markup
+from diabolo.app.alerts import ranked
+from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
+from diabolo.app.studio import figures
+from diabolo.app.studio.atlas import is_picture
+from diabolo.app.studio.shelf import Shelf
+from diabolo.app.studio.tab import dropped, message, on, on_shown, told
+from diabolo.app.train import matched
+from diabolo.data.opening import open_data
+from diabolo.data.source import Array, Dataset
+from diabolo.errors import InputError
+from diabolo.jobs import detect as job
+from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval
+from diabolo.training.model_file import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_LISTED, MOST_PICTURES = 50, 16
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """table: as `ranked` gives it. calibration: scores of held-out normal samples. first: the foremost pictures."""
+
+    table: pl.DataFrame
+    calibration: Scores
+    first: Array | None
+
+
+def ranking(trained: Trained, data: Dataset) -> Ranking:
+    """Return the samples of the data, most suspicious first. Raises InputError if the model has no detector."""
+    calibration = job.of(trained).calibration
+    table = ranked(trained, data.train, data.columns, data.items)
+    first = data.train.take(table["row"].to_numpy()[:MOST_PICTURES]) if is_picture(trained) else None
+    return Ranking(table, calibration, first)
+
+
+def alerts_page(found: Ranking, rate: float) -> str:
+    """Return the ranking as HTML, with what is an alert at a promised rate of false alarms."""
+    table = found.table
+    scores = table["score"].to_numpy()
+    raised = alerts(scores, found.calibration, Rule("false-alarms", rate))
+    low, high = rate_interval(len(found.calibration), rate)
+    known = [
+        ("samples", f"{len(table):,}"),
+        ("alerts", f"{int(raised.sum()):,}"),
+        ("calibrated on", f"{len(found.calibration):,}"),
+        ("rate of false alarms, 95 %", f"{low:.3g} to {high:.3g}"),
+    ]
+    plot = f'<figure class="bars">{_scores(scores, found.calibration, raised)}<figcaption>{WORDS}</figcaption></figure>'
+    first = "" if found.first is None else figures.row([figures.rows_of(found.first, FOREMOST, columns=8)])
+    return f"{figures.facts(known)}{plot}{first}{_listed(table, raised)}"
+
+
+WORDS = "Scores: held-out normal samples in grey, these samples in blue; the line is where alerts begin."
+FOREMOST = "the most suspicious, in their order"
+
+
+def _listed(table: pl.DataFrame, raised: Any) -> str:
+    named = "item" in table.columns
+    head = ["row", *(["item"] if named else []), "score", "p", "", "reasons"]
+    rows = []
+    for entry, alert in zip(table.head(MOST_LISTED).iter_rows(named=True), raised, strict=False):
+        reasons = "<br>".join(escape(reason) for reason in entry["reasons"].split("; "))
+        sign = '<span class="sign">alert</span>' if alert else ""
+        cells = [f"{entry['row']:,}", *([escape(entry["item"])] if named else [])]
+        rows.append([*cells, markup.brief(entry["score"]), f"{entry['p_value']:.3g}", sign, reasons])
+    numeric = [True, *([False] if named else []), True, True, False, False]
+    return markup.table(head, rows, numeric=numeric, caption=f"The first {len(rows)} of {len(table):,}")
+
+
+def _scores(scores: Scores, calibration: Scores, raised: Any) -> str:
+    both = np.concatenate([scores, calibration])
+    positive = bool((both > 0).all())
+
+    def paint(axes: "Axes") -> None:
+        low, high = both.min(), max(both.max(), both.min() + 1e-9)
+        bins = np.geomspace(low, high, 60) if positive else np.linspace(low, high, 60)
+        for values, colour in ((calibration, MUTED), (scores, FIRST)):
+            axes.hist(values, bins, color=colour, alpha=0.55, weights=np.full(len(values), 1 / len(values)))  # type: ignore[arg-type]
+        if raised.any():
+            axes.axvline(float(scores[raised].min()), color=SECOND, linewidth=1.6)
+        axes.set(xlabel="score", ylabel="share", xscale="log" if positive else "linear")
+
+    return draw(paint, alt="How the scores are spread", size=(6.4, 1.9))
+
+
+def detect_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) -> None:
+    """Build the tab."""
+
+    def work(name: str, file: str | None, rate: float) -> tuple[Any, ...]:
+        trained = shelf.opened(name).trained
+        job.of(trained)
+        data = shelf.data_for(trained) if file is None else matched(open_data(file), trained)
+        if data is None:
+            raise InputError("Drop a file first, or start the Studio with DATA: diabolo studio -m MODEL DATA.")
+        found = ranking(trained, data)
+        return found, alerts_page(found, rate)
+
+    def again(found: Ranking | None, rate: float) -> tuple[Any, ...]:
+        return (gr.skip() if found is None else alerts_page(found, rate),)
+
+    told_here, kept = message(), gr.State(None)
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            file = dropped("a table, an array or a zip of pictures", "at most 20 MB")
+            rate = gr.Slider(0.001, 0.2, 0.01, step=0.001, label="False alarms promised",
+                             elem_id="rate", buttons=[])  # fmt: skip
+        with gr.Column(scale=3, min_width=320):
+            shown = gr.HTML(elem_id="detected")
+    inputs, outputs = [model, file, rate], [told_here, kept, shown]
+    run = told(work, None, "")
+    on_shown(tab, place, model, run, inputs, outputs)
+    for event in (file.upload, file.clear):
+        on(event, run, inputs, outputs)
+    on(rate.release, told(again, ""), [kept, rate], [told_here, shown])
