@@ -51,7 +51,7 @@ def test_the_parts_add_up_to_the_score(estimator: Autoencoder) -> None:
     np.testing.assert_allclose(-estimator.score_samples(X), scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "table"])
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("table", "surface")])
 def test_other_presets_score_once_they_are_calibrated(preset: str, tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((60, 6, 5)).astype(np.float32)
     latent = None if preset.startswith("denoise-") else 3
@@ -205,3 +205,20 @@ def test_what_is_written_is_no_formula(tmp_path: Path, capsys: pytest.CaptureFix
     run(capsys, "train", tmp_path / "t.csv", "--preset", "table", "--epochs", "1", "--out", model, "-q")
     run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", out)
     assert all(text.startswith("'") for text in pl.read_csv(out)["reasons"])
+
+
+def test_words_are_no_labels_of_anomalies() -> None:
+    with pytest.raises(InputError, match="0 \\(normal\\) or 1 \\(anomaly\\), got 2 values: fraud, legit"):
+        detect.anomalous(np.array(["legit", "fraud", "legit"]))
+
+
+def test_an_earlier_detector_is_fitted_anew_by_calibrate() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    trained = Autoencoder("table", epochs=1, random_state=0).fit(X).trained_
+    kept = trained.extras["detect"]
+    arrays = {name: array for name, array in kept.arrays.items() if name != "centres"}
+    earlier = replace(trained, extras={**trained.extras, "detect": replace(kept, arrays=arrays)})
+    source = ArraySource(X)
+    with pytest.raises(FormatError, match="earlier version's"):
+        detect.score(earlier, source)
+    assert len(detect.score(detect.calibrate(earlier, source), source)) == 300

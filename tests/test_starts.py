@@ -1,5 +1,7 @@
 """Where training starts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -49,3 +51,11 @@ def test_few_or_constant_samples_and_wide_codes_start_finite(count: int, latent:
         model = started(x, latent, unit=unit)
         assert all(torch.isfinite(weights).all() for weights in model.parameters())
         assert torch.isfinite(model(x)).all()
+
+
+def test_a_conditional_pair_starts_without_its_labels() -> None:
+    config = replace(configure("dense", (9,), latent=3), classes=("a", "b"))
+    model, x = AutoencoderModel(config, seeded()), torch.rand(20, 9, generator=seeded())
+    start_at(model, x, seeded(1))
+    code, told = model.encoder(x), torch.eye(2)[torch.zeros(20, dtype=torch.long)]
+    assert torch.equal(model.decoder(code), model.decoder(code, told))

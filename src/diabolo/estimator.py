@@ -146,14 +146,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
         """
         check_quality(self.quality, self.latent)
+        seed = seed_of(self.random_state)
         source = self._source(X, fitting=True)
         encoding = None
         if tabular.is_mixed(source):
-            encoding = tabular.fit_to(source, self._learnt(len(source)))
+            encoding = tabular.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
             source = tabular.encoded(source, encoding)
         labels = self._labels(X, y, len(source))
         place = None if checkpoint is None else Path(checkpoint)
-        dials = Dials(seed_of(self.random_state), self.device, callbacks, place, resume)
+        dials = Dials(seed, self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
         latent = choice.latent if choice else self.latent
         curved = self.preset in CURVED
@@ -244,8 +245,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
         """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
-        pair = self._source(np.stack([np.asarray(start), np.asarray(end)]))
         check_is_fitted(self)
+        pair = self._source(np.stack([np.asarray(start), np.asarray(end)]))
         return generate.interpolate(self.trained_, pair, steps, spherical=spherical)
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
@@ -367,10 +368,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             validation=self.validation,
             warm_up=self.warm_up,
         )
-
-    def _learnt(self, count: int) -> NDArray[np.int64]:
-        """Return which of `count` rows training learns from."""
-        return split(count, self._recipe(count).validation, seed_of(self.random_state))[0]
 
     def _own(self, samples: Array) -> Any:
         """Return decoded samples in the data's own units: tables with words or dates as data frames."""

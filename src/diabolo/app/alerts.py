@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LEAST_REASONS, MOST_REASONS, COLUMNS_NAMED, TOGETHER = 1000, 20_000, 3, 1000
 LONGEST = 60
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def ranked(
@@ -77,7 +77,9 @@ def _seen(source: Source, names: Sequence[str]) -> Texts:
     import polars as pl
 
     every = np.arange(len(source))
-    return _worded(frame_of(source, every) if frames_of(source) else pl.DataFrame(source.take(every), list(names)))
+    return _worded(
+        frame_of(source, every) if frames_of(source) else pl.DataFrame(source.take(every), list(names), orient="row")
+    )
 
 
 def _expected(trained: Trained, source: Source, column: NDArray[np.int64], names: Sequence[str]) -> Texts:
@@ -87,7 +89,7 @@ def _expected(trained: Trained, source: Source, column: NDArray[np.int64], names
     encoding = tabular.encoding_of(trained)
     owners = encoding.owners if encoding else np.arange(source.shape[0])
     back = detect.expected(trained, source, owners[None, :] == column[:, None])
-    return _worded(encoding.decode(back) if encoding else pl.DataFrame(back, list(names)))
+    return _worded(encoding.decode(back) if encoding else pl.DataFrame(back, list(names), orient="row"))
 
 
 def _worded(frame: "pl.DataFrame") -> Texts:

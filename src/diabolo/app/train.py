@@ -137,7 +137,7 @@ def _seen(data: Dataset, trained: Trained) -> Dataset:
     train = tabular.seen_by(trained, data.train)
     test = None if data.test is None else tabular.seen_by(trained, data.test)
     encoding = tabular.encoding_of(trained)
-    columns = data.columns if encoding is None else encoding.numbers
+    columns = tuple(trained.about.get("columns") or ()) if encoding is None else encoding.numbers
     return replace(data, train=train, test=test, columns=columns if train is not data.train else data.columns)
 
 

@@ -54,7 +54,8 @@ class Numbers:
         if kind == pl.Boolean:
             found = pl.Series(self.name, value >= 0.5)
         elif kind.is_integer():
-            found = pl.Series(self.name, np.clip(np.rint(value), -(2.0**53), 2.0**53)).cast(kind, strict=False)
+            least, most = (float(pl.select(end).item()) for end in (kind.min(), kind.max()))
+            found = pl.Series(self.name, np.clip(np.rint(value), max(least, -(2.0**53)), min(most, 2.0**53))).cast(kind)
         else:
             found = pl.Series(self.name, value).cast(kind)
         gaps = numbers[:, 1] >= 0.5 if self.gaps else np.zeros(len(value), bool)
@@ -177,7 +178,9 @@ def _with_gaps(values: pl.Series, empty: NDArray[np.bool_]) -> pl.Series:
 
 def _as_numbers(values: pl.Series, where: str) -> Numbers_:
     """Return numbers, NaN where they are missing. Raises InputError for infinity, and for text that is no number."""
-    numbers = values.cast(pl.Float64, strict=False) if values.dtype != pl.Duration else values.dt.total_seconds()
+    numbers = (
+        values.cast(pl.Float64, strict=False) if values.dtype != pl.Duration else values.dt.total_nanoseconds() / 1e9
+    )
     _refuse_others(values, numbers, where, "numbers")
     found = np.array(numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy(), np.float64)
     if np.isinf(found).any():

@@ -246,7 +246,7 @@ def _labels(table: pl.LazyFrame, label: str, path: Path) -> Array:
     values = table.select(cs.by_name(label)).collect().to_series()
     _refuse({label: values.null_count()}, "missing values", str(path))
     if values.dtype in NAMES:
-        return np.unique(values.cast(pl.String).to_numpy(), return_inverse=True)[1].astype(np.int64)
+        return values.cast(pl.String).to_numpy().astype(np.str_)
     labels = as_labels(values.to_numpy(), len(values))
     if labels is None:
         raise InputError(f"label must be a column of names or whole numbers, and '{label}' holds {values.dtype}.")

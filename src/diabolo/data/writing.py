@@ -1,5 +1,6 @@
 """Samples and codes on their way out: arrays, tables, folders of images; written whole or not at all."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ENDINGS = (".npy", ".csv", ".parquet")
-FORMULA = r"^[=+\-@\t\r]"
+FORMULA = r"^[=+\-@\t\r\n]"
 """How a cell begins that a spreadsheet would run (OWASP, CSV injection)."""
 KINDS = ".npy, .csv, .parquet, or (pictures only) the name of a folder"
 
@@ -84,7 +85,7 @@ def _write_table(path: Path, samples: "Array | pl.DataFrame", columns: Sequence[
     table = samples
     if isinstance(samples, np.ndarray):
         names = list(columns or (f"c{i}" for i in range(samples.shape[1])))
-        table = pl.from_numpy(samples, schema=names)
+        table = pl.from_numpy(samples, schema=names, orient="row")
     assert isinstance(table, pl.DataFrame)
     try:
         if path.suffix.lower() == ".csv":
@@ -96,12 +97,13 @@ def _write_table(path: Path, samples: "Array | pl.DataFrame", columns: Sequence[
 
 
 def for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
-    """Return a table whose cells of text no spreadsheet takes for formulas: an apostrophe comes first."""
+    """Return a table whose heads and cells of text no spreadsheet takes for formulas: an apostrophe comes first."""
     import polars as pl
     import polars.selectors as cs
 
     text = cs.string()
-    return table.with_columns(pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep())
+    named = table.rename({name: f"'{name}" for name in table.columns if re.match(FORMULA, name)})
+    return named.with_columns(pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep())
 
 
 def _write_folder(path: Path, samples: Array) -> None:

@@ -59,19 +59,29 @@ def with_detector(trained: Trained, source: Source, rule: Rule | None = None) ->
     """Return the model with a detector: fitted on the rows it was trained on, calibrated on those it held out."""
     about = trained.about
     rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
-    return _with(trained, Subset(source, rows), Subset(source, held if len(held) else rows), rule)
+    if not len(held):  # a row is its own nearest neighbour, so it cannot calibrate what it fitted
+        rows, held = rows[::2], rows[1::2]
+    return _with(trained, Subset(source, rows), Subset(source, held), rule)
 
 
 def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Trained:
     """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
-    if detects(trained):
-        found = of(trained)
+    found = _usable(trained)
+    if found:
         scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
         return with_rule(_kept(trained, found.detector, scores, found.rule), rule or found.rule)
     if len(normal) < 2:
         raise InputError("A detector needs 2 normal samples or more, got 1.")
     every = np.arange(len(normal))
     return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
+
+
+def _usable(trained: Trained) -> Calibrated | None:
+    """Return the detector; none where there is none, or one that an earlier version made."""
+    try:
+        return of(trained) if detects(trained) else None
+    except FormatError:
+        return None
 
 
 def _with(trained: Trained, fitted: Source, held: Source, rule: Rule | None) -> Trained:

@@ -181,6 +181,10 @@ def from_extra(extra: Extra, columns: int) -> Detector:
     kept = extra.arrays
     whole = {"mean": (columns,), "spread": (columns,), "low": (columns,), "high": (columns,), "middle": (columns,)}
     whole |= {"table": (columns, NODES)}  # type: ignore[dict-item]
+    if "centres" not in kept:
+        raise FormatError(
+            "The model's detector is an earlier version's; `diabolo calibrate NORMAL -m MODEL` fits it anew."
+        )
     for name in (*whole, "references", "centres", "whitening"):
         array = kept.get(name)
         if array is None or array.dtype != np.float32 or not np.isfinite(array).all():

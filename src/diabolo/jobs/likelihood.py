@@ -69,15 +69,15 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
                 batch = torch.from_numpy(drawn).to(batch)
             latent = trained.model.encoder.network(batch)
             found = [_weighed(trained, *pair, samples, generator) for pair in zip(batch, latent, strict=True)]
-            bounds += [bound for bound, _ in found]
-            distortions += [distortion for _, distortion in found]
-            rates.append(trained.model.encoder.bottleneck.rate(latent).cpu().numpy())
+            bounds += [bound for bound, _, _ in found]
+            distortions += [distortion for _, distortion, _ in found]
+            rates += [rate for _, _, rate in found]
             means.append(trained.model.encoder.bottleneck(latent).cpu().numpy())
     each = np.array(bounds)
     eight_bit = isinstance(config.likelihood, LogisticConfig) and trained.preprocessing.dtype == np.uint8
     return Likelihood(
         distortion=float(np.mean(distortions)),
-        rate=float(np.concatenate(rates).mean(dtype=np.float64)),
+        rate=float(np.mean(rates)),
         bound=float(each.mean()),
         each=each,
         samples=samples,
@@ -90,17 +90,23 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
 
 def _weighed(
     trained: Trained, x: Tensor, latent: Tensor, samples: int, generator: torch.Generator
-) -> tuple[float, float]:
-    """Return for one sample its bound -log(mean of p(x | code) p(code) / q(code | x)) and its mean distortion."""
+) -> tuple[float, float, float]:
+    """Return for one sample its bound -log(mean of p(x | code) p(code) / q(code | x)), mean distortion and rate.
+
+    The rate is its closed form where the prior is the standard normal, else its mean over the same draws.
+    """
     bottleneck, decoder = trained.model.encoder.bottleneck, trained.model.decoder
     assert isinstance(bottleneck, Variational)
     together = max(1, min(samples, TOGETHER // trained.model.dimensions))
-    weights, distortions = [], 0.0
+    weights, distortions, rate = [], 0.0, 0.0
     for start in range(0, samples, together):
         many = latent.expand(min(together, samples - start), -1)
         code, rates = bottleneck.sampled(many, noise_for(many, generator))
         distortion = decoder.likelihood.distortion(decoder.predict(code), x.expand(len(code), *x.shape))
         weights.append(-rates.sum(1) - distortion)
         distortions += float(distortion.sum(dtype=torch.float64))
+        rate += float(rates.sum(dtype=torch.float64))
     log_sum = torch.logsumexp(torch.cat(weights).double(), 0)
-    return math.log(samples) - float(log_sum), distortions / samples
+    if bottleneck.flow is None:
+        rate = samples * float(bottleneck.rate(latent.unsqueeze(0)))
+    return math.log(samples) - float(log_sum), distortions / samples, rate / samples

@@ -6,6 +6,7 @@ Distances are matrix products about the middle of a cell, where float32 loses no
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 NEIGHBOURS = 3
@@ -136,5 +139,7 @@ def fit_centres(rows: Tensor) -> Tensor:
     """Return the centres of cells of about 32 of the rows (n, d); one cell where there are few."""
     if len(rows) <= FEW:
         return whole(rows.mean(0, keepdim=True))
-    means = KMeans(len(rows) // IN_A_CELL, n_init=1, max_iter=30, random_state=0).fit(rows.numpy())
+    with threadpool_limits(1), warnings.catch_warnings():  # several threads add up in any order, and bits would differ
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer rows that differ than cells
+        means = KMeans(len(rows) // IN_A_CELL, n_init=1, max_iter=30, random_state=0).fit(rows.numpy())
     return whole(torch.from_numpy(means.cluster_centers_))

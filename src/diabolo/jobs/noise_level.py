@@ -29,7 +29,7 @@ def noise_level(plane: Plane) -> float:
     below 20 pixels are taken as one block, and on one scale.
 
     Example:
-        >>> noise_level(np.random.default_rng(0).normal(0.5, 0.1, (128, 128)).astype(np.float32)).__round__(2)
+        >>> noise_level(np.random.default_rng(0).normal(0.5, 0.1, (128, 128)).astype(np.float32)).__round__(1)
         0.1
     """
     height, width = plane.shape

@@ -55,10 +55,12 @@ class Couplings(nn.ModuleList):
         for coupling in self:
             code, more = coupling(code)
             code, stretch = code.roll(self.turn, 1), (stretch + more).roll(self.turn, 1)
-        return code, stretch
+        back = -self.turn * len(self)  # each number under its own place again, so that rates are by number
+        return code.roll(back, 1), stretch.roll(back, 1)
 
     def inverse(self, normal: Tensor) -> Tensor:
         """Return the codes (n, latent) that are brought to these numbers."""
+        normal = normal.roll(self.turn * len(self), 1)
         for coupling in reversed(self):
             normal = coupling.inverse(normal.roll(-self.turn, 1))  # type: ignore[operator]
         return normal

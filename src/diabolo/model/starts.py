@@ -59,8 +59,10 @@ def _start_relu(encode: nn.Linear, decode: nn.Linear, x: Tensor, wanted: Tensor,
     code = torch.relu(x @ encode.weight.T + encode.bias)
     centred = code - code.mean(0)
     gram = centred.T @ centred + RIDGE * len(x) * torch.eye(code.shape[1])
-    decode.weight.copy_(torch.linalg.solve(gram, centred.T @ wanted).T)
-    decode.bias.copy_(wanted.mean(0) - decode.weight @ code.mean(0))
+    slope = torch.linalg.solve(gram, centred.T @ wanted).T
+    decode.weight.zero_()  # a conditional model's labels come after the code
+    decode.weight[:, : encode.out_features] = slope
+    decode.bias.copy_(wanted.mean(0) - slope @ code.mean(0))
 
 
 def _start_linear(
@@ -75,4 +77,4 @@ def _start_linear(
     width = math.sqrt(12 * model.config.beta)
     encode.weight.copy_(axes / (width * model.encoder.bottleneck.gain))
     encode.bias.copy_(-encode.weight @ x.mean(0))
-    decode.weight.copy_(axes.T * width)
+    decode.weight[:, : encode.out_features] = axes.T * width

@@ -32,11 +32,14 @@ def convolution(inputs: int, outputs: int, size: int = 3, *, stride: int = 1, bi
 
 
 class Mute(nn.Conv2d):
-    """A convolution that starts at zero: a residual network begins with its input, not with a guess to unlearn."""
+    """A convolution that starts near zero: a residual network begins with its input, not with a guess to unlearn.
+
+    At zero itself the other layers would have no gradient.
+    """
 
     @torch.no_grad()
     def start(self) -> None:
-        self.weight.zero_()
+        self.weight.fill_(1e-3)
 
 
 class Block(nn.Module):

@@ -7,18 +7,19 @@ from torch import nn
 
 TRIM, PADDING, MAPPED = -1, -2, -3
 """glibc's mallopt: M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD."""
-LARGEST, SPARE = 1 << 30, 1 << 26
+LARGEST, LARGEST_BEFORE_2_35, SPARE = 1 << 30, 1 << 25, 1 << 26
 
 
 def keep_freed(model: nn.Module) -> None:
     """Let freed memory stay with the process, if `model` makes large maps at each step, on Linux.
 
     Otherwise glibc gives every map of a convolution back to the system, which clears it page by page before the next
-    step: 120 in place of 76 ms a step of preset denoise (one thread, batches of 128).
+    step: 120 in place of 76 ms a step of preset denoise (one thread, batches of 128). It holds for the whole process,
+    and for as long as it runs.
     """
     if not (sys.platform.startswith("linux") and any(isinstance(layer, nn.Conv2d) for layer in model.modules())):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    if mallopt is not None:
-        for option, value in ((MAPPED, LARGEST), (TRIM, (1 << 31) - 1), (PADDING, SPARE)):
-            mallopt(option, value)
+    if mallopt is not None and (mallopt(MAPPED, LARGEST) or mallopt(MAPPED, LARGEST_BEFORE_2_35)):
+        mallopt(TRIM, (1 << 31) - 1)
+        mallopt(PADDING, SPARE)
