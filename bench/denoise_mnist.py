@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from denoise_quality import write
+from denoise_quality import PAGE
 from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.quality import psnr, ssim
 from diabolo.training.history import Record
 from diabolo.training.loop import Callback
+from pages import write
 
 ROWS = ("denoise:default:6", "denoise:lecture:100", "denoise-deep:default:6")
 SIGMA, SSIM_DIGITS = 0.5, 1000
@@ -100,7 +101,7 @@ def main() -> None:
             done[row] = trained_row(row, data, given.work)
             kept.write_text(json.dumps(done))
         print(done[row], flush=True)
-        write("digits", table([done[name] for name in given.rows if name in done]))
+        write(PAGE, "digits", table([done[name] for name in given.rows if name in done]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Test noise is drawn once, from seed 1. Set12 is looked at by no training and no 
 import argparse
 import io
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from diabolo.jobs.denoise import denoise
 from diabolo.jobs.denoise_baselines import applied, baselines
 from diabolo.jobs.noise_level import noise_level
 from diabolo.jobs.quality import psnr, ssim
+from pages import write
 
 Image = NDArray[np.float64]
 PAGE = Path("docs/denoise.md")
@@ -99,7 +99,7 @@ def photo_table(most: int) -> str:
     for name, (images, spoil) in cases.items():
         results[name] = measured(images, spoil)
         print(name, {way: round(row[0], 2) for way, row in results[name].items()}, flush=True)
-        write("photos", _lines(results, most))
+        write(PAGE, "photos", _lines(results, most))
     return _lines(results, most)
 
 
@@ -146,16 +146,8 @@ def alone_table(most: int) -> str:
             found = np.mean([(psnr(clean, image), ssim(clean, image)) for clean, image in pairs], 0)
             print(name, len(cleaned), np.round(found, 4), f"{seconds:.0f} s an image", flush=True)
         lines.append(f"| {name} | {found[0]:.2f} | {found[1]:.3f} | {seconds:.0f} an image |")
-        write("alone", "\n".join(lines))
+        write(PAGE, "alone", "\n".join(lines))
     return "\n".join(lines)
-
-
-def write(name: str, table: str) -> None:
-    """Put a table between the page's marks."""
-    text = PAGE.read_text(encoding="utf-8")
-    marks = f"<!-- {name} -->", f"<!-- /{name} -->"
-    new = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _: f"{marks[0]}\n{table}\n{marks[1]}", text, flags=re.S)
-    PAGE.write_text(new, encoding="utf-8")
 
 
 def main() -> None:
@@ -163,7 +155,7 @@ def main() -> None:
     parser.add_argument("part", choices=("photos", "alone"))
     parser.add_argument("--images", type=int, default=12, help="of each set, for `photos`")
     given = parser.parse_args()
-    write(given.part, photo_table(given.images) if given.part == "photos" else alone_table(given.images))
+    write(PAGE, given.part, photo_table(given.images) if given.part == "photos" else alone_table(given.images))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from diabolo import Autoencoder
 from diabolo.jobs.thresholds import resampled_rates
+from pages import write
 
 DATA = Path(os.environ.get("DIABOLO_DATA", "data"))
 MOST_TRAINED, WEIGHT, SHARE, RATES = 6000, 18.6, 0.6, (0.001, 0.01, 0.1)
@@ -187,9 +188,7 @@ def main() -> None:
     text = tables(given.seeds, given.peers)
     print(text)
     if given.write:
-        page = given.write.read_text()
-        start, end = (page.index(mark) for mark in ("<!-- quality -->", "<!-- /quality -->"))
-        given.write.write_text(f"{page[:start]}<!-- quality -->\n{text}\n{page[end:]}")
+        write(given.write, "quality", text)
 
 
 if __name__ == "__main__":

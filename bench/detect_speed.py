@@ -23,9 +23,9 @@ import torch
 from detect_quality import Array, card
 from diabolo import Autoencoder
 from diabolo.app.progress import ProgressBar
+from pages import write
 from train_speed import idle_share
 
-START, END = "<!-- speed -->", "<!-- /speed -->"
 PEER_TRAINED = 20_000
 Timing = tuple[float, float]
 
@@ -110,8 +110,7 @@ def main() -> None:
     text = table(given.rows, given.turns)
     print(text)
     if given.write:
-        page = given.write.read_text()
-        given.write.write_text(f"{page[: page.index(START)]}{START}\n{text}\n{page[page.index(END) :]}")
+        write(given.write, "speed", text)
 
 
 if __name__ == "__main__":

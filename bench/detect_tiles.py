@@ -23,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from diabolo import Autoencoder
+from pages import write
 
 DATA = Path(os.environ.get("DIABOLO_DATA", "data"))
 TRAINED, LOOKED_AT = 160, {"blowhole": 10, "crack": 6}
@@ -149,9 +150,7 @@ def main() -> None:
     text = table(given.seeds)
     print(text)
     if given.write:
-        page = given.write.read_text()
-        start, end = (page.index(mark) for mark in ("<!-- tiles -->", "<!-- /tiles -->"))
-        given.write.write_text(f"{page[:start]}<!-- tiles -->\n{text}\n{page[end:]}")
+        write(given.write, "tiles", text)
 
 
 if __name__ == "__main__":

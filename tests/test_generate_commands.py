@@ -111,24 +111,6 @@ def test_training_tells_labels_of_a_table(tmp_path: Path, capsys) -> None:
     assert run(*train, "--condition", "nothing.csv", "--force") == 2
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
-    for switch in (switches + "disable-component-update disable-sync window-size=1200,900").split():
-        options.add_argument(f"--{switch}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    yield driver
-    driver.quit()
-
-
 PIXELS = """
 const canvas = document.getElementById("picture");
 return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0);

@@ -1,7 +1,6 @@
 """The report page: one file, nothing from outside, nothing unescaped, and readable in a browser."""
 
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -254,24 +253,6 @@ def test_sheet_keeps_small_pictures_exactly():
 )
 def test_durations(seconds, words):
     assert markup.duration(seconds) == words
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
-    for switch in (switches + "disable-component-update disable-sync").split():
-        options.add_argument(f"--{switch}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    yield driver
-    driver.quit()
 
 
 @pytest.mark.parametrize("width", [400, 1280])

@@ -82,25 +82,6 @@ def address(models: Path) -> Iterator[str]:
     assert (server.returncode, rest) == (0, "The Studio has stopped.\n")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    programs = [shutil.which("chromium"), shutil.which("chromedriver")]
-    if None in programs:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
-    for switch in (switches + "disable-component-update disable-sync window-size=1280,1040").split():
-        options.add_argument(f"--{switch}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(programs[1]))
-    driver.set_script_timeout(WAIT)
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def page(browser, address: str) -> Iterator[object]:
     """Yield the browser at a fresh page; afterwards nothing may be on its console, and no request have left."""

@@ -1,6 +1,5 @@
 """What `detect` and `calibrate` say of a rule and of labelled samples, and the file of alerts."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diabolo.app.common import say
@@ -63,14 +62,3 @@ def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
         print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")
     if "auroc" in facts:
         print(f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}")
-
-
-def write_alerts(out: Path, table: "pl.DataFrame", *, force: bool) -> None:
-    """Write the table as .csv or .parquet, whole or not at all."""
-    from diabolo.files import written_whole
-
-    with written_whole(out, force=force) as temporary:
-        if out.suffix.lower() == ".csv":
-            table.write_csv(temporary)
-        else:
-            table.write_parquet(temporary)

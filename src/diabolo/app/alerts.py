@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.frames import frame_of, frames_of
 from diabolo.data.source import Source, Subset
+from diabolo.data.writing import unformulated
 from diabolo.jobs import detect, tabular
 from diabolo.jobs.thresholds import alerts, p_values
 from diabolo.training.model_file import Trained
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 LEAST_REASONS, MOST_REASONS, COLUMNS_NAMED, TOGETHER = 1000, 20_000, 3, 1000
 LONGEST = 60
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def ranked(
@@ -103,8 +103,3 @@ def _word(value: object) -> str:
     if isinstance(value, bool | int) or not isinstance(value, float):
         return " ".join(str(value)[:LONGEST].split())
     return f"{value:.6g}"
-
-
-def unformulated(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text

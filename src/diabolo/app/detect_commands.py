@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text, write_alerts
+from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text
 from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
@@ -45,6 +45,7 @@ def detect(
     from diabolo.app.steps import check_window, stepwise
     from diabolo.app.train import matched
     from diabolo.data.opening import open_data
+    from diabolo.data.writing import write_samples
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
@@ -68,7 +69,7 @@ def detect(
     check_window(trained, window)
     tabled = ranked if window_of(trained) is None else stepwise
     table = tabled(trained, opened.train, opened.columns, opened.items)
-    write_alerts(out, table, force=force)
+    write_samples(out, table, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     facts |= _promise(trained)
     facts |= _measured(opened, table) if label else {}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.alerts import unformulated
 from diabolo.app.heat import place, write_map
 from diabolo.data.sized import SizedImages, in_folder
+from diabolo.data.writing import unformulated
 from diabolo.errors import FileError
 from diabolo.jobs import maps
 from diabolo.jobs.thresholds import Scores, alerts, p_values, threshold

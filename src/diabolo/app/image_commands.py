@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diabolo.app.alert_output import Facts, measured, print_alerts, promise, write_alerts
+from diabolo.app.alert_output import Facts, measured, print_alerts, promise
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ def detect_images(
 ) -> None:
     """Rank the images of a folder or zip, write the alerts and, if a folder is given, the maps."""
     from diabolo.app.image_alerts import look, ranked_images
+    from diabolo.data.writing import write_samples
     from diabolo.jobs import maps
 
     trained = maps.with_rule(trained, rule) if rule else trained
     images = opened(trained, data)
     looked = look(trained, images, folder, good, force=force)
     table = ranked_images(trained, images, looked)
-    write_alerts(out, table, force=force)
+    write_samples(out, table, force=force)
     facts: dict[str, object] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     found = maps.of(trained)
     facts |= promise(found.calibration, found.rule)

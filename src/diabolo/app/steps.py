@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.alerts import COLUMNS_NAMED, unformulated
+from diabolo.app.alerts import COLUMNS_NAMED
 from diabolo.data.source import Source
+from diabolo.data.writing import unformulated
 from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, series
 from diabolo.jobs.thresholds import alerts, p_values

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.patches import Patches
 from diabolo.data.photos import Photo, Shelf
-from diabolo.data.source import Array, Source
+from diabolo.data.source import Array, Source, View
 from diabolo.errors import FormatError, InputError
 
 
@@ -105,14 +105,13 @@ HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(View):
     """Pairs from noisy images alone: from each cell of 2 x 2 pixels one gives what is seen, a neighbour what is wanted.
 
     The two halves show nearly the same, with noise that is independent (Huang et al. 2021, Neighbor2Neighbor). Odd
     rows and columns at the end are left out.
     """
 
-    source: Source
     seed: int = 0
 
     @classmethod
@@ -133,14 +132,6 @@ class Neighbours:
     @property
     def shape(self) -> tuple[int, ...]:
         return (2, *self.sample_shape)
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self.source.dtype
-
-    @property
-    def block(self) -> int:
-        return self.source.block
 
     @property
     def in_memory(self) -> bool:

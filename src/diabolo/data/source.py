@@ -66,8 +66,8 @@ class ArraySource:
 
 
 @dataclass(frozen=True)
-class _View:
-    """What a view has of the source that it looks at."""
+class View:
+    """A source made of another: what it has of the one that it looks at."""
 
     source: Source
 
@@ -85,7 +85,7 @@ class _View:
 
 
 @dataclass(frozen=True)
-class Subset(_View):
+class Subset(View):
     """Some rows of another source."""
 
     rows: NDArray[np.int64]
@@ -102,7 +102,7 @@ class Subset(_View):
 
 
 @dataclass(frozen=True)
-class Reordered(_View):
+class Reordered(View):
     """The columns of a source of flat samples, in another order."""
 
     order: NDArray[np.int64]

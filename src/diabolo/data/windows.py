@@ -5,18 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.source import Array, Source, Subset
+from diabolo.data.source import Array, Source, Subset, View
 from diabolo.errors import ArgumentError, InputError
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(View):
     """Window i holds the steps i to i + length - 1 of a source of flat samples, one after the other.
 
     held: steps that no window holds, left to calibrate on; None where there is no need.
     """
 
-    source: Source
     length: int
     held: Source | None = None
 
@@ -31,14 +30,6 @@ class Windows:
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.length * self.source.shape[0],)
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self.source.dtype
-
-    @property
-    def block(self) -> int:
-        return self.source.block
 
     @property
     def in_memory(self) -> bool:

@@ -96,13 +96,18 @@ def _write_table(path: Path, samples: "Array | pl.DataFrame", columns: Sequence[
         raise OSError(str(error)) from error
 
 
+def unformulated(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula."""
+    return f"'{text}" if re.match(FORMULA, text) else text
+
+
 def for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
     """Return a table whose heads and cells of text no spreadsheet takes for formulas: an apostrophe comes first."""
     import polars as pl
     import polars.selectors as cs
 
     text = cs.string()
-    named = table.rename({name: f"'{name}" for name in table.columns if re.match(FORMULA, name)})
+    named = table.rename(unformulated)
     return named.with_columns(pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep())
 
 

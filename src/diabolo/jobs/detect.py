@@ -15,7 +15,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs.apply import batches, check_shape
 from diabolo.jobs.detector import Detector, Scorer, fit_detector, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import encoding_of, weights_of
-from diabolo.jobs.thresholds import Rule, Scores
+from diabolo.jobs.thresholds import Rule, Scores, rule_of
 from diabolo.jobs.together import together
 from diabolo.training.batches import bounded, compact, expanded
 from diabolo.training.loop import split
@@ -66,32 +66,33 @@ def with_detector(trained: Trained, source: Source, rule: Rule | None = None) ->
 
 def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Trained:
     """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
-    found = _usable(trained)
-    if found:
+    if _usable(trained):
         scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
-        return with_rule(_kept(trained, found.detector, scores, found.rule), rule or found.rule)
+        return with_calibration(trained, scores, rule)
     if len(normal) < 2:
         raise InputError("A detector needs 2 normal samples or more, got 1.")
     every = np.arange(len(normal))
     return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
 
 
-def _usable(trained: Trained) -> Calibrated | None:
-    """Return the detector; none where there is none, or one that an earlier version made."""
+def _usable(trained: Trained) -> bool:
+    """Return whether a model has a detector, and none that an earlier version made."""
+    if not detects(trained):
+        return False
     try:
-        return of(trained) if detects(trained) else None
+        of(trained)
     except FormatError:
-        return None
+        return False
+    return True
 
 
 def _with(trained: Trained, fitted: Source, held: Source, rule: Rule | None) -> Trained:
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = np.concatenate([batch.cpu().numpy() for batch in batches(trained, Subset(fitted, rows))])
-    found = _kept(
-        trained, fit_detector(trained.model.cpu(), prepared, weights=weights_of(trained)), np.zeros(1), rule or Rule()
-    )
+    detector = fit_detector(trained.model.cpu(), prepared, weights=weights_of(trained))
+    found = _kept(trained, detector, np.zeros(1), rule or Rule())
     scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
-    return _kept(found, of(found).detector, np.sort(scores), rule or Rule())
+    return _kept(found, detector, np.sort(scores), rule or Rule())
 
 
 def _kept(trained: Trained, detector: Detector, calibration: Scores, rule: Rule) -> Trained:
@@ -126,10 +127,7 @@ def of(trained: Trained) -> Calibrated:
     if not np.isfinite(calibration).all() or (np.diff(calibration) < 0).any():
         raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
     detector = from_extra(Extra(kept.plain, arrays), trained.model.dimensions)
-    name, value = kept.plain.get("rule"), kept.plain.get("value")
-    if not isinstance(name, str) or not isinstance(value, float):
-        raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
-    return Calibrated(detector, calibration, Rule(name, value))
+    return Calibrated(detector, calibration, rule_of(kept.plain))
 
 
 def _found(trained: Trained, source: Source, work: Callable[[Scorer, Tensor], Tensor]) -> Iterator[tuple[slice, Array]]:

@@ -5,13 +5,15 @@ new normal samples are exchangeable with those held out, P(p <= rate) <= rate, w
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from diabolo.errors import ArgumentError, InputError
+from diabolo.errors import ArgumentError, FormatError, InputError
 
 Scores = NDArray[np.float64]
 
@@ -34,6 +36,14 @@ class Rule:
             )
         if self.name == "alerts" and (self.value < 1 or self.value != int(self.value)):
             raise ArgumentError(f"--alerts must be a whole number >= 1, got {self.value:g}.")
+
+
+def rule_of(plain: Mapping[str, Any]) -> Rule:
+    """Return the rule that a model file keeps. Raises FormatError if it is damaged."""
+    name, value = plain.get("rule"), plain.get("value")
+    if not isinstance(name, str) or not isinstance(value, float):
+        raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
+    return Rule(name, value)
 
 
 def p_values(scores: Scores, calibration: Scores) -> Scores:

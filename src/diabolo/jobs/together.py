@@ -12,13 +12,13 @@ MOST = 4
 """Blocks at work at once: each holds its samples in memory."""
 
 
-def together(work: Callable[[T], R], things: Iterable[T], *, most: int = MOST) -> Iterator[tuple[T, R]]:
-    """Yield each thing with what `work` made of it, in the order of the things; `most` are at work at once.
+def together(work: Callable[[T], R], things: Iterable[T], *, most: int | None = None) -> Iterator[tuple[T, R]]:
+    """Yield each thing with what `work` made of it, in the order of the things; `most` (MOST) are at work at once.
 
     >>> list(together(abs, [-1, 2]))
     [(-1, 1), (2, 2)]
     """
-    ahead = max(1, min(most, os.cpu_count() or 1))
+    ahead = max(1, min(MOST if most is None else most, os.cpu_count() or 1))
     waiting: deque[tuple[T, Future[R]]] = deque()
     with ThreadPoolExecutor(ahead) as pool:
         for thing in things:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diabolo.config import MOST_CLASSES
 from diabolo.data.preprocessing import Preprocessing
-from diabolo.data.source import Array, Source
+from diabolo.data.source import Array, Source, View
 from diabolo.errors import InputError
 
 
@@ -36,10 +36,9 @@ def as_classes(labels: Array, count: int) -> Labels:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labelled(View):
     """A source of flat rows (dimensions + classes,): a sample, then a 1 at its class and 0 elsewhere, once prepared."""
 
-    source: Source
     labels: Labels
     top: float
     """What is prepared to 1."""
@@ -47,18 +46,6 @@ class Labelled:
     @property
     def shape(self) -> tuple[int, ...]:
         return (int(np.prod(self.source.shape)) + len(self.labels.names),)
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self.source.dtype
-
-    @property
-    def block(self) -> int:
-        return self.source.block
-
-    @property
-    def in_memory(self) -> bool:
-        return self.source.in_memory
 
     def __len__(self) -> int:
         return len(self.source)
