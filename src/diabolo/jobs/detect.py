@@ -15,7 +15,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs.apply import batches, check_shape
 from diabolo.jobs.detector import Detector, Scorer, fit_detector, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import encoding_of, weights_of
-from diabolo.jobs.thresholds import Rule, Scores, rule_of
+from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
 from diabolo.jobs.together import together
 from diabolo.training.batches import bounded, compact, expanded
 from diabolo.training.loop import split
@@ -66,7 +66,7 @@ def with_detector(trained: Trained, source: Source, rule: Rule | None = None) ->
 
 def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Trained:
     """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
-    if _usable(trained):
+    if usable(trained):
         scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
         return with_calibration(trained, scores, rule)
     if len(normal) < 2:
@@ -75,7 +75,7 @@ def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Tra
     return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
 
 
-def _usable(trained: Trained) -> bool:
+def usable(trained: Trained) -> bool:
     """Return whether a model has a detector, and none that an earlier version made."""
     if not detects(trained):
         return False
@@ -120,12 +120,8 @@ def of(trained: Trained) -> Calibrated:
     if not detects(trained):
         raise InputError(f"This model has no detector; {CALIBRATE}.")
     kept = trained.extras[JOB]
-    arrays = dict(kept.arrays)
-    calibration = arrays.pop("calibration", np.zeros(0))
-    if calibration.dtype != np.float64 or calibration.ndim != 1 or not len(calibration):
-        raise FormatError("The model's calibration is damaged; calibrate it anew.")
-    if not np.isfinite(calibration).all() or (np.diff(calibration) < 0).any():
-        raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
+    calibration = calibration_of(kept.arrays)
+    arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
     detector = from_extra(Extra(kept.plain, arrays), trained.model.dimensions)
     return Calibrated(detector, calibration, rule_of(kept.plain))
 
@@ -233,6 +229,12 @@ def _shifted(column: int, before: NDArray[np.float32], now: NDArray[np.float32])
     shares = counts / counts.sum(1, keepdims=True)
     p = float(chi2_contingency(counts).pvalue) if len(words) > 1 else 1.0
     return Drift(column, float(np.abs(shares[0] - shares[1]).sum() / 2), p)
+
+
+def marks(labels: Array | None) -> NDArray[np.bool_] | None:
+    """Return which samples are labelled as anomalies; None where labels say nothing of that, being none or others."""
+    known = labels is not None and set(np.unique(labels).tolist()) <= {0, 1}
+    return np.asarray(labels == 1) if known else None
 
 
 def anomalous(labels: Array | None) -> NDArray[np.bool_]:
