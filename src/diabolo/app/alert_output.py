@@ -42,7 +42,7 @@ def promise_text(facts: Facts) -> str:
 
 
 PROMISES = {
-    "false-alarms": "At most {value:g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
+    "false-alarms": "At most {value:.3g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
     "that the threshold comes from. ",
     "alerts": "The {value:g} highest scores are alerts; the p-values come from {calibrated_on:,} normal samples. ",
     "threshold": "A score of {value:.4g} or more is an alert: what cost least on labelled samples. ",

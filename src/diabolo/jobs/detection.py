@@ -12,7 +12,7 @@ from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
 from diabolo.jobs import detect, series
 from diabolo.jobs.detect_baselines import baseline_scores
-from diabolo.jobs.thresholds import Scores, alerts, threshold
+from diabolo.jobs.thresholds import Scores, alerts, least_alert
 from diabolo.training.batches import HELD_BYTES, bounded
 from diabolo.training.model_file import Trained
 
@@ -136,7 +136,7 @@ def normal_rows(trained: Trained, learnt: Source | None) -> tuple[NDArray[np.flo
     """
     if learnt is not None:
         rows = flat(learnt, bounded(np.arange(len(learnt)), learnt, MOST_FITTED))
-        return rows, f"{len(rows):,} of the {len(learnt):,} normal rows that training was given"
+        return rows, f"{len(rows):,} of the {len(learnt):,} normal rows to learn from"
     kept = detect.of(trained).detector.references.numpy()
     restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.model.config.shape))
     words = f"the {len(kept):,} normal training rows that the model file keeps"
@@ -178,7 +178,7 @@ def detection_of(
         others,
         marked,
         weights,
-        least=least_alert(scores, raised, threshold(found.calibration, found.rule)),
+        least=least_alert(scores, found.calibration, found.rule),
         raised=float(weights[raised[rows]].sum()),
         fitted=fitted,
     )
@@ -190,8 +190,3 @@ def _of_steps(normal: NDArray[np.float64], source: Source, length: int) -> dict[
     holding = np.convolve(np.ones(len(windows)), np.ones(length))
     found = baseline_scores(normal, flat(windows, np.arange(len(windows))))
     return {name: np.convolve(scores, np.ones(length)) / holding for name, scores in found.items()}
-
-
-def least_alert(scores: Scores, raised: Marks, otherwise: float) -> float:
-    """Return the least score that raised an alert; where none did, the least that would have."""
-    return float(scores[raised].min()) if raised.any() else otherwise
