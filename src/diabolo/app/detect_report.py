@@ -90,7 +90,9 @@ def _drift(drifted: Sequence[tuple[str, Drift]]) -> str:
     """Return the section of the columns that no longer look like the training data."""
     if not drifted:
         return ""
-    rows = [[escape(name), f"{one.distance:.2f}", f"{one.p:.1g}" if one.p > 0 else "&lt; 1e-300"] for name, one in drifted]
+    rows = [
+        [escape(name), f"{one.distance:.2f}", f"{one.p:.1g}" if one.p > 0 else "&lt; 1e-300"] for name, one in drifted
+    ]
     head, numeric = ["column", "distance", "p of no drift"], [False, True, True]
     table = markup.table(head, rows[:MOST_SHOWN], numeric=numeric, caption="Drift", kind="quiet")
     more = f'<p class="key">and {len(rows) - MOST_SHOWN:,} more</p>' if len(rows) > MOST_SHOWN else ""
