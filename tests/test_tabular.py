@@ -14,7 +14,7 @@ from diabolo import Autoencoder, load
 from diabolo.data.frames import in_memory
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import detect, tabular
-from diabolo.training.model_file import Extra
+from diabolo.training.kept import Extra
 from test_cli import fails, run
 
 KINDS = ("food", "fuel", "books")

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text
+from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
 from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from diabolo.data.source import Dataset
-    from diabolo.jobs.thresholds import Rule
-    from diabolo.training.model_file import Trained
+    from diabolo.jobs.thresholds import Rule, Scores
+    from diabolo.training.kept import Known
 
 FalseAlarms = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
@@ -41,23 +39,21 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
-    from diabolo.app.alerts import ranked
+    from diabolo.app.alerts import TOGETHER, ranked
+    from diabolo.app.known import matched, of_images, open_model
     from diabolo.app.steps import check_window, stepwise
-    from diabolo.app.train import matched
     from diabolo.data.opening import open_data
-    from diabolo.data.writing import write_samples
-    from diabolo.estimator import load
+    from diabolo.data.writing import write_pieces
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
-    from diabolo.jobs.maps import maps as images_of_any_size
     from diabolo.jobs.series import window_of
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
     check_free(out, force=force)
-    trained = load(model).trained_
+    trained = open_model(model)
     rule = chosen_rule(false_alarms, alerts)
-    if images_of_any_size(trained):
+    if of_images(trained):
         detect_images(trained, data, out, rule, label, maps, force=force, as_json=as_json)
         return
     if maps is not None:
@@ -69,15 +65,15 @@ def detect(
     check_window(trained, window)
     tabled = ranked if window_of(trained) is None else stepwise
     table = tabled(trained, opened.train, opened.columns, opened.items)
-    write_samples(out, table, force=force)
-    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
-    facts |= _promise(trained)
-    facts |= _measured(opened, table) if label else {}
+    write_pieces(out, table.pieces, rows=TOGETHER, force=force)
+    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
+    facts |= _promise(trained, interval=as_json)
+    facts |= _measured(opened, table.scores) if label else {}
     facts["drift"] = _drift(trained, opened) if window_of(trained) is None else []
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print_alerts(facts, table)
+    print_alerts(facts, table.piece(0, SHOWN))
 
 
 def calibrate(
@@ -99,7 +95,7 @@ def calibrate(
     """
     import numpy as np
 
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.data.source import Subset
     from diabolo.estimator import load
@@ -150,14 +146,14 @@ def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None"
     return None if alerts is None else Rule("alerts", float(alerts))
 
 
-def _promise(trained: "Trained") -> Facts:
+def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     from diabolo.jobs import detect as job
 
     found = job.of(trained)
-    return promise(found.calibration, found.rule)
+    return promise(found.calibration, found.rule, interval=interval)
 
 
-def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
+def _measured(opened: "Dataset", scores: "Scores") -> dict[str, float]:
     """Return AUROC and average precision on labelled samples that have both kinds."""
     import numpy as np
 
@@ -165,12 +161,12 @@ def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
 
     if not np.any(opened.labels):
         return {}
-    return measured(anomalous(opened.labels)[table["row"].to_numpy()], table["score"].to_numpy())
+    return measured(anomalous(opened.labels), scores)
 
 
-def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
+def _drift(trained: "Known", opened: "Dataset") -> list[str]:
     """Say which columns no longer look like the training data, and return them."""
-    from diabolo.jobs.detect import drift
+    from diabolo.jobs.drift import drift
     from diabolo.jobs.tabular import encoding_of
 
     if len(opened.train.shape) != 1:
