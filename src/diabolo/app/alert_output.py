@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, float | str | list[float]]
 SHOWN = 5
+TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
 def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Facts:
@@ -41,6 +42,24 @@ def promise_text(facts: Facts) -> str:
         if isinstance(interval, list)
         else text
     )
+
+
+PROMISES = {
+    "false-alarms": "At most {value:g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
+    "that the threshold comes from. ",
+    "alerts": "The {value:g} highest scores are alerts; the p-values come from {calibrated_on:,} normal samples. ",
+    "threshold": "A score of {value:.4g} or more is an alert: what cost least on labelled samples. ",
+}
+
+
+def promise_words(facts: Facts) -> str:
+    """Return the rule in whole sentences, for a page."""
+    interval = facts.get("rate_interval")
+    words = PROMISES[str(facts["rule"])].format(**facts)
+    if not isinstance(interval, list):
+        return words
+    low, high = interval
+    return f"{words}By so many the rate lies within {low:.3g} to {high:.3g} (95 %)." if high else f"{words}{TOO_FEW}"
 
 
 def measured(marked: "NDArray[np.bool_]", scores: "Scores") -> dict[str, float]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
+from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from diabolo.data.source import Dataset
+    from diabolo.app.alerts import Ranking
+    from diabolo.data.source import Dataset, Source
+    from diabolo.jobs.drift import Drift
     from diabolo.jobs.thresholds import Rule, Scores
     from diabolo.training.kept import Known
 
@@ -22,6 +24,15 @@ FalseAlarms = Annotated[
 Alerts = Annotated[int | None, typer.Option(metavar="N", help="The N most suspicious samples of a file are alerts.")]
 Maps = Annotated[
     Path | None, typer.Option("--maps", metavar="FOLDER", help="Images: write where each is suspicious, .png and .npy.")
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="PAGE", help="HTML page to write: alerts, reasons, baselines beside.")
+]
+Train = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA", help="With --report: normal rows to fit baselines on; if not given, those the model keeps."
+    ),
 ]
 TABLES = (".csv", ".parquet")
 
@@ -35,6 +46,8 @@ def detect(
     label: Label = None,
     maps: Maps = None,
     window: Window = None,
+    report: Report = None,
+    train: Train = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -50,11 +63,18 @@ def detect(
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
+    if train is not None and report is None:
+        raise ArgumentError("--train is for the page's baselines; give --report too.")
     check_free(out, force=force)
+    if report is not None:
+        make_room(report, force=force)
     trained = open_model(model)
     rule = chosen_rule(false_alarms, alerts)
+    title = f"Alerts in {Path(data).name}"
     if of_images(trained):
-        detect_images(trained, data, out, rule, label, maps, force=force, as_json=as_json)
+        if train is not None:
+            raise ArgumentError("--train is for tables; images of any size have no baselines.")
+        detect_images(trained, data, out, rule, label, maps, report, title, force=force, as_json=as_json)
         return
     if maps is not None:
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
@@ -63,17 +83,50 @@ def detect(
     opened = matched(open_data(data, label=label), trained)
     say(*opened.notes)
     check_window(trained, window)
+    normal = None if train is None else _normal(trained, train, label)
     tabled = ranked if window_of(trained) is None else stepwise
     table = tabled(trained, opened.train, opened.columns, opened.items)
     write_pieces(out, table.pieces, rows=TOGETHER, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
-    facts |= _promise(trained, interval=as_json)
+    facts |= _promise(trained, interval=as_json or report is not None)
     facts |= _measured(opened, table.scores) if label else {}
-    facts["drift"] = _drift(trained, opened) if window_of(trained) is None else []
+    drifted = _drifted(trained, opened) if window_of(trained) is None else []
+    facts["drift"] = [name for name, _ in drifted]
+    if report is not None:
+        _write_report(report, trained, opened, table, facts, title=title, drifted=drifted, normal=normal, force=force)
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
     print_alerts(facts, table.piece(0, SHOWN))
+
+
+def _write_report(
+    path: Path,
+    trained: "Known",
+    opened: "Dataset",
+    ranking: "Ranking",
+    facts: "dict[str, Any]",
+    *,
+    title: str,
+    drifted: "list[tuple[str, Drift]]",
+    normal: "Source | None",
+    force: bool,
+) -> None:
+    from diabolo.app.detect_report import detect_page, page_of
+
+    page = page_of(trained, opened, ranking.frame(), facts, title=title, drifted=drifted, normal=normal)
+    write_text(path, detect_page(page), force=force)
+    say(*page.detection.warnings, f"The report: {path.absolute()}")
+
+
+def _normal(trained: "Known", train: str, label: str | None) -> "Source":
+    """Return the normal rows that a page's baselines are fitted on."""
+    from diabolo.app.known import matched
+    from diabolo.app.train import normal_of
+    from diabolo.data.opening import open_data
+
+    opened = matched(open_data(train, label=label), trained)
+    return opened.train if label is None else normal_of(opened).train
 
 
 def calibrate(
@@ -93,16 +146,12 @@ def calibrate(
     DATA are normal samples, or with --label rows of both kinds (0 normal, 1 anomaly): the normal ones calibrate.
     A model without a detector gets one: half of the normal samples fit it.
     """
-    import numpy as np
-
     from diabolo.app.known import matched
     from diabolo.data.opening import open_data
-    from diabolo.data.source import Subset
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
-    from diabolo.jobs import series
+    from diabolo.jobs import detectors
     from diabolo.jobs.maps import maps as images_of_any_size
-    from diabolo.jobs.series import window_of
     from diabolo.jobs.thresholds import cheapest
     from diabolo.training.model_file import save_model
 
@@ -121,14 +170,10 @@ def calibrate(
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
     opened = matched(open_data(data, label=label), trained)
-    normal = opened.train
-    if label:
-        marked = job.anomalous(opened.labels)
-        normal = Subset(opened.train, np.flatnonzero(~marked))
-    calibrated = job.calibrate if window_of(trained) is None else series.calibrate
-    trained = calibrated(trained, normal, chosen_rule(false_alarms, alerts))
-    if cost_miss is not None and cost_alarm is not None:
-        scores = (job.score if window_of(trained) is None else series.score)(trained, opened.train)
+    marked = job.anomalous(opened.labels) if label else None
+    trained = detectors.calibrate(trained, opened.train, marked, chosen_rule(false_alarms, alerts))
+    if marked is not None and cost_miss is not None and cost_alarm is not None:
+        scores = detectors.score(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
     save_model(model, trained, force=True)
     facts = {"model": str(model), **_promise(trained)}
@@ -164,8 +209,8 @@ def _measured(opened: "Dataset", scores: "Scores") -> dict[str, float]:
     return measured(anomalous(opened.labels), scores)
 
 
-def _drift(trained: "Known", opened: "Dataset") -> list[str]:
-    """Say which columns no longer look like the training data, and return them."""
+def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
+    """Say which columns no longer look like the training data, and return them by name."""
     from diabolo.jobs.drift import drift
     from diabolo.jobs.tabular import encoding_of
 
@@ -174,8 +219,8 @@ def _drift(trained: "Known", opened: "Dataset") -> list[str]:
     found = drift(trained, opened.train)
     encoding = encoding_of(trained)
     names = encoding.names if encoding else opened.columns
-    named = [names[one.column] if names else f"column {one.column}" for one in found]
+    named = [(names[one.column] if names else f"column {one.column}", one) for one in found]
     if found:
-        some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in zip(named[:10], found, strict=False))
+        some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in named[:10])
         say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")
     return named

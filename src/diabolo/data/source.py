@@ -136,6 +136,7 @@ class Dataset:
     columns: the names of a table's columns, where they have any.
     origin: where the data were found, for people.
     notes: lines that a user should see (a fallback taken, a column left out).
+    weight: how many samples each normal one stands for, where the normal ones were thinned.
     """
 
     name: str
@@ -147,3 +148,4 @@ class Dataset:
     columns: tuple[str, ...] | None = None
     origin: str = ""
     notes: tuple[str, ...] = field(default=())
+    weight: float = 1.0

@@ -14,9 +14,9 @@ from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detector import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import check_shape, weights_of
-from diabolo.jobs.thresholds import Rule, Scores, rule_of
+from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
 from diabolo.jobs.together import cores, together
-from diabolo.training.kept import Extra, Known
+from diabolo.training.kept import Extra, Kept, Known
 
 if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
@@ -25,7 +25,7 @@ JOB = "detect"
 BLOCK_NUMBERS = 2**20
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
-T = TypeVar("T", bound=Known)
+T = TypeVar("T", Kept, "Trained")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def with_detector(trained: "Trained", source: Source, rule: Rule | None = None) 
 
 def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None) -> "Trained":
     """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
-    if _usable(trained):
+    if usable(trained):
         scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
         return with_calibration(trained, scores, rule)
     if len(normal) < 2:
@@ -64,7 +64,7 @@ def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None) -> "
     return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
 
 
-def _usable(trained: "Trained") -> bool:
+def usable(trained: "Trained") -> bool:
     """Return whether a model has a detector, and none that an earlier version made."""
     if not detects(trained):
         return False
@@ -112,12 +112,8 @@ def of(trained: Known) -> Calibrated:
     if not detects(trained):
         raise InputError(f"This model has no detector; {CALIBRATE}.")
     kept = trained.extras[JOB]
-    arrays = dict(kept.arrays)
-    calibration = arrays.pop("calibration", np.zeros(0))
-    if calibration.dtype != np.float64 or calibration.ndim != 1 or not len(calibration):
-        raise FormatError("The model's calibration is damaged; calibrate it anew.")
-    if not np.isfinite(calibration).all() or (np.diff(calibration) < 0).any():
-        raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
+    calibration = calibration_of(kept.arrays)
+    arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
     detector = from_extra(Extra(kept.plain, arrays), int(np.prod(trained.config.shape)))
     return Calibrated(detector, calibration, rule_of(kept.plain))
 
@@ -191,6 +187,12 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
         rows = slice(start, start + size)
         x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]))
     return trained.preprocessing.restore(x.reshape(len(x), *trained.config.shape))
+
+
+def marks(labels: Array | None) -> NDArray[np.bool_] | None:
+    """Return which samples are labelled as anomalies; None where labels say nothing of that, being none or others."""
+    known = labels is not None and set(np.unique(labels).tolist()) <= {0, 1}
+    return np.asarray(labels == 1) if known else None
 
 
 def anomalous(labels: Array | None) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ class Detector:
         """Put the three views of samples (n, columns) into `out`, (n, 3 * columns)."""
         columns = self.views.columns
         self.views.scaled(x, out[:, :columns])
-        self.views.ranked(x, out[:, columns : 2 * columns])
+        out[:, columns : 2 * columns] = self.views.ranked(x)
         out[:, 2 * columns :] = self.residuals(x - reconstruction)
 
 

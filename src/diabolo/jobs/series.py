@@ -39,9 +39,19 @@ def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     return detect.with_calibration(found, np.sort(score(found, learnt.held or learnt.source)))
 
 
-def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None) -> "Trained":
-    """Return the model calibrated on the steps of a normal series that it never saw."""
-    return detect.with_calibration(trained, np.sort(score(trained, normal)), rule)
+def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], rule: Rule | None = None) -> "Trained":
+    """Return the model calibrated on the normal steps of a series that it never saw.
+
+    Only windows of normal steps that follow each other count: what lies between two anomalies is a series of its own.
+    Raises InputError if none is longer than a window.
+    """
+    length = _needed(trained)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], anomalous, [True]])))
+    long = [np.arange(start, end) for start, end in edges.reshape(-1, 2) if end - start > length]
+    if not long:
+        raise InputError(f"Calibration needs more than {length} normal steps in a row, and there are none.")
+    scores = np.concatenate([score(trained, Subset(source, steps)) for steps in long])
+    return detect.with_calibration(trained, np.sort(scores), rule)
 
 
 def score(trained: Known, source: Source) -> Scores:

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,10 +14,13 @@ from diabolo.data.limits import held
 from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.errors import FormatError, InputError
-from diabolo.training.kept import Extra, Known
+from diabolo.training.kept import Extra, Kept, Known
+
+if TYPE_CHECKING:
+    from diabolo.training.model_file import Trained
 
 JOB = "table"
-T = TypeVar("T", bound=Known)
+T = TypeVar("T", Kept, "Trained")
 MOST_FITTED = 500_000
 
 

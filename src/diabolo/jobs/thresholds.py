@@ -45,6 +45,16 @@ def rule_of(plain: Mapping[str, Any]) -> Rule:
     return Rule(name, value)
 
 
+def calibration_of(arrays: Mapping[str, NDArray[Any]]) -> Scores:
+    """Return the sorted scores that a model file keeps. Raises FormatError if they are damaged."""
+    kept = arrays.get("calibration", np.zeros(0))
+    if kept.dtype != np.float64 or kept.ndim != 1 or not len(kept):
+        raise FormatError("The model's calibration is damaged; calibrate it anew.")
+    if not np.isfinite(kept).all() or (np.diff(kept) < 0).any():
+        raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
+    return kept
+
+
 def p_values(scores: Scores, calibration: Scores) -> Scores:
     """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted."""
     above = len(calibration) - np.searchsorted(calibration, scores, side="left")
