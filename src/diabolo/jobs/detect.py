@@ -16,7 +16,7 @@ from diabolo.jobs.detector import Detector, Numbers, Scorer, from_extra, rows_to
 from diabolo.jobs.tabular import check_shape, weights_of
 from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
 from diabolo.jobs.together import cores, together
-from diabolo.training.kept import Extra, Kept, Known
+from diabolo.training.kept import Extra, Known
 
 if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
@@ -25,7 +25,7 @@ JOB = "detect"
 BLOCK_NUMBERS = 2**20
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
-T = TypeVar("T", Kept, "Trained")
+T = TypeVar("T", bound=Known)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def with_rule(trained: T, rule: Rule) -> T:
     """Return the model with another rule of what an alert is."""
     kept = trained.extras[JOB]
     plain = {**kept.plain, "rule": rule.name, "value": float(rule.value)}
-    return replace(trained, extras={**trained.extras, JOB: replace(kept, plain=plain)})
+    extras = {**trained.extras, JOB: replace(kept, plain=plain)}
+    return replace(trained, extras=extras)  # type: ignore[type-var]
 
 
 def of(trained: Known) -> Calibrated:

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,13 +14,10 @@ from diabolo.data.limits import held
 from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.errors import FormatError, InputError
-from diabolo.training.kept import Extra, Kept, Known
-
-if TYPE_CHECKING:
-    from diabolo.training.model_file import Trained
+from diabolo.training.kept import Extra, Known
 
 JOB = "table"
-T = TypeVar("T", Kept, "Trained")
+T = TypeVar("T", bound=Known)
 MOST_FITTED = 500_000
 
 
@@ -96,7 +93,8 @@ def _of_numbers(trained: Known) -> Encoding:
 
 def with_encoding(trained: T, encoding: Encoding) -> T:
     """Return the model with the encoding of its table."""
-    return replace(trained, extras={**trained.extras, JOB: Extra({"columns": encoding.to_json()})})
+    extras = {**trained.extras, JOB: Extra({"columns": encoding.to_json()})}
+    return replace(trained, extras=extras)  # type: ignore[type-var]
 
 
 def weights_of(trained: Known) -> NDArray[np.float32] | None:

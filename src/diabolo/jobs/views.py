@@ -50,7 +50,7 @@ class Views:
         density, unit, begin, scores, rises = self._lookup
         place = x - self.low
         place *= density
-        inside = np.clip(place, 0, NODES - 1)
+        inside: Numbers = np.clip(place, 0, NODES - 1)
         node = inside.astype(np.int64)
         np.minimum(node, NODES - 2, out=node)
         place -= inside
