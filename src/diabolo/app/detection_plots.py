@@ -36,7 +36,7 @@ def score_histogram(found: Detection) -> str:
         if found.anomalous is not None:
             axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.16))
 
-    return draw(paint, alt=f"Histogram of {len(scores):,} scores{_alerts_words(found)}")
+    return draw(paint, alt=f"Histogram of {len(scores):,} scores{_alerts_words(found)}", size=(4.6, 3.8))
 
 
 def _kinds(found: Detection) -> list[tuple[str, str, NDArray[np.bool_]]]:
@@ -94,10 +94,11 @@ def precision_recall(found: Detection) -> str:
         axes.set(xlabel="recall: share of anomalies found", ylabel="precision: share of alerts that are right")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
         handles, names = axes.get_legend_handles_labels()
-        axes.legend(handles[::-1], names[::-1], loc="best", fontsize=8)
+        axes.legend(handles[::-1], names[::-1], loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
 
     own = found.own
-    return draw(paint, alt=f"Precision against recall; average precision of {own.name}: {own.average_precision:.3f}")
+    alt = f"Precision against recall; average precision of {own.name}: {own.average_precision:.3f}"
+    return draw(paint, alt=alt, size=(4.6, 3.8))
 
 
 def _at(found: Detection, threshold: float) -> tuple[float, float] | None:

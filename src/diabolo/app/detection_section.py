@@ -26,11 +26,12 @@ def _scores_words(found: Detection) -> str:
 
 
 def _beside(found: Detection) -> str:
+    methods, alerts = found.methods, f"{found.raised:,.0f} alerts"
     columns = [
-        ("average precision", [_decimals(one.average_precision) for one in found.methods]),
-        ("AUROC", [_decimals(one.auroc) for one in found.methods]),
-        ("anomalies in as many alerts", ["" if one.caught is None else f"{one.caught:,}" for one in found.methods]),
-        ("shared with the model’s", ["" if one.shared is None else f"{one.shared:.0%}" for one in found.methods]),
+        ("average precision", [_decimals(one.average_precision) for one in methods]),
+        ("AUROC", [_decimals(one.auroc) for one in methods]),
+        (f"anomalies in {alerts}", ["" if one.caught is None else f"{one.caught:,}" for one in methods]),
+        ("shared with the model’s", ["" if one.shared is None else f"{one.shared:.0%}" for one in methods]),
     ]
     shown = [(head, _best(cells)) for head, cells in columns if any(cells)]
     rows = [

@@ -42,6 +42,7 @@ class Detection:
 
     methods: the model's first. anomalous: (n,), or None without labels. weights: (n,), how many samples each stands
     for. threshold: the least score that is an alert, None without a rule. fitted: in words, what others learnt from.
+    raised: alerts that each may raise, counted by weights.
     """
 
     methods: tuple[Method, ...]
@@ -49,6 +50,7 @@ class Detection:
     weights: Scores
     threshold: float | None
     fitted: str = ""
+    raised: float = 0
 
     @property
     def own(self) -> Method:
@@ -110,7 +112,7 @@ def ranked_beside(
         caught = int(anomalous[mine].sum()) if anomalous is not None and len(first) else None
         shared = len(np.intersect1d(first, mine)) / len(first) if len(first) else None
         methods.append(Method(name, scores, *_measured(scores, anomalous, weights), caught, shared))
-    return Detection(tuple(methods), anomalous, weights, least, fitted)
+    return Detection(tuple(methods), anomalous, weights, least, fitted, raised)
 
 
 def _first(scores: Scores, weights: Scores, raised: float) -> NDArray[np.int64]:
