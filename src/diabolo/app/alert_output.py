@@ -16,13 +16,16 @@ SHOWN = 5
 TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
-def promise(calibration: "Scores", rule: "Rule") -> Facts:
-    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %)."""
+def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Facts:
+    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %).
+
+    interval: whether that is asked for; it takes a third of a second to load what computes it.
+    """
     from diabolo.jobs.thresholds import rate_interval
 
     facts: Facts = {"rule": rule.name, "value": rule.value, "calibrated_on": len(calibration)}
     if rule.name == "false-alarms":
-        facts["rate_interval"] = list(rate_interval(len(calibration), rule.value))
+        facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
             say(
                 f"Warning: {len(calibration)} calibration samples cannot promise a rate of {rule.value:g}: "
@@ -74,7 +77,8 @@ def measured(marked: "NDArray[np.bool_]", scores: "Scores") -> dict[str, float]:
 def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     """Print how many alerts there are, the first five, and how good the scores are where that is known."""
     print(
-        f"{facts['alerts']:,} alerts in {len(table):,} samples, by {facts['rule']} = {facts['value']:g}: {facts['out']}"
+        f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {facts['rule']} = {facts['value']:g}: "
+        f"{facts['out']}"
     )
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"

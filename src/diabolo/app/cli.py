@@ -231,7 +231,7 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json 
 @app.command()
 def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
     """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
@@ -279,8 +279,9 @@ def report(
     force: Force = False,
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
+    from diabolo.app.known import matched
     from diabolo.app.report import report_page
-    from diabolo.app.train import evaluation_of, matched
+    from diabolo.app.train import evaluation_of
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text
+from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
 from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from diabolo.app.alerts import Ranking
     from diabolo.data.source import Dataset, Source
-    from diabolo.jobs.detect import Drift
-    from diabolo.jobs.thresholds import Rule
-    from diabolo.training.model_file import Trained
+    from diabolo.jobs.drift import Drift
+    from diabolo.jobs.thresholds import Rule, Scores
+    from diabolo.training.kept import Known
 
 FalseAlarms = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
@@ -53,16 +52,13 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
-    from diabolo.app.alerts import ranked
-    from diabolo.app.detect_report import detect_page, page_of
+    from diabolo.app.alerts import TOGETHER, ranked
+    from diabolo.app.known import matched, of_images, open_model
     from diabolo.app.steps import check_window, stepwise
-    from diabolo.app.train import matched
     from diabolo.data.opening import open_data
-    from diabolo.data.writing import write_samples
-    from diabolo.estimator import load
+    from diabolo.data.writing import write_pieces
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
-    from diabolo.jobs.maps import maps as images_of_any_size
     from diabolo.jobs.series import window_of
 
     if out.suffix.lower() not in TABLES:
@@ -72,10 +68,10 @@ def detect(
     check_free(out, force=force)
     if report is not None:
         make_room(report, force=force)
-    trained = load(model).trained_
+    trained = open_model(model)
     rule = chosen_rule(false_alarms, alerts)
     title = f"Alerts in {Path(data).name}"
-    if images_of_any_size(trained):
+    if of_images(trained):
         if train is not None:
             raise ArgumentError("--train is for tables; images of any size have no baselines.")
         detect_images(trained, data, out, rule, label, maps, report, title, force=force, as_json=as_json)
@@ -90,25 +86,43 @@ def detect(
     normal = None if train is None else _normal(trained, train, label)
     tabled = ranked if window_of(trained) is None else stepwise
     table = tabled(trained, opened.train, opened.columns, opened.items)
-    write_samples(out, table, force=force)
-    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
-    facts |= _promise(trained)
-    facts |= _measured(opened, table) if label else {}
+    write_pieces(out, table.pieces, rows=TOGETHER, force=force)
+    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
+    facts |= _promise(trained, interval=as_json or report is not None)
+    facts |= _measured(opened, table.scores) if label else {}
     drifted = _drifted(trained, opened) if window_of(trained) is None else []
     facts["drift"] = [name for name, _ in drifted]
     if report is not None:
-        page = page_of(trained, opened, table, facts, title=title, drifted=drifted, normal=normal)
-        write_text(report, detect_page(page), force=force)
-        say(*page.detection.warnings, f"The report: {report.absolute()}")
+        _write_report(report, trained, opened, table, facts, title=title, drifted=drifted, normal=normal, force=force)
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print_alerts(facts, table)
+    print_alerts(facts, table.piece(0, SHOWN))
 
 
-def _normal(trained: "Trained", train: str, label: str | None) -> "Source":
+def _write_report(
+    path: Path,
+    trained: "Known",
+    opened: "Dataset",
+    ranking: "Ranking",
+    facts: "dict[str, Any]",
+    *,
+    title: str,
+    drifted: "list[tuple[str, Drift]]",
+    normal: "Source | None",
+    force: bool,
+) -> None:
+    from diabolo.app.detect_report import detect_page, page_of
+
+    page = page_of(trained, opened, ranking.frame(), facts, title=title, drifted=drifted, normal=normal)
+    write_text(path, detect_page(page), force=force)
+    say(*page.detection.warnings, f"The report: {path.absolute()}")
+
+
+def _normal(trained: "Known", train: str, label: str | None) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
-    from diabolo.app.train import matched, normal_of
+    from diabolo.app.known import matched
+    from diabolo.app.train import normal_of
     from diabolo.data.opening import open_data
 
     opened = matched(open_data(train, label=label), trained)
@@ -132,7 +146,7 @@ def calibrate(
     DATA are normal samples, or with --label rows of both kinds (0 normal, 1 anomaly): the normal ones calibrate.
     A model without a detector gets one: half of the normal samples fit it.
     """
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
@@ -177,14 +191,14 @@ def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None"
     return None if alerts is None else Rule("alerts", float(alerts))
 
 
-def _promise(trained: "Trained") -> Facts:
+def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     from diabolo.jobs import detect as job
 
     found = job.of(trained)
-    return promise(found.calibration, found.rule)
+    return promise(found.calibration, found.rule, interval=interval)
 
 
-def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
+def _measured(opened: "Dataset", scores: "Scores") -> dict[str, float]:
     """Return AUROC and average precision on labelled samples that have both kinds."""
     import numpy as np
 
@@ -192,12 +206,12 @@ def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
 
     if not np.any(opened.labels):
         return {}
-    return measured(anomalous(opened.labels)[table["row"].to_numpy()], table["score"].to_numpy())
+    return measured(anomalous(opened.labels), scores)
 
 
-def _drifted(trained: "Trained", opened: "Dataset") -> "list[tuple[str, Drift]]":
+def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
     """Say which columns no longer look like the training data, and return them by name."""
-    from diabolo.jobs.detect import drift
+    from diabolo.jobs.drift import drift
     from diabolo.jobs.tabular import encoding_of
 
     if len(opened.train.shape) != 1:

@@ -14,9 +14,10 @@ from diabolo.app import markup, pictures
 from diabolo.app.alert_output import Facts, promise_words
 from diabolo.app.detection_section import detection_part
 from diabolo.data.source import Dataset, Source
-from diabolo.jobs.detect import Drift, marks
+from diabolo.jobs.detect import marks
 from diabolo.jobs.detection import Detection, detection_of
-from diabolo.training.model_file import Trained
+from diabolo.jobs.drift import Drift
+from diabolo.training.kept import Known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,7 +49,7 @@ class Page:
 
 
 def page_of(
-    trained: Trained,
+    trained: Known,
     opened: Dataset,
     table: "pl.DataFrame",
     facts: Facts,

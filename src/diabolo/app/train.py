@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
+from diabolo.app.known import as_seen
+from diabolo.data.source import Array, Dataset, Subset, spaced
 from diabolo.data.windows import learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
@@ -37,7 +38,7 @@ def fitted(
     labels: one for each training sample, for a conditional model.
     """
     estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
-    found, where = _measured(estimator.trained_, _seen(data, estimator.trained_))
+    found, where = _measured(estimator.trained_, as_seen(data, estimator.trained_))
     about = {
         **estimator.trained_.about,
         "data": data.name,
@@ -129,36 +130,6 @@ def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
     rows = rows_given(trained, data)
     training = None if rows is None else Subset(data.train, rows)
     return evaluate(trained, unseen_of(trained, data, rows), training, data=data.name, columns=data.columns)
-
-
-def matched(data: Dataset, trained: Trained) -> Dataset:
-    """Return a table with its columns in the order of the training data, found by their names; other data as they are.
-
-    Raises InputError that names the columns that are missing.
-    """
-    wanted = trained.about.get("columns")
-    if tabular.encoding_of(trained) or tabular.is_mixed(data.train):
-        return _seen(data, trained)
-    if not wanted or data.columns is None or list(data.columns) == wanted:
-        return data
-    missing = [name for name in wanted if name not in data.columns]
-    if missing:
-        raise InputError(
-            f"{data.name} lacks the columns {', '.join(missing)} that the model was trained on; "
-            f"it has {', '.join(data.columns)}."
-        )
-    order = np.array([data.columns.index(name) for name in wanted])
-    test = None if data.test is None else Reordered(data.test, order)
-    return replace(data, train=Reordered(data.train, order), test=test, columns=tuple(wanted))
-
-
-def _seen(data: Dataset, trained: Trained) -> Dataset:
-    """Return a table as the model sees it: words and dates as numbers, each with a name of its own."""
-    train = tabular.seen_by(trained, data.train)
-    test = None if data.test is None else tabular.seen_by(trained, data.test)
-    encoding = tabular.encoding_of(trained)
-    columns = tuple(trained.about.get("columns") or ()) if encoding is None else encoding.numbers
-    return replace(data, train=train, test=test, columns=columns if train is not data.train else data.columns)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -33,6 +33,11 @@ class Source(Protocol):
         ...
 
 
+def follow(rows: NDArray[np.int64]) -> bool:
+    """Return whether row numbers follow one another, each the next of the one before."""
+    return len(rows) > 0 and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+
+
 @dataclass(frozen=True)
 class ArraySource:
     """Samples of an array (n, *shape), in memory or memory-mapped."""
@@ -60,9 +65,7 @@ class ArraySource:
 
     def take(self, rows: NDArray[np.int64]) -> Array:
         """Return the samples of `rows`; those that follow one another without a copy."""
-        first = int(rows[0]) if len(rows) else 0
-        followed = np.array_equal(rows, np.arange(first, first + len(rows)))
-        return np.asarray(self.array[first : first + len(rows)] if followed else self.array[rows])
+        return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1] if follow(rows) else self.array[rows])
 
 
 @dataclass(frozen=True)

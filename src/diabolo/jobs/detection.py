@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diabolo.data.preprocessing import chunks
+from diabolo.data.preprocessing import HELD_BYTES, bounded, chunks
 from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
 from diabolo.jobs import detect, series
 from diabolo.jobs.detect_baselines import baseline_scores
 from diabolo.jobs.thresholds import Scores, alerts, least_alert
-from diabolo.training.batches import HELD_BYTES, bounded
-from diabolo.training.model_file import Trained
+from diabolo.training.kept import Known
 
 MOST_FITTED, MOST_JUDGED = 20_000, 50_000
 DIGITS = 4
@@ -129,7 +128,7 @@ def _measured(scores: Scores, anomalous: Marks | None, weights: Scores) -> tuple
     return float(area), float(average_precision_score(anomalous, scores, sample_weight=weights))
 
 
-def normal_rows(trained: Trained, learnt: Source | None) -> tuple[NDArray[np.float64], str]:
+def normal_rows(trained: Known, learnt: Source | None) -> tuple[NDArray[np.float64], str]:
     """Return normal samples to fit baselines on, flat, and in words what they are.
 
     learnt: those that the model was trained on, where they are at hand; else those that its detector keeps.
@@ -137,8 +136,8 @@ def normal_rows(trained: Trained, learnt: Source | None) -> tuple[NDArray[np.flo
     if learnt is not None:
         rows = flat(learnt, bounded(np.arange(len(learnt)), learnt, MOST_FITTED))
         return rows, f"{len(rows):,} of the {len(learnt):,} normal rows to learn from"
-    kept = detect.of(trained).detector.references.numpy()
-    restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.model.config.shape))
+    kept = detect.of(trained).detector.references
+    restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.config.shape))
     words = f"the {len(kept):,} normal training rows that the model file keeps"
     return np.asarray(restored, np.float64).reshape(len(kept), -1), words
 
@@ -149,7 +148,7 @@ def flat(source: Source, rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def detection_of(
-    trained: Trained,
+    trained: Known,
     source: Source,
     scores: Scores,
     *,
@@ -174,7 +173,7 @@ def detection_of(
     weights = weights if marked is None else np.where(marked, weights, weight * weights)
     raised = alerts(scores, found.calibration, found.rule)
     return ranked_beside(
-        (trained.model.config.preset, scores[rows]),
+        (trained.config.preset, scores[rows]),
         others,
         marked,
         weights,

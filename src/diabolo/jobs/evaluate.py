@@ -11,7 +11,7 @@ from diabolo.config import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.jobs import detect
-from diabolo.jobs.apply import batches, check_shape, decode, encode, score
+from diabolo.jobs.apply import batches, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.choose_latent import choice_of
 from diabolo.jobs.detection import Detection, detection_of
@@ -19,6 +19,7 @@ from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.jobs.generate import sample
 from diabolo.jobs.likelihood import measure
 from diabolo.jobs.quality import ssim
+from diabolo.jobs.tabular import check_shape
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.loop import generator_for, split
 from diabolo.training.model_file import Trained

@@ -32,8 +32,9 @@ from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
 from diabolo.jobs.windows import windows
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.resizing import reach, resized
+from diabolo.training.kept import Extra
 from diabolo.training.loop import split
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.model_file import Trained
 
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01

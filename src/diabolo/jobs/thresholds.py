@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from diabolo.errors import ArgumentError, FormatError, InputError
 
@@ -98,11 +97,13 @@ def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple
     The rate of a conformal threshold that k of m + 1 ranks pass is Beta(k, m + 1 - k) over the
     calibration sets (Vovk 2012).
     """
+    from scipy.special import betaincinv  # `detect` need not wait for it
+
     passing = math.floor(rate * (count + 1) + 1e-9)
     if passing == 0:
         return 0.0, 0.0
     tail = (1 - confidence) / 2
-    low, high = beta.ppf((tail, 1 - tail), passing, count + 1 - passing)
+    low, high = betaincinv(passing, count + 1 - passing, (tail, 1 - tail))
     return float(low), float(high)
 
 
