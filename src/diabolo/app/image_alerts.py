@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.alert_output import Facts
-from diabolo.app.detect_report import MOST_MAPS, Page
+from diabolo.app.detect_report import MOST_MAPS, MOST_SHOWN, Page
 from diabolo.app.heat import overlay, place, write_map
 from diabolo.data.sized import SizedImages, in_folder
 from diabolo.data.writing import unformulated
@@ -90,4 +90,4 @@ def page_of_images(
     for row in table["row"].head(MOST_MAPS).to_list():
         image = images.read(row)
         drawn.append((images.names[row], overlay(image, maps.map_of(trained, image), hot)))
-    return Page(title, f"{len(images):,} images", table, facts, ranked, looked.anomalous, maps=drawn)
+    return Page(title, f"{len(images):,} images", table.head(MOST_SHOWN), facts, ranked, looked.anomalous, maps=drawn)

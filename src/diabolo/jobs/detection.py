@@ -35,6 +35,11 @@ class Method:
     caught: int | None = None
     shared: float | None = None
 
+    @property
+    def figures(self) -> dict[str, str | float | None]:
+        """What a program may want to know."""
+        return {"name": self.name, "auroc": self.auroc, "average_precision": self.average_precision}
+
 
 @dataclass(frozen=True)
 class Detection:
