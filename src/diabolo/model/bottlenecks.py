@@ -117,7 +117,7 @@ def noise_for(latent: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def own_noise(mean: Tensor, count: int) -> Tensor:
-    """Return standard normal noise (count, n, latent) for means (n, latent), of mean 0 and mean square 1 over the draws.
+    """Return normal noise (count, n, latent) for means (n, latent), of mean 0 and mean square 1 over the draws.
 
     A sample's noise depends on its own mean alone, and smoothly, so that it is the same in any batch; yet over samples
     it is as if drawn anew, so that what chance adds to their rates does not add up.
