@@ -10,47 +10,24 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import polars as pl
-from sklearn.covariance import LedoitWolf
-from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
-from diabolo import Autoencoder
+from diabolo import Autoencoder, open_data
+from diabolo.data.named import THINNED
+from diabolo.jobs.detect_baselines import BASELINES, Scorer, standardised
 from diabolo.jobs.thresholds import resampled_rates
 from pages import write
 
 DATA = Path(os.environ.get("DIABOLO_DATA", "data"))
-MOST_TRAINED, WEIGHT, SHARE, RATES = 6000, 18.6, 0.6, (0.001, 0.01, 0.1)
+MOST_TRAINED, RATES = 6000, (0.001, 0.01, 0.1)
 Array = np.ndarray
-Scorer = Callable[[Array, Array, int], Array]
 
 
 def diabolo(train: Array, test: Array, seed: int) -> Array:
     return -Autoencoder("table", random_state=seed, device="cpu").fit(train).score_samples(test)
-
-
-def neighbours(train: Array, test: Array, _: int) -> Array:
-    return NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)[0].mean(1)
-
-
-def mahalanobis(train: Array, test: Array, _: int) -> Array:
-    return LedoitWolf().fit(train).mahalanobis(test)
-
-
-def components(train: Array, test: Array, seed: int, count: float = 0.9) -> Array:
-    pca = PCA(count, random_state=seed, svd_solver="full").fit(train)
-    return np.square(test - pca.inverse_transform(pca.transform(test))).sum(1)
-
-
-def forest(train: Array, test: Array, seed: int) -> Array:
-    return -IsolationForest(random_state=seed).fit(train).score_samples(test)
 
 
 def pyod_autoencoder(train: Array, test: Array, seed: int) -> Array:
@@ -65,30 +42,23 @@ def pyod_vae(train: Array, test: Array, seed: int) -> Array:
     return VAE(random_state=seed, verbose=0).fit(train).decision_function(test)
 
 
-def standardised(scorer: Scorer) -> Scorer:
-    def scored(train: Array, test: Array, seed: int) -> Array:
-        scaler = StandardScaler().fit(train)
-        return scorer(scaler.transform(train), scaler.transform(test), seed)
-
-    return scored
-
-
-BASELINES = {"k-nearest neighbours": neighbours, "Mahalanobis": mahalanobis, "PCA": components}
-BASELINES |= {"isolation forest": forest, "PyOD AutoEncoder": pyod_autoencoder, "PyOD VAE": pyod_vae}
-METHODS: dict[str, Scorer] = {"diabolo": diabolo} | {name: standardised(one) for name, one in BASELINES.items()}
+PEERS = {"PyOD AutoEncoder": pyod_autoencoder, "PyOD VAE": pyod_vae}
+METHODS: dict[str, Scorer] = {"diabolo": diabolo} | BASELINES
+METHODS |= {name: standardised(one) for name, one in PEERS.items()}
 
 
 def card() -> tuple[Array, Array, Array]:
     """Return the card sample: its rows, their labels, and which lie in the first 60 % of its time."""
-    table = pl.read_csv(DATA / "creditcard/creditcard_sample.csv.gz")
-    X, y = table.drop("Class").to_numpy().astype(np.float64), table["Class"].to_numpy()
-    return X, y, X[:, 0] <= X[0, 0] + SHARE * (X[-1, 0] - X[0, 0])
+    data = open_data("creditcard")
+    parts = [source.take(np.arange(len(source))) for source in (data.train, data.test)]
+    labels = np.concatenate([data.labels, data.test_labels])
+    return np.concatenate(parts).astype(np.float64), labels, np.arange(len(labels)) < len(data.train)
 
 
 def credit_card(seed: int, methods: dict[str, Scorer]) -> dict[str, tuple[float, float]]:
     """Return (average precision with normals weighted 18.6, AUROC); the first 60 % of time trains, normals only."""
     X, y, past = card()
-    weights = np.where(y[~past] == 1, 1, WEIGHT)
+    weights = np.where(y[~past] == 1, 1, THINNED)
     found = {}
     for name, method in methods.items():
         scores = method(X[past & (y == 0)], X[~past], seed)

@@ -14,9 +14,10 @@ from diabolo import Autoencoder, load
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import detect
+from diabolo.jobs.drift import drift
 from diabolo.jobs.thresholds import Rule, resampled_rates
 from diabolo.model.presets import PRESETS
-from diabolo.training.model_file import Extra
+from diabolo.training.kept import Extra
 from test_cli import fails, run
 
 
@@ -124,10 +125,10 @@ def test_calibration_on_new_normal_rows_keeps_the_promise(estimator: Autoencoder
 
 
 def test_drift_names_the_columns_that_moved(estimator: Autoencoder) -> None:
-    assert detect.drift(estimator.trained_, ArraySource(correlated(2000, 9))) == []
+    assert drift(estimator.trained_, ArraySource(correlated(2000, 9))) == []
     moved = correlated(2000, 9)
     moved[:, 2] += 1
-    assert [one.column for one in detect.drift(estimator.trained_, ArraySource(moved))] == [2]
+    assert [one.column for one in drift(estimator.trained_, ArraySource(moved))] == [2]
 
 
 @pytest.mark.parametrize("name", ["references", "centres", "whitening", "table", "calibration", "spread"])

@@ -12,7 +12,8 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.estimator import Autoencoder, load
 from diabolo.jobs import density, frechet, generate
 from diabolo.jobs.apply import decode, encode
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.kept import Extra
+from diabolo.training.model_file import Trained
 
 
 @cache

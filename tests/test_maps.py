@@ -15,6 +15,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs import maps
 from diabolo.jobs.thresholds import Rule
 from test_cli import fails, run
+from test_report import check
 
 SIZES = ((40, 56), (52, 33), (64, 44))
 
@@ -112,10 +113,24 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], estima
     facts = json.loads(run(capsys, "train", tmp_path / "tiles", *words)[1])
     assert facts["split"] == "test set, 1,024 samples"
     estimator.save(model, force=True)
-    words = ("-m", model, "--out", out, "--maps", shown, "--label", "good", "--json")
+    words = (
+        "-m",
+        model,
+        "--out",
+        out,
+        "--maps",
+        shown,
+        "--label",
+        "good",
+        "--json",
+        "--report",
+        tmp_path / "page.html",
+    )
     facts = json.loads(run(capsys, "detect", tmp_path / "tiles", *words)[1])
     assert facts["samples"] == 16
     assert facts["auroc"] > 0.9
+    page = check((tmp_path / "page.html").read_text())
+    assert page.tags.count("img") == 12
     table = pl.read_csv(out)
     assert table.columns == ["row", "item", "score", "p_value", "alert", "reasons"]
     assert table["item"][0].startswith("spot/")

@@ -24,7 +24,8 @@ from torch import Tensor
 from diabolo.errors import FileError, FormatError
 from diabolo.estimator import Autoencoder, load
 from diabolo.training import tensor_file
-from diabolo.training.model_file import Extra, load_model, save_model
+from diabolo.training.kept import Extra
+from diabolo.training.model_file import load_model, save_model
 from diabolo.training.tensor_file import FORMAT, digest
 from diabolo.version import __version__
 

@@ -179,10 +179,10 @@ def test_creditcard_is_split_by_time() -> None:
     assert data.test is not None
     assert data.columns is not None
     assert data.columns[0] == "Time"
-    share = len(data.train) / (len(data.train) + len(data.test))
-    assert share == pytest.approx(0.6, abs=1e-3)
-    last = data.train.take(np.array([len(data.train) - 1]))[0, 0]
-    assert last <= data.test.take(np.array([0]))[0, 0]
+    first, last = (data.train.take(np.array([row]))[0, 0] for row in (0, len(data.train) - 1))
+    next_one, end = (data.test.take(np.array([row]))[0, 0] for row in (0, len(data.test) - 1))
+    assert last <= first + 0.6 * (end - first) < next_one
+    assert data.weight == 18.6
 
 
 @pytest.mark.parametrize(

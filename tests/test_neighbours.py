@@ -1,31 +1,37 @@
 """Nearest references in cells: what they are beside all distances, and that nothing but the row decides."""
 
+import numpy as np
 import pytest
-import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 
-from diabolo.jobs.neighbours import FEW, Neighbours, fit_centres, smallest, whole
+from diabolo.jobs.detector_fit import FEW, fit_centres
+from diabolo.jobs.neighbours import Neighbours, smallest, whole
+
+Numbers = NDArray[np.float32]
 
 
-def drawn(count: int, seed: int, columns: int = 6) -> torch.Tensor:
-    return torch.randn(count, columns, generator=torch.Generator().manual_seed(seed))
+def drawn(count: int, seed: int, columns: int = 6) -> Numbers:
+    return np.random.default_rng(seed).standard_normal((count, columns), np.float32)
 
 
-def exact(rows: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-    return torch.cdist(rows.double(), references.double()).square().topk(3, 1, largest=False).values.mean(1).float()
+def exact(rows: Numbers, references: Numbers) -> NDArray[np.float64]:
+    far = np.square(rows[:, None].astype(np.float64) - references).sum(2)
+    return np.sort(far, 1)[:, :3].mean(1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 8, 64, 97])
 def test_the_three_smallest_are_those_of_sorting(count: int) -> None:
     x = drawn(count, 0, 50)
     x[:, :10] = x[:1, :10]  # ties
-    assert torch.equal(smallest(x).sort(0).values, x.sort(0).values[:3])
+    assert_array_equal(np.stack(smallest(x)), np.sort(x, 0)[:3])
 
 
 def test_few_references_are_all_compared() -> None:
     references, rows = drawn(FEW, 1), drawn(200, 2)
     found = Neighbours(references, fit_centres(references[:, :4]))
     assert len(found.cells) == 1
-    torch.testing.assert_close(found.distances(rows), exact(rows, references), rtol=1e-5, atol=1e-6)
+    assert_allclose(found.distances(rows), exact(rows, references), rtol=1e-5, atol=1e-6)
 
 
 def test_cells_find_near_neighbours_and_name_those_that_they_measure() -> None:
@@ -34,23 +40,23 @@ def test_cells_find_near_neighbours_and_name_those_that_they_measure() -> None:
     assert len(found.cells) > 50
     distances, best = found.distances(rows), exact(rows, references)
     assert (distances >= best * (1 - 1e-5)).all()
-    assert (distances / best).median() < 1.2
-    named = (rows[:, None] - references[found.nearest(rows)]).square().sum(2).mean(1)
-    torch.testing.assert_close(distances, named, rtol=1e-5, atol=1e-6)
+    assert np.median(distances / best) < 1.2
+    named = np.square(rows[:, None] - references[found.nearest(rows)]).sum(2).mean(1)
+    assert_allclose(distances, named, rtol=1e-5, atol=1e-6)
 
 
 def test_a_distance_depends_on_its_row_alone() -> None:
     references, rows = drawn(2000, 5), drawn(5000, 6)
     found = Neighbours(references, fit_centres(references[:, :4]))
-    together, order = found.distances(rows), torch.randperm(5000, generator=torch.Generator().manual_seed(7))
-    torch.testing.assert_close(found.distances(rows[order]), together[order], rtol=1e-5, atol=1e-6)
-    alone = torch.cat([found.distances(rows[i : i + 1]) for i in range(50)])
-    torch.testing.assert_close(alone, together[:50], rtol=1e-5, atol=1e-6)
+    together, order = found.distances(rows), np.random.default_rng(7).permutation(5000)
+    assert_allclose(found.distances(rows[order]), together[order], rtol=1e-5, atol=1e-6)
+    alone = np.concatenate([found.distances(rows[i : i + 1]) for i in range(50)])
+    assert_allclose(alone, together[:50], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("columns", [1, 30, 3000])
 def test_whole_numbers_add_up_exactly_in_any_order(columns: int) -> None:
     rows, centres = drawn(40, 8, columns) * 20, whole(drawn(5, 9, columns) * 20)
-    wanted = 2 * whole(rows).long() @ centres.long().T - centres.long().square().sum(1)
-    assert wanted.abs().max() <= 2**24
-    assert torch.equal(Neighbours(rows, centres)._grades(rows).long(), wanted)
+    wanted = 2 * whole(rows).astype(int) @ centres.astype(int).T - np.square(centres.astype(int)).sum(1)
+    assert np.abs(wanted).max() <= 2**24
+    assert_array_equal(Neighbours(rows, centres)._grades(rows), wanted)

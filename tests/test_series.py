@@ -10,11 +10,12 @@ from diabolo.config import Recipe
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import detect, series
+from diabolo.jobs import detect, detectors, series
 from diabolo.model.presets import configure
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.model_file import Trained
 from test_cli import fails, run
+from test_report import check
 
 
 def waves(count: int, seed: int) -> np.ndarray:
@@ -69,10 +70,21 @@ def test_a_step_is_the_mean_of_the_windows_that_hold_it(trained: Trained, monkey
 
 
 def test_the_promise_is_kept_about(trained: Trained) -> None:
-    found = series.calibrate(trained, ArraySource(waves(2000, 3)))
+    found = series.calibrate(trained, ArraySource(waves(2000, 3)), np.zeros(2000, bool))
     calibration = detect.of(found).calibration
     assert len(calibration) == 2000
     assert 0.01 < (series.score(trained, ArraySource(waves(2000, 4))) > np.quantile(calibration, 0.95)).mean() < 0.15
+
+
+def test_calibration_joins_no_steps_across_an_anomaly(trained: Trained) -> None:
+    rows, anomalous = waves(300, 8), np.zeros(300, bool)
+    anomalous[[100, 105, 200]] = True
+    rows[anomalous] += 5
+    wanted = [series.score(trained, ArraySource(rows[start:end])) for start, end in ((0, 100), (106, 200), (201, 300))]
+    found = detectors.calibrate(trained, ArraySource(rows), anomalous)
+    np.testing.assert_array_equal(detect.of(found).calibration, np.sort(np.concatenate(wanted)))
+    with pytest.raises(InputError, match="more than 8 normal steps in a row"):
+        series.calibrate(trained, ArraySource(rows), np.arange(300) % 8 == 0)
 
 
 def test_bad_windows_are_refused() -> None:
@@ -95,7 +107,12 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     rows[150:153, 0] -= 1.5
     pl.DataFrame(rows, schema=["sine", "cosine"]).write_csv(new)
     run(capsys, "train", past, "--preset", "table", "--window", 6, "--epochs", 2, "--out", model, "-q")
-    run(capsys, "detect", new, "-m", model, "--out", out)
+    run(capsys, "detect", new, "-m", model, "--out", out, "--report", tmp_path / "page.html", "--train", past)
+    page = (tmp_path / "page.html").read_text()
+    check(page)
+    assert "sine (" in page
+    assert "isolation forest" in page
+    assert "1,195 of the 1,195 normal rows" in page
     table = pl.read_csv(out)
     assert table["row"].to_list() == list(range(300))
     assert 148 <= int(table["score"].arg_max() or 0) <= 154

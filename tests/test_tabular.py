@@ -13,8 +13,9 @@ import pytest
 from diabolo import Autoencoder, load
 from diabolo.data.frames import in_memory
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs import detect, tabular
-from diabolo.training.model_file import Extra
+from diabolo.jobs import tabular
+from diabolo.jobs.drift import drift
+from diabolo.training.kept import Extra
 from test_cli import fails, run
 
 KINDS = ("food", "fuel", "books")
@@ -149,13 +150,13 @@ def test_gaps_in_a_table_that_had_none_are_evidence() -> None:
 
 def test_drift_names_columns_of_words_and_gaps(estimator: Autoencoder) -> None:
     frame = payments(1500, 7)
-    names = [COLUMNS[one.column] for one in detect.drift(estimator.trained_, seen(estimator, frame))]
+    names = [COLUMNS[one.column] for one in drift(estimator.trained_, seen(estimator, frame))]
     assert names == []
     moved = frame.with_columns(
         country=pl.when(pl.col("amount") > 20).then(pl.lit("FR")).otherwise(pl.col("country")),
         age=pl.when(pl.col("pin")).then(None).otherwise(pl.col("age")),
     )
-    names = [COLUMNS[one.column] for one in detect.drift(estimator.trained_, seen(estimator, moved))]
+    names = [COLUMNS[one.column] for one in drift(estimator.trained_, seen(estimator, moved))]
     assert sorted(names) == ["age", "country"]
 
 

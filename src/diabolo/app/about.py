@@ -10,8 +10,8 @@ from diabolo.app.train import factor_text, shape_text
 from diabolo.config import to_json
 from diabolo.jobs.evaluation import Figures
 from diabolo.model.summary import summarise
+from diabolo.training.array_file import FORMAT
 from diabolo.training.model_file import Trained
-from diabolo.training.tensor_file import FORMAT
 
 
 def about_json(trained: Trained) -> dict[str, Any]:

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
 
 Facts = dict[str, float | str | list[float]]
 SHOWN = 5
+TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
-def promise(calibration: "Scores", rule: "Rule") -> Facts:
-    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %)."""
+def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Facts:
+    """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %).
+
+    interval: whether that is asked for; it takes a third of a second to load what computes it.
+    """
     from diabolo.jobs.thresholds import rate_interval
 
     facts: Facts = {"rule": rule.name, "value": rule.value, "calibrated_on": len(calibration)}
     if rule.name == "false-alarms":
-        facts["rate_interval"] = list(rate_interval(len(calibration), rule.value))
+        facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
             say(
                 f"Warning: {len(calibration)} calibration samples cannot promise a rate of {rule.value:g}: "
@@ -40,22 +44,46 @@ def promise_text(facts: Facts) -> str:
     )
 
 
-def measured(marked: "NDArray[np.bool_]", scores: "Scores") -> dict[str, float]:
-    """Return AUROC and average precision of scores of labelled samples; nothing where one of the labels is lacking."""
+PROMISES = {
+    "false-alarms": "At most {value:.3g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
+    "that the threshold comes from. ",
+    "alerts": "The {value:g} highest scores are alerts; the p-values come from {calibrated_on:,} normal samples. ",
+    "threshold": "A score of {value:.4g} or more is an alert: what cost least on labelled samples. ",
+}
+
+
+def promise_words(facts: Facts) -> str:
+    """Return the rule in whole sentences, for a page."""
+    interval = facts.get("rate_interval")
+    words = PROMISES[str(facts["rule"])].format(**facts)
+    if not isinstance(interval, list):
+        return words
+    low, high = interval
+    return f"{words}By so many the rate lies within {low:.3g} to {high:.3g} (95 %)." if high else f"{words}{TOO_FEW}"
+
+
+def measured(marked: "NDArray[np.bool_]", scores: "Scores", weight: float = 1.0) -> dict[str, float]:
+    """Return AUROC and average precision of scores of labelled samples; nothing where one of the labels is lacking.
+
+    weight: how many samples each normal one stands for.
+    """
+    import numpy as np
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     if not marked.any() or marked.all():
         return {}
+    weights = np.where(marked, 1.0, weight)
     return {
         "auroc": float(roc_auc_score(marked, scores)),
-        "average_precision": float(average_precision_score(marked, scores)),
+        "average_precision": float(average_precision_score(marked, scores, sample_weight=weights)),
     }
 
 
 def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     """Print how many alerts there are, the first five, and how good the scores are where that is known."""
     print(
-        f"{facts['alerts']:,} alerts in {len(table):,} samples, by {facts['rule']} = {facts['value']:g}: {facts['out']}"
+        f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {facts['rule']} = {facts['value']:g}: "
+        f"{facts['out']}"
     )
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,6 +37,9 @@ from diabolo.app.generate_commands import generate, interpolate, likelihood, map
 from diabolo.app.studio_command import studio
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
+
+if TYPE_CHECKING:
+    from diabolo.data.source import Dataset
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
 of images, or a CSV, TSV or Parquet table."""
@@ -228,7 +231,7 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json 
 @app.command()
 def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
     """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
@@ -276,8 +279,9 @@ def report(
     force: Force = False,
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
+    from diabolo.app.known import matched
     from diabolo.app.report import report_page
-    from diabolo.app.train import evaluation_of, matched
+    from diabolo.app.train import evaluation_of
     from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free
@@ -310,7 +314,8 @@ def datasets(as_json: Json = False) -> None:
 @app.command()
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="dense, deep, conv or denoise; all of them if not given.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="dense, deep, conv, denoise or fraud; all of them if not given."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets a table and a page.")] = REPRODUCED,
     force: Force = False,
@@ -318,32 +323,48 @@ def reproduce(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Repeat the lecture's experiments by the lecture's own recipes, beside what it claims and beside PCA."""
+    """Repeat the lecture's experiments by the lecture's own recipes, beside what it claims and beside baselines."""
     from diabolo.app.report import report_page
-    from diabolo.app.reproduce import CLAIMS, rows
+    from diabolo.app.reproduce import EXPERIMENTS, tables
     from diabolo.app.reproduce import reproduce as repeat
     from diabolo.app.text import columns_text, markdown
-    from diabolo.data.opening import open_data
 
-    if name is not None and name not in CLAIMS:
-        raise ArgumentError(f"NAME must be one of {', '.join(CLAIMS)}, got {name!r}.")
+    if name is not None and name not in EXPERIMENTS:
+        raise ArgumentError(f"NAME must be one of {', '.join(EXPERIMENTS)}, got {name!r}.")
     for file in ("table.md", "page.html"):
         make_room(out / file, force=force or out == REPRODUCED)
-    data = open_data("mnist")
-    say(*data.notes)
+    opened = _opened({EXPERIMENTS[one].data for one in ([name] if name else EXPERIMENTS)}, all_of_them=name is None)
+    notes = [note for data in opened.values() for note in data.notes]
+    say(*notes)
     found = repeat(
-        [name] if name else list(CLAIMS),
-        data,
+        [name] if name else [one for one, experiment in EXPERIMENTS.items() if experiment.data in opened],
+        opened,
         seed=seed,
         device=device,
-        watch=lambda preset: watchers(preset, data.train.shape, quiet=quiet),
+        watch=lambda name, data: watchers(name, data.train.shape, quiet=quiet),
     )
-    table = rows(found)
-    print(columns_text(table))
-    write_text(out / "table.md", markdown(table), force=True)
-    page = report_page(found, title="The lecture's autoencoders, by its own recipes", notes=data.notes)
+    written = tables(found)
+    print("\n\n".join(columns_text(table) for table in written))
+    write_text(out / "table.md", "\n".join(markdown(table) for table in written), force=True)
+    page = report_page(list(found.values()), title="The lecture's autoencoders, by its own recipes", notes=notes)
     write_text(out / "page.html", page, force=True)
     print(f"Written: {out / 'table.md'}, {out / 'page.html'}")
+
+
+def _opened(names: "set[str]", *, all_of_them: bool) -> "dict[str, Dataset]":
+    """Open data sets by name; where all experiments are asked for, those that cannot be had are left out, and named."""
+    from diabolo.data.opening import open_data
+    from diabolo.errors import FileError
+
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = open_data(name)
+        except FileError as error:
+            if not all_of_them:
+                raise
+            say(f"Left out: {error}")
+    return found
 
 
 for job in (compress, decompress, denoise, detect, calibrate, generate, interpolate, likelihood, studio):

@@ -116,7 +116,7 @@ def decompress(
 
 def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source":
     """Return what general codecs are measured on. Raises FormatError, before any work, for images of several sizes."""
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
 
     opened = matched(open_data(data, label=label), trained)
@@ -140,7 +140,7 @@ def _compared(images: "Source", trained: "Trained", found: "Compressed", model: 
 
 def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source | Pictures":
     """Return images as they are, with their names, or the samples of anything else."""
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.images import ENDINGS
     from diabolo.data.named import SETS
     from diabolo.data.opening import open_data

@@ -66,15 +66,13 @@ def _bytes(image: Array) -> Image:
 def denoise_page(items: Sequence[Shown], rows: Sequence[dict[str, Any]], *, title: str) -> str:
     """Return one self-contained HTML page about pictures that were cleaned; everything is escaped."""
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    style = files("diabolo.app").joinpath("report.html").read_text(encoding="utf-8")
-    style = style.split("<style>")[1].split("</style>")[0]
     template = Template(files("diabolo.app").joinpath("denoise.html").read_text(encoding="utf-8"))
     more = f"; the first {len(items)} are shown" if len(items) < len(rows) else ""
     return template.substitute(
         title=escape(title),
         subtitle=f"{len(rows):,} picture{'s' if len(rows) > 1 else ''}{more}",
         hash=f"sha256-{digest}",
-        style=style,
+        style=markup.style(),
         summary=_summary(rows) + _means(items),
         sections="".join(_section(item, number) for number, item in enumerate(items, 1)),
         script=SCRIPT,
@@ -114,7 +112,7 @@ def _means(items: Sequence[Shown]) -> str:
 
 def _section(item: Shown, number: int) -> str:
     named = {title: image for title, image, *_ in item.ways}
-    before, after = (pictures.data_uri(_file(named[title])) for title in ("noisy", "diabolo"))
+    before, after = (pictures.data_uri(pictures.webp(named[title])) for title in ("noisy", "diabolo"))
     small = max(named["noisy"].shape[:2]) <= pictures.CRISP
     width = max(named["noisy"].shape[1], 320)
     words = f"noise about {255 * item.noise:.1f}/255" + (", its middle" if item.cut else "")
@@ -135,15 +133,5 @@ def _way(title: str, image: Image, decibels: float | None, likeness: float | Non
     words = escape(title)
     if decibels is not None and likeness is not None and np.isfinite(decibels):
         words += f"<br>{decibels:.2f} dB, {likeness:.4f}"
-    content = f'<img src="{pictures.data_uri(_file(image))}" alt="{escape(title)}">'
+    content = f'<img src="{pictures.data_uri(pictures.webp(image))}" alt="{escape(title)}">'
     return markup.figure(content, words)
-
-
-def _file(image: Image) -> bytes:
-    from io import BytesIO
-
-    from PIL import Image as Pillow
-
-    stream = BytesIO()
-    Pillow.fromarray(image).save(stream, "WEBP", quality=90)
-    return stream.getvalue()

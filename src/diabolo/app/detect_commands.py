@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import Facts, measured, print_alerts, promise, promise_text
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, say
+from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
+from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from diabolo.data.source import Dataset
-    from diabolo.jobs.thresholds import Rule
-    from diabolo.training.model_file import Trained
+    from diabolo.data.source import Dataset, Source
+    from diabolo.jobs.drift import Drift
+    from diabolo.jobs.thresholds import Rule, Scores
+    from diabolo.training.kept import Known
 
 FalseAlarms = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
@@ -24,6 +23,15 @@ FalseAlarms = Annotated[
 Alerts = Annotated[int | None, typer.Option(metavar="N", help="The N most suspicious samples of a file are alerts.")]
 Maps = Annotated[
     Path | None, typer.Option("--maps", metavar="FOLDER", help="Images: write where each is suspicious, .png and .npy.")
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="PAGE", help="HTML page to write: alerts, reasons, baselines beside.")
+]
+Train = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA", help="With --report: normal rows to fit baselines on; if not given, those the model keeps."
+    ),
 ]
 TABLES = (".csv", ".parquet")
 
@@ -37,47 +45,76 @@ def detect(
     label: Label = None,
     maps: Maps = None,
     window: Window = None,
+    report: Report = None,
+    train: Train = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
-    from diabolo.app.alerts import ranked
+    """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet.
+
+    Of a data set with two parts, its test part.
+    """
+    from diabolo.app.alerts import TOGETHER, ranked
+    from diabolo.app.known import matched, of_images, open_model
     from diabolo.app.steps import check_window, stepwise
-    from diabolo.app.train import matched
     from diabolo.data.opening import open_data
-    from diabolo.data.writing import write_samples
-    from diabolo.estimator import load
+    from diabolo.data.writing import write_pieces
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
-    from diabolo.jobs.maps import maps as images_of_any_size
     from diabolo.jobs.series import window_of
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
+    if train is not None and report is None:
+        raise ArgumentError("--train is for the page's baselines; give --report too.")
     check_free(out, force=force)
-    trained = load(model).trained_
+    if report is not None:
+        make_room(report, force=force)
+    trained = open_model(model)
     rule = chosen_rule(false_alarms, alerts)
-    if images_of_any_size(trained):
-        detect_images(trained, data, out, rule, label, maps, force=force, as_json=as_json)
+    title = f"Alerts in {Path(data).name}"
+    if of_images(trained):
+        if train is not None:
+            raise ArgumentError("--train is for tables; images of any size have no baselines.")
+        detect_images(trained, data, out, rule, label, maps, report, title, force=force, as_json=as_json)
         return
     if maps is not None:
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
     job.of(trained)
     trained = job.with_rule(trained, rule) if rule else trained
-    opened = matched(open_data(data, label=label), trained)
+    opened = matched(open_data(data, label=label), trained).unseen
     say(*opened.notes)
     check_window(trained, window)
+    normal = None if train is None else _normal(trained, train, label)
     tabled = ranked if window_of(trained) is None else stepwise
     table = tabled(trained, opened.train, opened.columns, opened.items)
-    write_samples(out, table, force=force)
-    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
-    facts |= _promise(trained)
-    facts |= _measured(opened, table) if label else {}
-    facts["drift"] = _drift(trained, opened) if window_of(trained) is None else []
+    write_pieces(out, table.pieces, rows=TOGETHER, force=force)
+    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
+    facts |= _promise(trained, interval=as_json or report is not None)
+    facts |= _measured(opened, table.scores, label)
+    drifted = _drifted(trained, opened) if window_of(trained) is None else []
+    facts["drift"] = [name for name, _ in drifted]
+    if report is not None:
+        from diabolo.app.detect_report import detect_page, page_of
+
+        page = page_of(trained, opened, table, facts, title=title, drifted=drifted, normal=normal)
+        write_text(report, detect_page(page), force=force)
+        say(*page.detection.warnings, f"The report: {report.absolute()}")
+        facts["beside"] = [one.figures for one in page.detection.methods]
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print_alerts(facts, table)
+    print_alerts(facts, table.piece(0, SHOWN))
+
+
+def _normal(trained: "Known", train: str, label: str | None) -> "Source":
+    """Return the normal rows that a page's baselines are fitted on."""
+    from diabolo.app.known import matched
+    from diabolo.app.train import normal_of
+    from diabolo.data.opening import open_data
+
+    opened = matched(open_data(train, label=label), trained)
+    return opened.train if label is None else normal_of(opened).train
 
 
 def calibrate(
@@ -97,16 +134,12 @@ def calibrate(
     DATA are normal samples, or with --label rows of both kinds (0 normal, 1 anomaly): the normal ones calibrate.
     A model without a detector gets one: half of the normal samples fit it.
     """
-    import numpy as np
-
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
-    from diabolo.data.source import Subset
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
-    from diabolo.jobs import series
+    from diabolo.jobs import detectors
     from diabolo.jobs.maps import maps as images_of_any_size
-    from diabolo.jobs.series import window_of
     from diabolo.jobs.thresholds import cheapest
     from diabolo.training.model_file import save_model
 
@@ -125,14 +158,10 @@ def calibrate(
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
     opened = matched(open_data(data, label=label), trained)
-    normal = opened.train
-    if label:
-        marked = job.anomalous(opened.labels)
-        normal = Subset(opened.train, np.flatnonzero(~marked))
-    calibrated = job.calibrate if window_of(trained) is None else series.calibrate
-    trained = calibrated(trained, normal, chosen_rule(false_alarms, alerts))
-    if cost_miss is not None and cost_alarm is not None:
-        scores = (job.score if window_of(trained) is None else series.score)(trained, opened.train)
+    marked = job.anomalous(opened.labels) if label else None
+    trained = detectors.calibrate(trained, opened.train, marked, chosen_rule(false_alarms, alerts))
+    if marked is not None and cost_miss is not None and cost_alarm is not None:
+        scores = detectors.score(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
     save_model(model, trained, force=True)
     facts = {"model": str(model), **_promise(trained)}
@@ -150,27 +179,31 @@ def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None"
     return None if alerts is None else Rule("alerts", float(alerts))
 
 
-def _promise(trained: "Trained") -> Facts:
+def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     from diabolo.jobs import detect as job
 
     found = job.of(trained)
-    return promise(found.calibration, found.rule)
+    return promise(found.calibration, found.rule, interval=interval)
 
 
-def _measured(opened: "Dataset", table: "pl.DataFrame") -> dict[str, float]:
-    """Return AUROC and average precision on labelled samples that have both kinds."""
+def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:
+    """Return AUROC and average precision on labelled samples that have both kinds.
+
+    Raises InputError for a column of labels that are not 0 and 1; those that data bring along may be others.
+    """
     import numpy as np
 
-    from diabolo.jobs.detect import anomalous
+    from diabolo.jobs.detect import anomalous, marks
 
     if not np.any(opened.labels):
         return {}
-    return measured(anomalous(opened.labels)[table["row"].to_numpy()], table["score"].to_numpy())
+    marked = marks(opened.labels) if label is None else anomalous(opened.labels)
+    return {} if marked is None else measured(marked, scores, opened.weight)
 
 
-def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
-    """Say which columns no longer look like the training data, and return them."""
-    from diabolo.jobs.detect import drift
+def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
+    """Say which columns no longer look like the training data, and return them by name."""
+    from diabolo.jobs.drift import drift
     from diabolo.jobs.tabular import encoding_of
 
     if len(opened.train.shape) != 1:
@@ -178,8 +211,8 @@ def _drift(trained: "Trained", opened: "Dataset") -> list[str]:
     found = drift(trained, opened.train)
     encoding = encoding_of(trained)
     names = encoding.names if encoding else opened.columns
-    named = [names[one.column] if names else f"column {one.column}" for one in found]
+    named = [(names[one.column] if names else f"column {one.column}", one) for one in found]
     if found:
-        some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in zip(named[:10], found, strict=False))
+        some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in named[:10])
         say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")
     return named

@@ -158,7 +158,7 @@ def likelihood(
     from dataclasses import asdict
 
     from diabolo.app.generate_text import likelihood_text
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.data.source import Subset, spaced
     from diabolo.estimator import load
@@ -195,7 +195,7 @@ def _opened(model: Path, out: Path | None, *, force: bool, moving: bool = False)
 
 def _fitted(trained: "Trained", model: Path, data: str, attributes: Path | None, *, seed: int) -> "Trained":
     """Return the model with a density and directions of `data`, and write them to its file."""
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.attributes import numbers_of, read_attributes
     from diabolo.data.opening import open_data
     from diabolo.jobs.density import fit_density
@@ -233,7 +233,7 @@ def _one(trained: "Trained", place: str) -> "Source":
     """Return one sample: an image of the model's size, or a row of data as DATA:ROW."""
     import numpy as np
 
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.data.source import Subset
 
@@ -263,7 +263,7 @@ def _steps(towards: list[str] | None) -> dict[str, float]:
 def _write_page(trained: "Trained", html: Path, data: str | None, label: str | None, *, force: bool) -> None:
     from diabolo.app.common import write_text
     from diabolo.app.explorer import explorer_page
-    from diabolo.app.train import matched
+    from diabolo.app.known import matched
     from diabolo.data.opening import open_data
     from diabolo.files import check_free
 

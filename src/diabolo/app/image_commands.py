@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diabolo.app.alert_output import Facts, measured, print_alerts, promise
+from diabolo.app.common import say, write_text
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ def detect_images(
     rule: "Rule | None",
     good: str | None,
     folder: Path | None,
+    report: Path | None,
+    title: str,
     *,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Rank the images of a folder or zip, write the alerts and, if a folder is given, the maps."""
-    from diabolo.app.image_alerts import look, ranked_images
+    """Rank the images of a folder or zip, write the alerts and, where they are asked for, the maps and the page."""
+    from diabolo.app.detect_report import detect_page
+    from diabolo.app.image_alerts import look, page_of_images, ranked_images
     from diabolo.data.writing import write_samples
     from diabolo.jobs import maps
 
@@ -34,11 +38,15 @@ def detect_images(
     looked = look(trained, images, folder, good, force=force)
     table = ranked_images(trained, images, looked)
     write_samples(out, table, force=force)
-    facts: dict[str, object] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
+    facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     found = maps.of(trained)
     facts |= promise(found.calibration, found.rule)
     facts |= {} if looked.anomalous is None else measured(looked.anomalous, looked.scores)
     facts |= {} if folder is None else {"maps": str(folder)}
+    if report is not None:
+        page = page_of_images(trained, images, looked, table, facts, title=title)
+        write_text(report, detect_page(page), force=force)
+        say(f"The report: {report.absolute()}")
     if as_json:
         print(json.dumps(facts, allow_nan=False))
     else:

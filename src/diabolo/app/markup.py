@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files
 
 import numpy as np
 
@@ -38,6 +39,21 @@ def warnings(sentences: Iterable[str], *, subject: str = "") -> str:
         f'<p class="warning" role="note"><span class="sign">Warning</span> {about}{escape(sentence)}</p>\n'
         for sentence in sentences
     )
+
+
+def tiles(items: Iterable[tuple[str, str, str]]) -> str:
+    """Return figures to see first: (name, value, a few words) each, as plain text."""
+    cells = (
+        f"<div><dt>{escape(name)}</dt><dd><b>{escape(value)}</b><span>{escape(words)}</span></dd></div>\n"
+        for name, value, words in items
+    )
+    return f'<dl class="tiles">\n{"".join(cells)}</dl>\n'
+
+
+def style() -> str:
+    """Return the style sheet that all pages share: the report's."""
+    page = files("diabolo.app").joinpath("report.html").read_text(encoding="utf-8")
+    return page.split("<style>")[1].split("</style>")[0]
 
 
 def decimals(value: float | None, digits: int) -> str:

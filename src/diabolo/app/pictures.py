@@ -48,6 +48,15 @@ def file_of(page: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def webp(image: NDArray[np.uint8], quality: int = 90) -> bytes:
+    """Return an image (h, w) or (h, w, 3) as a WebP file."""
+    from PIL import Image
+
+    stream = BytesIO()
+    Image.fromarray(image).save(stream, "WEBP", quality=quality)
+    return stream.getvalue()
+
+
 def data_uri(picture: bytes) -> str:
     """Return the bytes of a PNG or WebP file as a `data:` address."""
     kind = "png" if picture.startswith(b"\x89PNG") else "webp"

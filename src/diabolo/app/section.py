@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from diabolo.app import markup, pictures, plots, samples
+from diabolo.app.detection_section import detection_part
 from diabolo.app.latent_curve import curve_figure
 from diabolo.app.palette import categories
 from diabolo.jobs.evaluation import Evaluation, Figures
@@ -28,6 +29,7 @@ def section(evaluation: Evaluation, *, anchor: str, source: bool) -> str:
         "<h3>Reconstructions</h3>\n",
         samples.pairs(evaluation.originals, evaluation.reconstructions, columns=evaluation.columns),
         _generation(evaluation),
+        _detection(evaluation),
         f'<div class="two even">\n{_training(evaluation)}{_latent(evaluation)}</div>\n',
         curve_figure(evaluation.choice) if evaluation.choice else "",
         _rest(evaluation),
@@ -59,11 +61,7 @@ def _tiles(evaluation: Evaluation) -> str:
         beside = "" if baseline is None else f"{baseline.name}: {markup.decimals(baseline.psnr, 1)} dB"
         tiles.append(("PSNR", f"{markup.decimals(model.psnr, 1)} dB", beside))
     tiles.append(("Parameters", f"{model.parameters:,}", f"trained in {markup.duration(evaluation.seconds)}"))
-    cells = (
-        f"<div><dt>{escape(name)}</dt><dd><b>{escape(value)}</b><span>{escape(words)}</span></dd></div>\n"
-        for name, value, words in tiles
-    )
-    return f'<dl class="tiles">\n{"".join(cells)}</dl>\n'
+    return markup.tiles(tiles)
 
 
 def _quality(model: Figures, baseline: Figures | None) -> tuple[str, str, str]:
@@ -90,6 +88,10 @@ def _generation(evaluation: Evaluation) -> str:
         f'<img src="{sheet}" alt="{len(found.samples)} new samples" style="max-width:100%;image-rendering:pixelated">'
     )
     return f"<h3>New samples</h3>\n{markup.figure(image, parts)}"
+
+
+def _detection(evaluation: Evaluation) -> str:
+    return "" if evaluation.detection is None else f"<h3>As a detector</h3>\n{detection_part(evaluation.detection)}"
 
 
 def _training(evaluation: Evaluation) -> str:

@@ -1,24 +1,21 @@
-"""A table of a series' steps, in order, each with its score, its p-value and the columns that made it."""
+"""A series' steps, in order, each with its score, its p-value and the columns that made it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.alerts import COLUMNS_NAMED
+from diabolo.app.alerts import Ranking
+from diabolo.app.reasons import COLUMNS_NAMED
 from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, series
-from diabolo.jobs.thresholds import alerts, p_values
-from diabolo.training.model_file import Trained
-
-if TYPE_CHECKING:
-    import polars as pl
+from diabolo.jobs.thresholds import alerts
+from diabolo.training.kept import Known
 
 
-def check_window(trained: Trained, asked: int | None) -> None:
+def check_window(trained: Known, asked: int | None) -> None:
     """Raise ArgumentError if --window asks for another length than the model was trained on."""
     own = series.window_of(trained)
     if asked is not None and asked != own:
@@ -27,11 +24,9 @@ def check_window(trained: Trained, asked: int | None) -> None:
 
 
 def stepwise(
-    trained: Trained, source: Source, columns: Sequence[str] | None, items: Sequence[str] | None
-) -> "pl.DataFrame":
-    """Return a row for each step, in the order of the series: row, score, p_value, alert, reasons."""
-    import polars as pl
-
+    trained: Known, source: Source, columns: Sequence[str] | None, items: Sequence[str] | None = None
+) -> Ranking:
+    """Return the steps, in the order of the series, with the columns that add most to each."""
     del items
     found, parts = detect.of(trained), series.explain(trained, source)
     scores = parts.sum(1, dtype=np.float64)
@@ -39,16 +34,9 @@ def stepwise(
     most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
     share = np.take_along_axis(parts, most, 1) / np.maximum(scores[:, None], 1e-30)
     told = [_told(names, *both) for both in zip(most, share, strict=True)]
-    return pl.DataFrame(
-        {
-            "row": np.arange(len(scores)),
-            "score": scores,
-            "p_value": p_values(scores, found.calibration),
-            "alert": alerts(scores, found.calibration, found.rule),
-            "reasons": [unformulated(text) for text in told],
-        }
-    )
+    raised = alerts(scores, found.calibration, found.rule)
+    return Ranking(scores, np.arange(len(scores)), raised, found.calibration, told)
 
 
 def _told(names: Sequence[str], most: NDArray[np.int64], share: NDArray[np.float32]) -> str:
-    return "; ".join(f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True))
+    return unformulated("; ".join(f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True)))

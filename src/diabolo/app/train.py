@@ -5,13 +5,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diabolo.data.source import Array, Dataset, Reordered, Subset, spaced
+from diabolo.app.known import as_seen
+from diabolo.data.source import Array, Dataset, Subset, spaced
 from diabolo.data.windows import learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs import tabular
-from diabolo.jobs.detect import anomalous
+from diabolo.jobs.detect import anomalous, marks
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluation import Evaluation, Figures
 from diabolo.model.presets import CURVED
@@ -36,7 +38,7 @@ def fitted(
     labels: one for each training sample, for a conditional model.
     """
     estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
-    found, where = _measured(estimator.trained_, _seen(data, estimator.trained_))
+    found, where = _measured(estimator.trained_, as_seen(data, estimator.trained_))
     about = {
         **estimator.trained_.about,
         "data": data.name,
@@ -55,7 +57,7 @@ def _measured(trained: Trained, data: Dataset) -> tuple[tuple[Figures, ...], str
         words = "held-out" if len(rows) else "training"
         rows = rows if len(rows) else spaced(len(data.train), MOST_PAIRS)
         return paired_figures(trained, data.train, rows[:MOST_PAIRS]), f"{words} pairs, {len(rows[:MOST_PAIRS]):,}"
-    unseen = unseen_of(trained, data, learnt=True)
+    unseen = unseen_of(trained, data, np.arange(len(data.train)))
     return figures(trained, unseen.samples, data.train), unseen.split
 
 
@@ -66,9 +68,15 @@ def learnt_from(data: Dataset, preset: str) -> Dataset:
     """
     if preset not in CURVED or data.labels is None:
         return data
+    return normal_of(data)
+
+
+def normal_of(data: Dataset) -> Dataset:
+    """Return the normal rows of a labelled table. Raises InputError as `learnt_from` does."""
     normal = np.flatnonzero(~anomalous(data.labels))
     note = f"{len(normal):,} normal rows are learnt from; {len(data.train) - len(normal):,} anomalies are left out"
-    return replace(data, train=Subset(data.train, normal), labels=data.labels[normal], notes=(*data.notes, note))
+    labels = np.zeros(len(normal), np.int64)
+    return replace(data, train=Subset(data.train, normal), labels=labels, notes=(*data.notes, note))
 
 
 def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
@@ -85,60 +93,43 @@ def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
     return replace(data, train=learnt, test=None, labels=None, notes=(*data.notes, note))
 
 
-def unseen_of(trained: Trained, data: Dataset, *, learnt: bool) -> Unseen:
-    """Return the test set of the data, or the samples that the run held out, or (where there are neither) all.
+def unseen_of(trained: Trained, data: Dataset, rows: NDArray[np.int64] | None) -> Unseen:
+    """Return the test set of the data, or what the run did not learn from, or (where there are neither) all.
 
-    learnt: whether the model was trained on these data; only then did its run hold out some of them.
+    rows: those of the data that the run was given; None where it was given others. What it was not given are the
+    anomalies of a labelled table.
     """
     if data.test is not None:
-        return Unseen(data.test, data.test_labels, f"test set, {len(data.test):,} samples")
-    if not learnt:
-        return Unseen(data.train, data.labels, f"samples given, {len(data.train):,}")
-    rows = held_out(trained, data.train)
-    if len(rows):
-        labels = None if data.labels is None else data.labels[rows]
-        return Unseen(Subset(data.train, rows), labels, f"held-out samples, {len(rows):,}")
-    return Unseen(data.train, data.labels, f"training samples themselves, {len(data.train):,}")
+        return Unseen(data.test, data.test_labels, f"test set, {len(data.test):,} samples", data.weight)
+    if rows is None:
+        return Unseen(data.train, data.labels, f"samples given, {len(data.train):,}", data.weight)
+    held = rows[held_out(trained, Subset(data.train, rows))]
+    others = np.setdiff1d(np.arange(len(data.train)), rows)
+    if not len(held):
+        return Unseen(data.train, data.labels, f"training samples themselves, {len(data.train):,}", data.weight)
+    chosen = np.union1d(held, others)
+    labels = None if data.labels is None else data.labels[chosen]
+    words = f"held-out samples, {len(held):,}" + (f", and {len(others):,} anomalies" if len(others) else "")
+    return Unseen(Subset(data.train, chosen), labels, words, data.weight)
+
+
+def rows_given(trained: Trained, data: Dataset) -> NDArray[np.int64] | None:
+    """Return the rows of the data that a model's run was given: all, the normal ones, or None for other data."""
+    every = np.arange(len(data.train))
+    marked = marks(data.labels)
+    normal = [] if marked is None else [np.flatnonzero(~marked)]
+    wanted = trained.about.get("fingerprint")
+    return next((rows for rows in (every, *normal) if fingerprint(Subset(data.train, rows)) == wanted), None)
 
 
 def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
-    """Return what a report shows of a model on a data set; PCA is fitted on the model's own training samples.
+    """Return what a report shows of a model on a data set; baselines are fitted on the model's own training samples.
 
     Where the data are others, there is no PCA: fitted on what it is measured on, it would be no fair baseline.
     """
-    learnt = trained.about.get("fingerprint") == fingerprint(data.train)
-    unseen = unseen_of(trained, data, learnt=learnt)
-    return evaluate(trained, unseen, data.train if learnt else None, data=data.name, columns=data.columns)
-
-
-def matched(data: Dataset, trained: Trained) -> Dataset:
-    """Return a table with its columns in the order of the training data, found by their names; other data as they are.
-
-    Raises InputError that names the columns that are missing.
-    """
-    wanted = trained.about.get("columns")
-    if tabular.encoding_of(trained) or tabular.is_mixed(data.train):
-        return _seen(data, trained)
-    if not wanted or data.columns is None or list(data.columns) == wanted:
-        return data
-    missing = [name for name in wanted if name not in data.columns]
-    if missing:
-        raise InputError(
-            f"{data.name} lacks the columns {', '.join(missing)} that the model was trained on; "
-            f"it has {', '.join(data.columns)}."
-        )
-    order = np.array([data.columns.index(name) for name in wanted])
-    test = None if data.test is None else Reordered(data.test, order)
-    return replace(data, train=Reordered(data.train, order), test=test, columns=tuple(wanted))
-
-
-def _seen(data: Dataset, trained: Trained) -> Dataset:
-    """Return a table as the model sees it: words and dates as numbers, each with a name of its own."""
-    train = tabular.seen_by(trained, data.train)
-    test = None if data.test is None else tabular.seen_by(trained, data.test)
-    encoding = tabular.encoding_of(trained)
-    columns = tuple(trained.about.get("columns") or ()) if encoding is None else encoding.numbers
-    return replace(data, train=train, test=test, columns=columns if train is not data.train else data.columns)
+    rows = rows_given(trained, data)
+    training = None if rows is None else Subset(data.train, rows)
+    return evaluate(trained, unseen_of(trained, data, rows), training, data=data.name, columns=data.columns)
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.source import Array, Source
+from diabolo.data.source import Array, Source, spaced
 from diabolo.errors import InputError
 
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES, HELD_BYTES = 64 << 20, 256 << 20
 FARTHEST = 1e15
 NO_ROWS = np.zeros(0, np.int64)
 PIXEL_LIMITS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
@@ -107,6 +107,11 @@ def chunks(source: Source, rows: NDArray[np.int64]) -> Iterator[Array]:
 
 def sample_bytes(source: Source) -> int:
     return int(np.prod(source.shape)) * max(4, source.dtype.itemsize)
+
+
+def bounded(rows: NDArray[np.int64], source: Source, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the rows, and at most 256 MB of samples, evenly spaced."""
+    return rows[spaced(len(rows), max(1, min(most, HELD_BYTES // sample_bytes(source))))]
 
 
 def fit_preprocessing(

@@ -1,6 +1,6 @@
 """Where samples come from: anything with a length that gives rows, in memory or not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,11 @@ class Source(Protocol):
         ...
 
 
+def follow(rows: NDArray[np.int64]) -> bool:
+    """Return whether row numbers follow one another, each the next of the one before."""
+    return len(rows) > 0 and int(rows[-1]) - int(rows[0]) == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+
+
 @dataclass(frozen=True)
 class ArraySource:
     """Samples of an array (n, *shape), in memory or memory-mapped."""
@@ -60,9 +65,7 @@ class ArraySource:
 
     def take(self, rows: NDArray[np.int64]) -> Array:
         """Return the samples of `rows`; those that follow one another without a copy."""
-        first = int(rows[0]) if len(rows) else 0
-        followed = np.array_equal(rows, np.arange(first, first + len(rows)))
-        return np.asarray(self.array[first : first + len(rows)] if followed else self.array[rows])
+        return np.asarray(self.array[int(rows[0]) : int(rows[-1]) + 1] if follow(rows) else self.array[rows])
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class Dataset:
     columns: the names of a table's columns, where they have any.
     origin: where the data were found, for people.
     notes: lines that a user should see (a fallback taken, a column left out).
+    weight: how many samples each normal one stands for, where the normal ones were thinned.
     """
 
     name: str
@@ -144,3 +148,11 @@ class Dataset:
     columns: tuple[str, ...] | None = None
     origin: str = ""
     notes: tuple[str, ...] = field(default=())
+    weight: float = 1.0
+
+    @property
+    def unseen(self) -> "Dataset":
+        """The test part alone, where there is one; else these data."""
+        if self.test is None:
+            return self
+        return replace(self, train=self.test, labels=self.test_labels, test=None, test_labels=None, items=None)

@@ -3,10 +3,10 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,7 @@ from diabolo.files import check_free, written_whole
 if TYPE_CHECKING:
     import polars as pl
 
+Frame = TypeVar("Frame", "pl.DataFrame", "pl.LazyFrame")
 ENDINGS = (".npy", ".csv", ".parquet")
 FORMULA = r"^[=+\-@\t\r\n]"
 """How a cell begins that a spreadsheet would run (OWASP, CSV injection)."""
@@ -54,6 +55,22 @@ def are_pictures(shape: tuple[int, ...], dtype: np.dtype[np.generic], *, unit: b
     shown = dtype in (np.uint8, np.uint16, np.bool_) or (dtype.kind == "f" and unit)
     colour_ok = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3) and dtype != np.uint16)
     return shown and colour_ok
+
+
+def write_pieces(path: Path, pieces: "Callable[[], Iterator[pl.DataFrame]]", *, rows: int, force: bool) -> None:
+    """Write a table, given in pieces that `rows` rows of it make, by the path's ending, in bounded memory."""
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    table = register_io_source(lambda *_: pieces(), schema=next(pieces()).schema)
+    with written_whole(path, force=force) as temporary:
+        try:
+            if path.suffix.lower() == ".csv":
+                for_spreadsheets(table).sink_csv(temporary)
+            else:
+                table.sink_parquet(temporary, row_group_size=rows)
+        except pl.exceptions.PolarsError as error:
+            raise OSError(str(error)) from error
 
 
 def write_samples(
@@ -101,7 +118,7 @@ def unformulated(text: str) -> str:
     return f"'{text}" if re.match(FORMULA, text) else text
 
 
-def for_spreadsheets(table: "pl.DataFrame") -> "pl.DataFrame":
+def for_spreadsheets(table: Frame) -> Frame:
     """Return a table whose heads and cells of text no spreadsheet takes for formulas: an apostrophe comes first."""
     import polars as pl
     import polars.selectors as cs

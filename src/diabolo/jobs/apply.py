@@ -10,17 +10,11 @@ from torch import Tensor
 from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
+from diabolo.jobs.tabular import check_shape
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
 from diabolo.training.labelled import one_hot
 from diabolo.training.model_file import Trained
-
-
-def check_shape(trained: Trained, source: Source) -> None:
-    """Raise InputError if samples have another shape than in training."""
-    shape = trained.model.config.shape
-    if source.shape != shape:
-        raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
 
 
 def batches(trained: Trained, source: Source) -> Iterator[Tensor]:

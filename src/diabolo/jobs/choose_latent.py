@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diabolo.config import ModelConfig, Recipe
+from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.resizing import is_map
-from diabolo.training.batches import bounded, compacted, evaluated_together, expanded
+from diabolo.training.batches import compacted, evaluated_together, expanded
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.labelled import Labels
 from diabolo.training.loop import generator_for, split

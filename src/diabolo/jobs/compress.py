@@ -32,6 +32,7 @@ from diabolo.jobs.pieces import (
     tiles_of,
     untiled,
 )
+from diabolo.jobs.tabular import check_shape
 from diabolo.jobs.together import together
 from diabolo.training.model_file import Trained, decoding_tensors
 from diabolo.training.tensor_file import digest
@@ -136,7 +137,7 @@ def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality:
             raise InputError(f"The model was trained on {trained.preprocessing.dtype}, and images have 8 bits.")
         return
     if not can_be_cut(data.shape, trained.model.config.shape):
-        apply.check_shape(trained, data)
+        check_shape(trained, data)
     if data.dtype.newbyteorder("=") != trained.preprocessing.dtype:
         raise InputError(
             f"The numbers must be of the type {trained.preprocessing.dtype} of the training data, got {data.dtype}."

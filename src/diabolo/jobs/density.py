@@ -15,8 +15,9 @@ from diabolo.data.source import Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import batches
 from diabolo.model.bottlenecks import Variational
+from diabolo.training.kept import Extra
 from diabolo.training.loop import generator_for
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.model_file import Trained
 
 JOB = "generate"
 COMPONENTS, MOST_CODES, FULL = 10, 10_000, 256

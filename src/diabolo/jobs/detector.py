@@ -7,30 +7,24 @@ it are known (the Cholesky factor of their precision), a Gaussian log-likelihood
 Chosen by bench/detect_quality.py on seeds that its table does not show.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
-from torch import Tensor
 
-from diabolo.data.source import spaced
 from diabolo.errors import FormatError
-from diabolo.jobs.neighbours import Neighbours, fit_centres
-from diabolo.jobs.views import NODES, Views, fit_views
-from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.training.model_file import Extra
+from diabolo.jobs.neighbours import Neighbours
+from diabolo.jobs.views import NODES, Views
+from diabolo.model.forward import Reconstruct
+from diabolo.training.kept import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
-MOST_REFERENCES = 2000
-MOST_REFERENCE_NUMBERS = 2**24
-LARGEST_COVARIANCE = 1024
-LEAST_SPREAD = 1e-3
 MOST_ROWS, MOST_NUMBERS = 1024, 2**20
+OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,33 +38,33 @@ class Detector:
     """
 
     views: Views
-    references: Tensor
-    centres: Tensor
-    middle: Tensor
-    whitening: Tensor
+    references: Numbers
+    centres: Numbers
+    middle: Numbers
+    whitening: Numbers
     typical_distance: float
     typical_residual: float
 
     @cached_property
-    def _left(self) -> tuple[Tensor, Tensor]:
+    def _left(self) -> tuple[Numbers, Numbers]:
         """What turns a residual into its view: a factor and a shift."""
-        factor = self.whitening / self.views.spread.unsqueeze(1)
+        factor = self.whitening / self.views.spread[:, None]
         shift = self.middle @ self.whitening if self.whitening.shape[1] > 1 else self.middle * self.whitening[:, 0]
-        return factor * SHARE, shift * -SHARE
+        return factor * np.float32(SHARE), shift * np.float32(-SHARE)
 
-    def residuals(self, residual: Tensor, out: Tensor | None = None) -> Tensor:
+    def residuals(self, residual: Numbers) -> Numbers:
         """Return whitened residuals, SHARE of them, (n, columns)."""
         factor, shift = self._left
-        if factor.shape[1] > 1:
-            return torch.addmm(shift, residual, factor, out=out)
-        return torch.mul(residual, factor.T, out=out).add_(shift)
+        found = residual @ factor if factor.shape[1] > 1 else residual * factor[:, 0]
+        found += shift
+        return found
 
-    def look(self, x: Tensor, reconstruction: Tensor, out: Tensor) -> None:
+    def look(self, x: Numbers, reconstruction: Numbers, out: Numbers) -> None:
         """Put the three views of samples (n, columns) into `out`, (n, 3 * columns)."""
         columns = self.views.columns
         self.views.scaled(x, out[:, :columns])
-        self.views.ranked(x, out[:, columns : 2 * columns])
-        self.residuals(x - reconstruction, out[:, 2 * columns :])
+        out[:, columns : 2 * columns] = self.views.ranked(x)
+        out[:, 2 * columns :] = self.residuals(x - reconstruction)
 
 
 def rows_together(columns: int) -> int:
@@ -81,99 +75,57 @@ def rows_together(columns: int) -> int:
 class Scorer:
     """A detector at work beside its model."""
 
-    def __init__(self, detector: Detector, model: AutoencoderModel) -> None:
-        self.detector, self.model, self.columns = detector, model, detector.views.columns
-        with torch.inference_mode():
-            references = self.seen(self.split(detector.references), len(detector.references))
-            self.neighbours = Neighbours(references, detector.centres)
+    def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
+        self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
+        references = self.seen(self.split(detector.references), len(detector.references))
+        self.neighbours = Neighbours(references, detector.centres)
 
-    def split(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return rows (n, ...) in pieces of as many as are looked at together."""
-        return torch.split(x, rows_together(self.columns))
+    def split(self, x: Numbers) -> Iterator[Numbers]:
+        """Yield rows (n, ...) in pieces of as many as are looked at together."""
+        size = rows_together(self.columns)
+        return (x[start : start + size] for start in range(0, len(x), size))
 
-    def seen(self, pieces: Iterable[Tensor], count: int) -> Tensor:
-        """Return the three views of `count` prepared samples, (count, 3 * columns), given in pieces (n, ...)."""
-        seen, start = torch.empty(count, 3 * self.columns), 0
+    def seen(self, pieces: Iterable[Numbers], count: int) -> Numbers:
+        """Return the three views of `count` prepared samples, (count, 3 * columns), given in pieces (n, columns)."""
+        seen, start = np.empty((count, 3 * self.columns), np.float32), 0
         for piece in pieces:
-            shaped = piece.view(len(piece), *self.model.config.shape)
-            found = seen[start : start + len(piece)]
-            self.detector.look(shaped.flatten(1), self.model(shaped).flatten(1), found)
+            self.detector.look(piece, self.reconstruct(piece), seen[start : start + len(piece)])
             start += len(piece)
         return seen
 
     @property
-    def weight(self) -> float:
+    def weight(self) -> np.float32:
         """What the square of a residual as `seen` has it adds to the score."""
-        return WEIGHT / SHARE**2 / self.detector.typical_residual
+        return np.float32(WEIGHT / SHARE**2 / self.detector.typical_residual)
 
-    def scores(self, seen: Tensor) -> Tensor:
+    def scores(self, seen: Numbers) -> Numbers:
         """Return the score of samples as `seen` gives them, (n,)."""
         left = seen[:, 2 * self.columns :]
-        near = self.neighbours.distances(seen).div_(self.detector.typical_distance)
-        return near.add_(torch.linalg.vecdot(left, left), alpha=self.weight)
+        near = self.neighbours.distances(seen)
+        near /= np.float32(self.detector.typical_distance)
+        near += self.weight * np.einsum("ij,ij->i", left, left)
+        return near
 
-    def parts(self, seen: Tensor) -> Tensor:
+    def parts(self, seen: Numbers) -> Numbers:
         """Return what each column adds to the score, (n, columns)."""
-        return torch.cat([self._parts(piece) for piece in self.split(seen)])
+        return np.concatenate([self._parts(piece) for piece in self.split(seen)])
 
-    def _parts(self, seen: Tensor) -> Tensor:
+    def _parts(self, seen: Numbers) -> Numbers:
         """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
-        gaps = seen.unsqueeze(1) - self.neighbours.references[self.neighbours.nearest(seen)]
-        near = gaps.square_().mean(1).view(len(seen), 3, self.columns).sum(1).div_(self.detector.typical_distance)
-        parts = near.add_(seen[:, 2 * self.columns :].square(), alpha=self.weight)
-        total, score = parts.sum(1, keepdim=True), self.scores(seen).unsqueeze(1)
-        return torch.where(total > 0, parts * (score / total), score / self.columns)
-
-
-@torch.inference_mode()
-def fit_detector(
-    model: AutoencoderModel, x: NDArray[np.float32], *, weights: NDArray[np.float32] | None = None
-) -> Detector:
-    """Fit on prepared normal samples (n, *shape); at most 2,000 of them, evenly spaced, are kept as references.
-
-    weights: (columns,) by how much a distance in each number counts; None: all alike.
-    """
-    flat = x.reshape(len(x), -1)
-    most = max(1, min(MOST_REFERENCES, MOST_REFERENCE_NUMBERS // flat.shape[1]))
-    references = torch.from_numpy(flat[spaced(len(flat), most)].copy())
-    views, together = fit_views(flat, weights), rows_together(flat.shape[1])
-    samples = torch.from_numpy(np.require(x, requirements=["C", "W"]))
-    residual = torch.cat([(piece - model(piece)).flatten(1) for piece in torch.split(samples, together)])
-    middle, whitening = _whitening((residual / views.spread).double().numpy())
-    if weights is not None:
-        whitening = whitening * torch.from_numpy(weights if whitening.shape[1] > 1 else weights[:, None])
-    centres = fit_centres(views.scaled(references))
-    unscaled = Detector(views, references, centres, middle, whitening, 1.0, 1.0)
-    left = float(unscaled.residuals(residual).square_().sum(1).median()) / SHARE**2
-    typical = float(Scorer(unscaled, model).neighbours.own().median())
-    return Detector(views, references, centres, middle, whitening, typical or 1.0, left or 1.0)
-
-
-def _whitening(residual: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
-    """Return the mean, and the lower factor of the precision (Ledoit and Wolf 2004) of residuals (n, columns)."""
-    middle = residual.mean(0)
-    centred = residual - middle
-    spread = np.sqrt(np.square(centred).mean(0)) + LEAST_SPREAD
-    if residual.shape[1] == 1 or residual.shape[1] > LARGEST_COVARIANCE:
-        factor = (1 / spread)[:, None]
-    else:
-        covariance, _ = ledoit_wolf(centred / spread, assume_centered=True)
-        covariance += LEAST_SPREAD * np.eye(len(spread))
-        factor = np.linalg.cholesky(np.linalg.inv(covariance)) / spread[:, None]
-    return torch.from_numpy(middle.astype(np.float32)), torch.from_numpy(factor.astype(np.float32))
+        gaps = seen[:, None] - self.neighbours.references[self.neighbours.nearest(seen)]
+        near = np.square(gaps, out=gaps).mean(1).reshape(len(seen), 3, self.columns).sum(1)
+        parts = near / np.float32(self.detector.typical_distance)
+        parts += self.weight * np.square(seen[:, 2 * self.columns :])
+        total, score = parts.sum(1, keepdims=True), self.scores(seen)[:, None]
+        factor = np.divide(score, total, out=np.zeros_like(score), where=total > 0)
+        return np.where(total > 0, parts * factor, score / np.float32(self.columns))
 
 
 def to_extra(detector: Detector) -> Extra:
     """Return the detector as the model file holds it."""
     views, plain = detector.views, {name: getattr(detector, name) for name in ("typical_distance", "typical_residual")}
-    tensors = {
-        "references": detector.references,
-        "centres": detector.centres,
-        "middle": detector.middle,
-        "whitening": detector.whitening,
-    }
-    tensors |= {name: getattr(views, name) for name in ("mean", "spread", "low", "high", "table")}
-    return Extra(plain, {name: tensor.contiguous().numpy() for name, tensor in tensors.items()})
+    arrays = {name: getattr(detector, name) for name in OWN} | {name: getattr(views, name) for name in VIEWED}
+    return Extra(plain, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
 def from_extra(extra: Extra, columns: int) -> Detector:
@@ -196,10 +148,8 @@ def from_extra(extra: Extra, columns: int) -> Detector:
     scales = [_positive(extra.plain.get(name)) for name in ("typical_distance", "typical_residual")]
     if not fits or not (kept["spread"] > 0).all() or None in scales:
         raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")
-    tensors = {name: torch.tensor(array) for name, array in kept.items()}
-    views = Views(*(tensors[name] for name in ("mean", "spread", "low", "high", "table")))
-    others = (tensors[name] for name in ("references", "centres", "middle", "whitening"))
-    return Detector(views, *others, *scales)  # type: ignore[arg-type]
+    views = Views(*(kept[name] for name in VIEWED))
+    return Detector(views, *(kept[name] for name in OWN), *scales)  # type: ignore[arg-type]
 
 
 def _positive(value: Any) -> float | None:

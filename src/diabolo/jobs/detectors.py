@@ -1,11 +1,15 @@
 """Which detector a model has or gets: of rows, of windows of a series, or of images of any size."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diabolo.data.sized import Pieces
-from diabolo.data.source import Source
+from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
 from diabolo.jobs import detect, maps, series
 from diabolo.jobs.detect import Calibrated
 from diabolo.jobs.maps import Mapped
+from diabolo.jobs.thresholds import Rule, Scores
 from diabolo.training.model_file import Trained
 
 
@@ -26,3 +30,18 @@ def detects(trained: Trained) -> bool:
 def of(trained: Trained) -> Calibrated | Mapped:
     """Return a model's detector. Raises InputError if it has none, FormatError if it is damaged."""
     return maps.of(trained) if maps.maps(trained) else detect.of(trained)
+
+
+def score(trained: Trained, source: Source) -> Scores:
+    """Return the score of each row of a source, or of each step for a model of windows."""
+    return (detect.score if series.window_of(trained) is None else series.score)(trained, source)
+
+
+def calibrate(
+    trained: Trained, source: Source, anomalous: NDArray[np.bool_] | None, rule: Rule | None = None
+) -> Trained:
+    """Return the model calibrated on the normal rows, or steps, of a source that it never saw; None: all are normal."""
+    marked = np.zeros(len(source), bool) if anomalous is None else anomalous
+    if series.window_of(trained) is not None:
+        return series.calibrate(trained, source, marked, rule)
+    return detect.calibrate(trained, Subset(source, np.flatnonzero(~marked)) if marked.any() else source, rule)

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from diabolo.config import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
-from diabolo.jobs.apply import batches, check_shape, decode, encode, score
+from diabolo.jobs import detect
+from diabolo.jobs.apply import batches, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.choose_latent import choice_of
+from diabolo.jobs.detection import Detection, detection_of
 from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.jobs.generate import sample
 from diabolo.jobs.likelihood import measure
 from diabolo.jobs.quality import ssim
+from diabolo.jobs.tabular import check_shape
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.loop import generator_for, split
 from diabolo.training.model_file import Trained
@@ -34,11 +37,15 @@ LIKENED = 1000
 
 @dataclass(frozen=True)
 class Unseen:
-    """What is measured on: samples, their labels or None, and in words where they come from."""
+    """What is measured on: samples, their labels or None, and in words where they come from.
+
+    weight: how many samples each normal one stands for.
+    """
 
     samples: Source
     labels: Array | None
     split: str
+    weight: float = 1.0
 
 
 class _Sums:
@@ -153,6 +160,11 @@ def held_out(trained: Trained, training: Source) -> NDArray[np.int64]:
     return split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[1]
 
 
+def learnt(trained: Trained, training: Source) -> Source:
+    """Return the samples of the training source that weights were learnt from."""
+    return Subset(training, split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[0])
+
+
 def evaluate(
     trained: Trained, unseen: Unseen, training: Source | None, *, data: str, columns: tuple[str, ...] | None = None
 ) -> Evaluation:
@@ -187,6 +199,19 @@ def evaluate(
         warnings=tuple(warnings(model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
+        detection=detection(trained, unseen, training) if detect.usable(trained) else None,
+    )
+
+
+def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Detection:
+    """Return the detector's ranking of unseen samples; labels other than 0 and 1 say nothing of anomalies."""
+    return detection_of(
+        trained,
+        unseen.samples,
+        detect.score(trained, unseen.samples),
+        anomalous=detect.marks(unseen.labels),
+        learnt=None if training is None else learnt(trained, training),
+        weight=unseen.weight,
     )
 
 

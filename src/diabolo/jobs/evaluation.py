@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from diabolo.data.source import Array
 from diabolo.jobs.choose_latent import Choice
+from diabolo.jobs.detection import Detection
 from diabolo.training.history import Record
 
 
@@ -56,6 +57,7 @@ class Evaluation:
     warnings: plain sentences, for instance that the baseline is better.
     generation: of a variational model, else None.
     choice: of the latent, where the model's run made it.
+    detection: the detector's ranking beside others, where the model has one.
     """
 
     name: str
@@ -79,3 +81,4 @@ class Evaluation:
     warnings: tuple[str, ...]
     generation: Generation | None = None
     choice: Choice | None = None
+    detection: Detection | None = None

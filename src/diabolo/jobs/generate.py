@@ -11,7 +11,8 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
 from diabolo.jobs.density import JOB, Density, Floats, Prior, source_of_codes, with_part
 from diabolo.model.bottlenecks import Variational
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.kept import Extra
+from diabolo.training.model_file import Trained
 
 MOST_SHOWN, MOST_NUMBERS = 100_000, 2**28
 """Samples, and numbers in them, that are made at once."""

@@ -13,7 +13,8 @@ from diabolo.coding.tables import Tables, tables_from_arrays, tables_from_probab
 from diabolo.data.source import ArraySource, Source, spaced
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import apply
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.kept import Extra
+from diabolo.training.model_file import Trained
 
 NAME = "compress"
 STEPS = tuple(2.0 ** (exponent / 8) for exponent in range(-18, 13))

@@ -28,12 +28,13 @@ from diabolo.data.sized import (
 from diabolo.data.source import Array, Source
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.denoise import TILE, applied
-from diabolo.jobs.thresholds import Rule, Scores, rule_of
+from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
 from diabolo.jobs.windows import windows
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.resizing import reach, resized
+from diabolo.training.kept import Extra
 from diabolo.training.loop import split
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.model_file import Trained
 
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
@@ -137,12 +138,9 @@ def of(trained: Trained) -> Mapped:
     """Return what scores a model's images. Raises InputError if it has none, FormatError if it is damaged."""
     if not maps(trained):
         raise InputError("This model does not score images of any size; train one with --preset surface.")
-    plain, calibration = trained.extras[JOB].plain, trained.extras[JOB].arrays.get("calibration", np.zeros(0))
-    unit = plain.get("unit")
-    sound = calibration.dtype == np.float64 and calibration.ndim == 1 and len(calibration) > 0
-    sound = sound and bool(np.isfinite(calibration).all() and (np.diff(calibration) >= 0).all())
-    usual = trained.extras[JOB].arrays.get("usual", np.zeros(0))
-    sound = sound and usual.dtype == np.float32 and usual.shape == (BORDER, BORDER) and bool((usual > 0).all())
+    plain, arrays = trained.extras[JOB].plain, trained.extras[JOB].arrays
+    calibration, unit, usual = calibration_of(arrays), plain.get("unit"), arrays.get("usual", np.zeros(0))
+    sound = usual.dtype == np.float32 and usual.shape == (BORDER, BORDER) and bool((usual > 0).all())
     if not sound or not np.isfinite(usual).all() or not isinstance(unit, float) or not 0 < unit < np.inf:
         raise FormatError("The model's calibration is damaged; calibrate it anew.")
     return Mapped(unit, usual, calibration, rule_of(plain))

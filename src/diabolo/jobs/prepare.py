@@ -10,8 +10,9 @@ from diabolo.coding.integer_network import quantised
 from diabolo.data.source import Source
 from diabolo.jobs.levels import NAME, check_whole, fit_levels
 from diabolo.jobs.methods import PIXELS
+from diabolo.training.kept import Extra
 from diabolo.training.loop import Callback
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.model_file import Trained
 from diabolo.training.pixels import fit_pixels
 from diabolo.training.recipes import codec
 

@@ -6,6 +6,7 @@ window's score; a step's score is the sum of its parts.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,32 +16,45 @@ from diabolo.data.windows import Windows
 from diabolo.errors import InputError
 from diabolo.jobs import detect
 from diabolo.jobs.thresholds import Rule, Scores
-from diabolo.training.model_file import Trained
+from diabolo.training.kept import Known
+
+if TYPE_CHECKING:
+    from diabolo.training.model_file import Trained
 
 WINDOW = "window"
 TOGETHER_NUMBERS = 2**22
 """Numbers of windows whose parts are held at once."""
 
 
-def window_of(trained: Trained) -> int | None:
+def window_of(trained: Known) -> int | None:
     """Return the steps of a window of the model's, None for a model of single samples."""
     length = trained.about.get(WINDOW)
     return length if isinstance(length, int) and 2 <= length <= 10_000 else None
 
 
-def with_detector(trained: Trained, learnt: Windows) -> Trained:
+def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     """Return the model with a detector of windows, calibrated on the steps that were held out."""
     found = detect.with_detector(trained, learnt)
     found = replace(found, about={**found.about, WINDOW: learnt.length})
     return detect.with_calibration(found, np.sort(score(found, learnt.held or learnt.source)))
 
 
-def calibrate(trained: Trained, normal: Source, rule: Rule | None = None) -> Trained:
-    """Return the model calibrated on the steps of a normal series that it never saw."""
-    return detect.with_calibration(trained, np.sort(score(trained, normal)), rule)
+def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], rule: Rule | None = None) -> "Trained":
+    """Return the model calibrated on the normal steps of a series that it never saw.
+
+    Only windows of normal steps that follow each other count: what lies between two anomalies is a series of its own.
+    Raises InputError if none is longer than a window.
+    """
+    length = _needed(trained)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], anomalous, [True]])))
+    long = [np.arange(start, end) for start, end in edges.reshape(-1, 2) if end - start > length]
+    if not long:
+        raise InputError(f"Calibration needs more than {length} normal steps in a row, and there are none.")
+    scores = np.concatenate([score(trained, Subset(source, steps)) for steps in long])
+    return detect.with_calibration(trained, np.sort(scores), rule)
 
 
-def score(trained: Trained, source: Source) -> Scores:
+def score(trained: Known, source: Source) -> Scores:
     """Return the score of each step, (steps,), in order: the sum of its parts."""
     scores = np.empty(len(source))
     for steps, parts in _step_parts(trained, source):
@@ -48,7 +62,7 @@ def score(trained: Trained, source: Source) -> Scores:
     return scores
 
 
-def explain(trained: Trained, source: Source) -> NDArray[np.float32]:
+def explain(trained: Known, source: Source) -> NDArray[np.float32]:
     """Return what each column of each step adds to the step's score, (steps, columns)."""
     found = np.empty((len(source), source.shape[0]), np.float32)
     for steps, parts in _step_parts(trained, source):
@@ -56,7 +70,7 @@ def explain(trained: Trained, source: Source) -> NDArray[np.float32]:
     return found
 
 
-def _step_parts(trained: Trained, source: Source) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def _step_parts(trained: Known, source: Source) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Yield the steps in order with their parts (steps, columns), as soon as every window that holds them is seen."""
     length = _needed(trained)
     windows, columns = Windows(source, length), source.shape[0]
@@ -80,7 +94,7 @@ def _means(sums: NDArray[np.float64], steps: NDArray[np.int64], count: int, leng
     return (sums / holding[:, None]).astype(np.float32)
 
 
-def _needed(trained: Trained) -> int:
+def _needed(trained: Known) -> int:
     length = window_of(trained)
     if length is None:
         raise InputError("This model was not trained on windows; train one with --window N.")

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -10,16 +11,24 @@ from numpy.typing import NDArray
 from diabolo.data.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
 from diabolo.data.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of
 from diabolo.data.limits import held
+from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.errors import FormatError, InputError
-from diabolo.training.batches import bounded
-from diabolo.training.model_file import Extra, Trained
+from diabolo.training.kept import Extra, Known
 
 JOB = "table"
+T = TypeVar("T", bound=Known)
 MOST_FITTED = 500_000
 
 
-def encoding_of(trained: Trained) -> Encoding | None:
+def check_shape(trained: Known, source: Source) -> None:
+    """Raise InputError if samples have another shape than in training."""
+    shape = trained.config.shape
+    if source.shape != shape:
+        raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
+
+
+def encoding_of(trained: Known) -> Encoding | None:
     """Return the encoding of the table that a model was trained on; None where it was all numbers, or no table.
 
     Raises FormatError if the model file has one of no use.
@@ -27,7 +36,7 @@ def encoding_of(trained: Trained) -> Encoding | None:
     if JOB not in trained.extras:
         return None
     encoding = encoding_from_json(trained.extras[JOB].plain.get("columns"))
-    if (len(encoding.owners),) != trained.model.config.shape:
+    if (len(encoding.owners),) != trained.config.shape:
         raise FormatError("The model's encoding of its table does not fit its configuration; train it anew.")
     return encoding
 
@@ -64,7 +73,7 @@ def encoded(source: Source, encoding: Encoding) -> Source:
     return EncodedArray(kept.array, source, encoding) if isinstance(kept, ArraySource) else kept
 
 
-def seen_by(trained: Trained, source: Source) -> Source:
+def seen_by(trained: Known, source: Source) -> Source:
     """Return rows as a model sees them: encoded where it was trained on columns of any kind, or where values lack."""
     if isinstance(root_of(source), Encoded | EncodedArray):
         return source
@@ -74,32 +83,33 @@ def seen_by(trained: Trained, source: Source) -> Source:
     return source if encoding is None else encoded(source, encoding)
 
 
-def _of_numbers(trained: Trained) -> Encoding:
+def _of_numbers(trained: Known) -> Encoding:
     """Return the encoding of a model of plain numbers, so that gaps are evidence and text is named."""
-    names, shape = trained.about.get("columns"), trained.model.config.shape
+    names, shape = trained.about.get("columns"), trained.config.shape
     if not names or len(shape) != 1 or len(names) != shape[0]:
         raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
     return plain_encoding(names, trained.preprocessing.offset, trained.preprocessing.scale)
 
 
-def with_encoding(trained: Trained, encoding: Encoding) -> Trained:
+def with_encoding(trained: T, encoding: Encoding) -> T:
     """Return the model with the encoding of its table."""
-    return replace(trained, extras={**trained.extras, JOB: Extra({"columns": encoding.to_json()})})
+    extras = {**trained.extras, JOB: Extra({"columns": encoding.to_json()})}
+    return replace(trained, extras=extras)  # type: ignore[type-var]
 
 
-def weights_of(trained: Trained) -> NDArray[np.float32] | None:
+def weights_of(trained: Known) -> NDArray[np.float32] | None:
     """Return by how much each number counts in the detector's distances; None: all alike."""
     encoding = encoding_of(trained)
     return None if encoding is None else encoding.weights.astype(np.float32)
 
 
-def by_column(trained: Trained, parts: NDArray[np.float32]) -> NDArray[np.float32]:
+def by_column(trained: Known, parts: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what each column of the table adds, (n, columns), from what each number does."""
     encoding = encoding_of(trained)
     return parts if encoding is None else encoding.by_column(parts)
 
 
-def in_own_units(trained: Trained, samples: Array) -> Array | pl.DataFrame:
+def in_own_units(trained: Known, samples: Array) -> Array | pl.DataFrame:
     """Return decoded samples in the table's own units; other samples as they are."""
     encoding = encoding_of(trained)
     return samples if encoding is None else encoding.decode(samples)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from diabolo.errors import ArgumentError, FormatError, InputError
 
@@ -46,6 +45,16 @@ def rule_of(plain: Mapping[str, Any]) -> Rule:
     return Rule(name, value)
 
 
+def calibration_of(arrays: Mapping[str, NDArray[Any]]) -> Scores:
+    """Return the sorted scores that a model file keeps. Raises FormatError if they are damaged."""
+    kept = arrays.get("calibration", np.zeros(0))
+    if kept.dtype != np.float64 or kept.ndim != 1 or not len(kept):
+        raise FormatError("The model's calibration is damaged; calibrate it anew.")
+    if not np.isfinite(kept).all() or (np.diff(kept) < 0).any():
+        raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
+    return kept
+
+
 def p_values(scores: Scores, calibration: Scores) -> Scores:
     """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted."""
     above = len(calibration) - np.searchsorted(calibration, scores, side="left")
@@ -72,17 +81,29 @@ def threshold(calibration: Scores, rule: Rule) -> float:
     return float(calibration[-1] if passing < 1 else calibration[-passing])
 
 
+def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None:
+    """Return the least score that is an alert among these; None where none can be."""
+    if rule.name == "threshold":
+        return rule.value
+    if rule.name == "alerts":
+        return float(np.sort(scores)[-min(int(rule.value), len(scores))])
+    passing = math.floor(rule.value * (len(calibration) + 1) + 1e-9)
+    return float(np.nextafter(calibration[-passing], np.inf)) if passing else None
+
+
 def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple[float, float]:
     """Return within what the false-alarm rate lies, given `count` calibration samples.
 
     The rate of a conformal threshold that k of m + 1 ranks pass is Beta(k, m + 1 - k) over the
     calibration sets (Vovk 2012).
     """
+    from scipy.special import betaincinv  # `detect` need not wait for it
+
     passing = math.floor(rate * (count + 1) + 1e-9)
     if passing == 0:
         return 0.0, 0.0
     tail = (1 - confidence) / 2
-    low, high = beta.ppf((tail, 1 - tail), passing, count + 1 - passing)
+    low, high = betaincinv(passing, count + 1 - passing, (tail, 1 - tail))
     return float(low), float(high)
 
 

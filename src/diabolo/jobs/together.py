@@ -1,6 +1,7 @@
 """Together: blocks side by side on the machine's cores, in order, a few ahead at a time."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +11,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 MOST = 4
 """Blocks at work at once: each holds its samples in memory."""
+
+
+def cores() -> int:
+    """Return how many threads work may take: torch's, where it is loaded, else OMP_NUM_THREADS or the machine's."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
 
 
 def together(work: Callable[[T], R], things: Iterable[T], *, most: int | None = None) -> Iterator[tuple[T, R]]:

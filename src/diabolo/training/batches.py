@@ -9,21 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diabolo.data.preprocessing import CHUNK_BYTES, Preprocessing, chunks, sample_bytes
-from diabolo.data.source import Array, Source, spaced
+from diabolo.data.source import Array, Source
 
 Rows = NDArray[np.int64]
 EVALUATED_BYTES = 16 << 20
-HELD_BYTES = 256 << 20
 
 
 def evaluated_together(dimensions: int) -> int:
     """Return how many samples are evaluated at once: 2,048, or fewer where they are large."""
     return max(1, min(2048, EVALUATED_BYTES // (4 * dimensions)))
-
-
-def bounded(rows: Rows, source: Source, most: int) -> Rows:
-    """Return at most `most` of the rows, and at most 256 MB of samples, evenly spaced."""
-    return rows[spaced(len(rows), max(1, min(most, HELD_BYTES // sample_bytes(source))))]
 
 
 def compact(x: Array, preprocessing: Preprocessing) -> Tensor:

@@ -13,13 +13,13 @@ import torch
 
 from diabolo.config import ModelConfig, Recipe, VariationalConfig, to_json
 from diabolo.data.limits import available_memory
-from diabolo.data.preprocessing import Preprocessing, chunks, fit_preprocessing
+from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_preprocessing
 from diabolo.data.source import Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.starts import start_at
 from diabolo.model.summary import count_parameters
-from diabolo.training.batches import bounded, compacted, expanded
+from diabolo.training.batches import compacted, expanded
 from diabolo.training.history import Record
 from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for, split

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from diabolo.config import ModelConfig, PixelConfig, Recipe, to_json
-from diabolo.data.preprocessing import Preprocessing
+from diabolo.data.preprocessing import Preprocessing, bounded
 from diabolo.data.source import Source
 from diabolo.errors import FileError, TrainingError
 from diabolo.model.autoencoder import Terms
-from diabolo.training.batches import Batches, Rows, bounded, compacted, evaluated_together, expanded
+from diabolo.training.batches import Batches, Rows, compacted, evaluated_together, expanded
 from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.heap import keep_freed
 from diabolo.training.history import Record

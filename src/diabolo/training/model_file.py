@@ -12,38 +12,46 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.config import ModelConfig, from_json, to_json
+from diabolo.config import ModelConfig, to_json
 from diabolo.data.preprocessing import Preprocessing
-from diabolo.errors import FileError, FormatError
+from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.forward import Reconstruct, dense, is_dense
 from diabolo.training.history import Record
-from diabolo.training.tensor_file import read_tensors, write_tensors
-
-KEY, EXTRA = "diabolo", "extras"
-DTYPES = ("|b1", "|u1", "|i1", "<u2", "<u4", "<u8", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
-
-
-@dataclass(frozen=True)
-class Extra:
-    """What one job adds to a trained model (probability tables, thresholds, a density): JSON values and arrays."""
-
-    plain: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+from diabolo.training.kept import EXTRA, KEY, UNUSABLE, Extra, Kept, read_kept
+from diabolo.training.tensor_file import write_tensors
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model and all that belongs to it.
-
-    about: JSON values for people and programs: data, fingerprint, recipe, seed, seconds, stopped, figures, columns.
-    extras: by the name of the job. Whoever uses one checks it first: a file's content is not to be trusted.
-    """
+    """A trained model and all that belongs to it; `Known` says what about and extras are."""
 
     model: AutoencoderModel
     preprocessing: Preprocessing
     history: tuple[Record, ...]
     about: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Extra] = field(default_factory=dict)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
+
+    def forward(self) -> Reconstruct:
+        """Return the autoencoder of prepared samples, by NumPy where it can."""
+        if not is_dense(self.config):
+            return _by_torch(self.model)
+        return dense(self.config, {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()})
+
+
+def _by_torch(model: AutoencoderModel) -> Reconstruct:
+    device = next(model.parameters()).device
+
+    def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            shaped = torch.from_numpy(x).view(len(x), *model.config.shape).to(device)
+            return model(shaped).flatten(1).cpu().numpy()  # type: ignore[no-any-return]
+
+    return reconstruct
 
 
 def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
@@ -82,43 +90,21 @@ def _shortest(weights: Tensor) -> Tensor:
 
 def load_model(path: Path) -> Trained:
     """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
-    if not path.is_file():
-        raise FileError(f"There is no model file {path}; `diabolo train DATA --out {path.name}` makes one.")
-    tensors, plain = read_tensors(path, KEY, "model file")
+    kept = read_kept(path)
     try:
-        return _read(plain, tensors)
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        return _trained(kept)
+    except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
 
 
-def _read(plain: dict[str, Any], tensors: dict[str, Tensor]) -> Trained:
-    config = from_json(ModelConfig, plain["config"])
-    model = AutoencoderModel(config)
-    weights = {name.removeprefix("model."): _full(kept) for name, kept in tensors.items() if name.startswith("model.")}
+def _trained(kept: Kept) -> Trained:
+    model = AutoencoderModel(kept.config)
+    weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
         raise FormatError("its weights do not fit its configuration.")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
-        raise FormatError("its weights are not all finite numbers.")
     model.load_state_dict(weights, assign=True)
-    history = tuple(from_json(Record, record) for record in plain["history"])
-    preprocessing = _preprocessing_from_json(plain["preprocessing"], tensors, config.shape)
-    extras = _extras(plain.get(EXTRA, {}), tensors)
-    return Trained(in_memory_format(model).eval(), preprocessing, history, {**plain["about"]}, extras)
-
-
-def _extras(plain: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Extra]:
-    """Return each job's own part; its arrays are the tensors `extras.JOB.NAME`."""
-    extras = {}
-    for job, values in plain.items():
-        start = f"{EXTRA}.{job}."
-        arrays = {name.removeprefix(start): kept.numpy() for name, kept in tensors.items() if name.startswith(start)}
-        extras[job] = Extra({**values}, arrays)
-    return extras
-
-
-def _full(weights: Tensor) -> Tensor:
-    return weights.float() if weights.dtype == torch.float16 else weights
+    return Trained(in_memory_format(model).eval(), kept.preprocessing, kept.history, kept.about, kept.extras)
 
 
 def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:
@@ -137,21 +123,3 @@ def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
         "per_column": bool(preprocessing.scale.ndim),
         "curved": preprocessing.curved,
     }
-
-
-def _preprocessing_from_json(
-    plain: dict[str, Any], tensors: dict[str, Tensor], shape: tuple[int, ...]
-) -> Preprocessing:
-    if plain["dtype"] not in DTYPES:
-        raise FormatError(f"its data type must be one of {', '.join(DTYPES)}, got {plain['dtype']!r}.")
-    offset, scale = (tensors[f"preprocessing.{name}"].numpy() for name in ("offset", "scale"))
-    wanted = shape if plain["per_column"] else (1,)
-    if offset.shape != wanted or scale.shape != wanted or offset.dtype != np.float64 or scale.dtype != np.float64:
-        raise FormatError("its preprocessing does not fit its configuration.")
-    if not (np.isfinite(offset).all() and np.isfinite(scale).all() and (scale > 0).all()):
-        raise FormatError("its preprocessing has values that are not usable.")
-    if not plain["per_column"]:
-        offset, scale = offset.reshape(()), scale.reshape(())
-    constant = tuple(int(column) for column in plain["constant"])
-    curved = plain.get("curved") is True
-    return Preprocessing(offset, scale, np.dtype(plain["dtype"]), bool(plain["unit"]), constant, curved)

@@ -11,11 +11,11 @@ import polars as pl
 from diabolo.app import markup
 from diabolo.app.alerts import ranked
 from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
+from diabolo.app.known import matched
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
-from diabolo.app.train import matched
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, Dataset
 from diabolo.errors import InputError
@@ -41,7 +41,7 @@ class Ranking:
 def ranking(trained: Trained, data: Dataset) -> Ranking:
     """Return the samples of the data, most suspicious first. Raises InputError if the model has no detector."""
     calibration = job.of(trained).calibration
-    table = ranked(trained, data.train, data.columns, data.items)
+    table = ranked(trained, data.train, data.columns, data.items).frame()
     first = data.train.take(table["row"].to_numpy()[:MOST_PICTURES]) if is_picture(trained) else None
     return Ranking(table, calibration, first)
 

@@ -7,10 +7,10 @@ from threading import Lock
 
 import numpy as np
 
-from diabolo.app.train import matched
+from diabolo.app.known import matched
 from diabolo.data.source import Array, Dataset
 from diabolo.errors import FileError, InputError
-from diabolo.jobs.apply import check_shape
+from diabolo.jobs.tabular import check_shape
 from diabolo.training.model_file import Trained, load_model
 
 

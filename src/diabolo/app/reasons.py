@@ -1,0 +1,79 @@
+"""Reasons: which columns made a row suspicious, what was seen there and what the others let expect."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.data.frames import frame_of, frames_of
+from diabolo.data.source import Source, Subset
+from diabolo.data.writing import unformulated
+from diabolo.jobs import detect, tabular
+from diabolo.training.kept import Known
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS_NAMED, TOGETHER = 3, 1000
+LONGEST = 60
+Words = NDArray[np.object_]
+
+
+def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
+    """Return for each of the rows the three columns that add most, with their share of the score."""
+    pieces = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
+    return [text for some in pieces for text in _reasons(trained, source, some, columns)]
+
+
+def _reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
+    chosen = Subset(source, rows)
+    parts = tabular.by_column(trained, detect.explain(trained, chosen))
+    share = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
+    most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
+    encoding = tabular.encoding_of(trained)
+    names = encoding.names if encoding else columns or [f"column {number}" for number in range(source.shape[0])]
+    table = _table(chosen, names)
+    told: list[list[str]] = [[] for _ in rows]
+    for column in most.T:
+        seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
+        for i, j in enumerate(column):
+            told[i].append(f"{names[j]}: {seen[i]}, expected {wanted[i]} ({share[i, j]:.0%})")
+    return [unformulated("; ".join(lines)) for lines in told]
+
+
+def _table(source: Source, names: Sequence[str]) -> "pl.DataFrame":
+    import polars as pl
+
+    every = np.arange(len(source))
+    if frames_of(source):
+        return frame_of(source, every)
+    return pl.DataFrame(source.take(every), list(names), orient="row")
+
+
+def _expected(trained: Known, source: Source, column: NDArray[np.int64], names: Sequence[str]) -> "pl.DataFrame":
+    """Return rows in which one column of each holds what the other columns let expect there."""
+    import polars as pl
+
+    encoding = tabular.encoding_of(trained)
+    owners = encoding.owners if encoding else np.arange(source.shape[0])
+    back = detect.expected(trained, source, owners[None, :] == column[:, None])
+    return encoding.decode(back) if encoding else pl.DataFrame(back, list(names), orient="row")
+
+
+def _worded(table: "pl.DataFrame", names: Sequence[str], column: NDArray[np.int64]) -> Words:
+    """Return the value of one column of each row as text."""
+    found = np.empty(len(column), object)
+    for j in np.unique(column):
+        rows = np.flatnonzero(column == j)
+        found[rows] = [_word(value) for value in table[names[j]].gather(rows)]
+    return found
+
+
+def _word(value: Any) -> str:
+    """Return numbers in six digits, dates by ISO 8601, gaps as 'missing'."""
+    if value is None or value != value:
+        return "missing"
+    if isinstance(value, bool | int) or not isinstance(value, float):
+        return " ".join(str(value)[:LONGEST].split())
+    return f"{value:.6g}"
