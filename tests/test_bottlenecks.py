@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational
+from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational, own_noise
 from diabolo.model.couplings import couplings
 from diabolo.model.layers import draw_weights
 from diabolo.model.presets import PRESETS, configure
@@ -139,12 +139,12 @@ def test_different_samples_have_different_reconstructions(preset: str) -> None:
     assert (model(x) - model(1 - x)).abs().max() > 1e-4
 
 
-def learnt(latent: int = 5) -> Variational:
+def learnt(latent: int = 5, strength: float = 1.0) -> Variational:
     module = Variational(flow=couplings(latent, 5))
     draw_weights(module, seeded())
     assert module.flow is not None
     for coupling in module.flow:
-        torch.nn.init.constant_(coupling.strength, 1.0)
+        torch.nn.init.constant_(coupling.strength, strength)
     return module
 
 
@@ -176,9 +176,35 @@ def test_the_rate_under_a_learnt_prior_is_the_logarithm_of_the_densities_ratio()
         rates.sum(1), Normal(mean, deviation).log_prob(code).sum(1) - prior, rtol=1e-5, atol=1e-5
     )
     torch.testing.assert_close(module.prior(normal), code)
-    drawn = torch.stack([module.draw(latent, seeded(number)).rate for number in range(300)]).mean(0)
-    assert float(module.rate(latent).mean()) == pytest.approx(float(drawn.mean()), rel=0.2)
-    assert torch.equal(module.rate(latent), module.rate(latent))
+
+
+@torch.no_grad()
+def test_the_rate_under_couplings_that_change_nothing_is_the_divergence_from_the_standard_normal() -> None:
+    module, latent = learnt(7, 0.0), torch.randn(200, 14, generator=seeded()) * 2
+    torch.testing.assert_close(module.rate(latent), Variational().rate(latent), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_mean_rate_under_a_learnt_prior_is_that_of_many_draws_of_each_sample() -> None:
+    module, latent = learnt(6, 0.3), torch.randn(2000, 12, generator=seeded()) * 0.7
+    drawn = torch.stack([module.draw(latent, seeded(number)).rate for number in range(100)])
+    rates = module.rate(latent)
+    error = float((rates - drawn.mean(0)).std()) / 2000**0.5
+    assert abs(float(rates.mean() - drawn.mean())) < 4 * error
+    assert error < 0.02
+    torch.testing.assert_close(
+        torch.cat([module.rate(row[None]) for row in latent[:50]]), rates[:50], rtol=1e-3, atol=1e-3
+    )
+
+
+@torch.no_grad()
+def test_noise_of_ones_own_is_standard_normal_and_as_if_drawn_for_each_sample() -> None:
+    noise = own_noise(torch.randn(5000, 3, generator=seeded()), 16)
+    torch.testing.assert_close(noise.mean(0), torch.zeros(5000, 3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(noise.square().mean(0), torch.ones(5000, 3), rtol=0, atol=1e-4)
+    first = noise[0].double()
+    torch.testing.assert_close(first.T.cov(), torch.eye(3).double(), rtol=0, atol=0.1)
+    assert (torch.stack([noise[0, :, 0], noise[1, :, 0]]).corrcoef()[0, 1]).abs() < 0.2
 
 
 def test_free_nats_are_charged_in_training_only_and_have_no_slope_below() -> None:

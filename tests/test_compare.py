@@ -100,7 +100,7 @@ def test_what_is_not_installed_is_left_out_with_a_note(monkeypatch: pytest.Monke
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     found = run(pictures(), None)
     assert "JPEG XL lossless" not in names(found)
-    assert "JPEG XL lossless is left out: it is not installed (pip install 'diabolo[bench]')." in found.notes
+    assert "JPEG XL lossless is left out: it is not installed (JPEG XL: pip install imagecodecs)." in found.notes
 
 
 def test_large_sets_are_sampled_and_rows_are_told_as_they_come() -> None:

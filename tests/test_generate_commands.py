@@ -49,6 +49,22 @@ def test_a_density_and_directions_are_fitted_and_used(model: Path, tmp_path: Pat
         assert run("generate", "-m", copy, "--towards", steps, "--out", tmp_path / name) == 0
     one, other = (np.load(tmp_path / name).astype(float) for name in ("thick.npy", "thin.npy"))
     assert np.abs(one - other).mean() > 5
+    words = (
+        "interpolate",
+        "digits:5",
+        "-m",
+        copy,
+        "--towards",
+        "label=0:+3",
+        "--steps",
+        5,
+        "--out",
+        tmp_path / "walk.npy",
+    )
+    assert run(*words) == 0
+    steps = np.load(tmp_path / "walk.npy").astype(float)
+    assert steps.shape == (5, 8, 8)
+    assert np.abs(steps[-1] - steps[0]).mean() > 5
     assert run("generate", "-m", copy, "--towards", "age:1", "--out", tmp_path / "x.npy") == 2
     assert "it has label=0" in capsys.readouterr().err
 
@@ -86,6 +102,8 @@ def test_the_likelihood_as_text_and_as_json(model: Path, capsys) -> None:
         (["generate", "--out", "s.png", "--density", "flow"], 2, "auto, fitted or normal"),
         (["generate", "--out", "s.png", "--attributes", "a.csv"], 2, "--attributes needs --fit"),
         (["interpolate", "digits:1", "olivetti.zip", "--out", "w.gif"], 2, "is not there"),
+        (["interpolate", "digits:1", "--out", "w.gif"], 2, "either TO, a second sample, or --towards"),
+        (["interpolate", "digits:1", "digits:2", "--towards", "a:1", "--out", "w.gif"], 2, "either TO"),
         (["map"], 2, "Give --out SHEET.png"),
         (["map", "--out", "m.jpg"], 2, "must end in .png"),
         (["likelihood", "digits", "--samples", "0"], 2, "samples must be"),

@@ -1,21 +1,28 @@
 """The Studio in a real browser: every tab used, bad input told in the page, no request that leaves this machine."""
 
+import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
 from diabolo import Autoencoder, open_data
 from diabolo.app.cli import main
+from diabolo.app.pictures import data_uri, file_of
 from diabolo.app.studio.shelf import Shelf
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import FileError, FormatError, InputError
@@ -24,11 +31,13 @@ from diabolo.jobs.detect import calibrate
 pytest.importorskip("gradio", reason="the studio extra is not installed")
 
 from diabolo.app.studio.atlas import Atlas
+from diabolo.app.studio.denoise import noisy
 from diabolo.app.studio.detect import alerts_page, ranking
 from diabolo.app.studio.reconstruct import reconstructed
+from diabolo.app.studio.server import application
 from diabolo.app.studio.uploads import drawn, fitted
 
-MODELS = ("vae", "dense", "conv", "codec")
+MODELS = ("vae", "dense", "conv", "codec", "table")
 WAIT = 60.0
 POINTER = """
 const done = arguments[2], map = document.getElementById("map"), picture = document.getElementById("picture");
@@ -61,6 +70,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name == "dense":
             estimator.trained_ = calibrate(estimator.trained_, digits.train)
         estimator.save(folder / f"{name}.safetensors")
+    rows = np.random.default_rng(0).normal(size=(100, 5)).astype(np.float32)
+    Autoencoder("table", latent=2, epochs=1).fit(rows).save(folder / "table.safetensors")
     return folder
 
 
@@ -206,14 +217,51 @@ def press(page, place: str) -> None:
     ActionChains(page).move_to_element(bar).click().perform()
 
 
+def test_what_is_drawn_with_the_pointer_is_reconstructed(page) -> None:
+    open_tab(page, "Reconstruct")
+    until(lambda: "row 0" in shown(page, "#reconstructed"))
+    stroke(page, "#pad canvas", [(-60, -60), (60, -60), (0, 80)])
+    given, found, apart = until(lambda: "what was drawn" in shown(page, "#reconstructed") and pictures(page))
+    assert given.shape == found.shape == (8, 8)
+    assert given[2, 2:6].min() > 128  # the stroke across, bright on black
+    assert given[5:, :2].max() == 0
+    assert apart.any()
+    page.find_element("css selector", "#reconstruct-tab input[value='dark on white']").click()
+    until(lambda: np.abs(255.0 - given - (pictures(page) or [given])[0]).max() <= 1)
+    page.find_element("css selector", "#pad button").click()
+    until(lambda: "Draw something first" in shown(page, "#reconstruct-tab .warning"))
+
+
+def stroke(page, place: str, points: list[tuple[int, int]]) -> None:
+    """Draw a line through points, counted from the middle of a canvas, with the pointer held down."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    canvas = next(each for each in page.find_elements("css selector", place) if each.is_displayed())
+    hand = ActionChains(page, duration=100).move_to_element_with_offset(canvas, *points[0]).click_and_hold()
+    for (left, top), (x, y) in pairwise(points):
+        for step in range(1, 9):
+            hand.move_to_element_with_offset(canvas, left + (x - left) * step // 8, top + (y - top) * step // 8)
+    hand.release().perform()
+
+
+def pictures(page) -> list[np.ndarray]:
+    """Return what is reconstructed, the reconstruction, and what differs, as the page shows them."""
+    found = re.findall(r"base64,([^\"]+)", shown(page, "#reconstructed"))
+    return [np.asarray(Image.open(BytesIO(base64.b64decode(picture)))) for picture in found]
+
+
 def test_strokes_become_a_sample() -> None:
-    layer = np.zeros((280, 280, 4), np.uint8)
-    layer[100:200, 130:150, 3] = 255
-    bright, dark = (drawn({"layers": [layer]}, bright_ink=ink) for ink in (True, False))
+    paper = np.zeros((280, 280, 4), np.uint8)
+    paper[100:200, 130:150, 3] = 255
+    bright, dark = (drawn(data_uri(file_of(paper)), bright_ink=ink) for ink in (True, False))
     assert bright[150, 140] == 255 - dark[150, 140] == 255
     assert bright[0, 0] == 255 - dark[0, 0] == 0
-    with pytest.raises(InputError, match="Draw something"):
-        drawn({"layers": [np.zeros_like(layer)]}, bright_ink=True)
+    for address in ("", "data:text/plain,words", data_uri(file_of(np.zeros_like(paper)))):
+        with pytest.raises(InputError, match="Draw something"):
+            drawn(address, bright_ink=True)
+    for content in ("$", "AAAA"):
+        with pytest.raises(FormatError, match="drawing"):
+            drawn(f"data:image/png;base64,{content}", bright_ink=True)
 
 
 def test_compress_tells_bytes_beside_other_codecs(page) -> None:
@@ -249,6 +297,19 @@ def test_detect_ranks_and_its_dial_changes_the_alerts(page) -> None:
     until(lambda: shown(page, "#detected") not in ("", first))
 
 
+def test_a_model_of_another_kind_than_the_data_is_told_on_every_tab(page, tmp_path: Path) -> None:
+    choose_model(page, "table")
+    page.switch_to.frame(page.find_element("id", "map-frame"))
+    until(lambda: "shape (5,)" in shown(page, "#where"))
+    for tab in ("Reconstruct", "Compress", "Denoise", "Detect"):
+        open_tab(page, tab)
+        until(lambda tab=tab: shown(page, f"#{tab.lower()}-tab .warning"))
+    open_tab(page, "Reconstruct")
+    Image.new("L", (8, 8)).save(tmp_path / "grey.png")
+    drop(page, "reconstruct-tab", tmp_path / "grey.png")
+    until(lambda: "takes tables (5 columns), no pictures" in shown(page, "#reconstruct-tab .warning"))
+
+
 def test_two_sessions_do_not_meet(page, address: str) -> None:
     own = page.current_window_handle
     choose_model(page, "dense")
@@ -280,6 +341,60 @@ def test_tables_have_a_map_reasons_and_reconstructions() -> None:
     assert "column 4" in reconstructed(trained, values[0], "row 0")
     with pytest.raises(InputError, match="no pictures"):
         fitted(np.zeros((4, 4), np.uint8), trained)
+
+
+def test_a_table_of_words_is_shown_in_its_own_columns(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    days = pl.Series("day", [date(2026, 1, 1 + int(day)) for day in random.integers(0, 28, 300)])
+    colour = pl.Series("colour", random.choice(["red", "green", "blue"], 300))
+    size = pl.Series("size", [None if value > 1.5 else float(value) for value in random.normal(size=300)])
+    table = tmp_path / "t.csv"
+    pl.DataFrame([days, colour, size]).write_csv(table)
+    data = open_data(str(table))
+    Autoencoder("table", latent=2, epochs=1).fit(data).save(tmp_path / "t.safetensors")
+    shelf = Shelf([tmp_path / "t.safetensors"], data)
+    atlas, opened = Atlas(shelf), shelf.opened("t.safetensors")
+    assert '"grid": null' in atlas.page("t.safetensors", None)
+    code = np.zeros(2, "<f4").tobytes()
+    decoded = dict(atlas.decoded("t.safetensors", opened.version, code, None))
+    assert list(decoded) == ["day", "colour", "size"]
+    assert decoded["colour"] in ("red", "green", "blue")
+    assert decoded["day"].startswith("2026-01-")
+    rows = atlas.nearest("t.safetensors", opened.version, code)["rows"]
+    assert [row[0] for row in rows] == ["day", "colour", "size"]
+    html = reconstructed(opened.trained, shelf.sample(opened.trained, 0), "row 0")
+    assert all(words in html for words in ("colour", str(days[0]), str(colour[0]), "differs by"))
+
+
+def test_whatever_goes_wrong_on_the_map_is_told(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.testclient import TestClient
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("out of\nluck")
+
+    shelf = Shelf([models / "vae.safetensors"])
+    client = TestClient(application(shelf), base_url="http://127.0.0.1")
+    asked = {"model": "vae.safetensors", "version": shelf.opened("vae.safetensors").version, "what": "decode"}
+    code = np.zeros(2, "<f4").tobytes()
+    assert len(client.post("/explore", params=asked, content=code).content) == 64
+    for name in ("page", "decoded", "nearest"):
+        monkeypatch.setattr(Atlas, name, fails)
+    for what in ("decode", "nearest"):
+        answer = client.post("/explore", params={**asked, "what": what}, content=code)
+        assert (answer.status_code, answer.text) == (200, "Unexpected RuntimeError: out of luck")
+    page = client.get("/explore", params={"model": "vae.safetensors"})
+    assert (page.status_code, "Unexpected RuntimeError: out of luck" in page.text) == (200, True)
+    assert client.get("/explore", headers={"host": "example.org"}).status_code == 400
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.uint16, np.float32])
+def test_noise_is_added_to_pictures_of_every_kind(kind: type) -> None:
+    white = np.full((40, 40), {np.uint8: 255, np.uint16: 65535}.get(kind, 1)).astype(kind)
+    for picture in (white, np.zeros_like(white)):
+        found = noisy(picture, 100)
+        assert found.dtype == kind
+        assert 0.4 < np.isclose(found, picture, atol=0).mean() < 0.99
+    assert noisy(white, 0) is white
 
 
 def test_the_map_of_a_table_decodes_columns(tmp_path: Path) -> None:
@@ -341,7 +456,7 @@ def test_what_cannot_be_served_is_one_line(models: Path, capsys, monkeypatch: py
     )
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert run("studio", "-m", models / "vae.safetensors") == 1
-    assert "pip install 'diabolo[studio]'" in capsys.readouterr().err
+    assert "pip install 'gradio>=6.20'" in capsys.readouterr().err
 
 
 def test_a_shelf_reads_a_model_anew_when_its_file_changes(models: Path, tmp_path: Path) -> None:

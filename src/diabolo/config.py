@@ -7,17 +7,22 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from diabolo.errors import ArgumentError, FormatError, InputError
 
 T = TypeVar("T")
-Activation = str
 ACTIVATIONS = ("relu", "linear", "silu")
 LARGEST, MOST_LAYERS, MOST_HALVINGS, MOST_CLASSES = 2**31, 64, 12, 1000
 
 
-def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1) -> None:
+def _check_counts(name: str, values: tuple[int, ...], *, least: int = 1, most: int = LARGEST - 1) -> None:
     if len(values) > MOST_LAYERS:
         raise ArgumentError(f"{name} may have at most {MOST_LAYERS} entries, got {len(values)}.")
     for value in values:
-        if not least <= value < LARGEST:
-            raise ArgumentError(f"{name} must be whole numbers >= {least}, got {value}.")
+        if isinstance(value, bool) or not hasattr(value, "__index__") or not least <= value <= most:
+            raise ArgumentError(f"{name} must be whole numbers from {least} to {most:,}, got {value!r}.")
+
+
+def _check_stages(channels: tuple[int, ...]) -> None:
+    _check_counts("channels", channels)
+    if not 1 <= len(channels) <= MOST_HALVINGS:
+        raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages, got {len(channels)}.")
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -38,8 +43,8 @@ class DenseConfig:
     """
 
     widths: tuple[int, ...] = ()
-    code: Activation = "relu"
-    hidden: Activation = "relu"
+    code: str = "relu"
+    hidden: str = "relu"
 
     def __post_init__(self) -> None:
         _check_counts("widths", self.widths)
@@ -57,13 +62,11 @@ class ConvolutionalConfig:
 
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
-    hidden: Activation = "relu"
+    hidden: str = "relu"
 
     def __post_init__(self) -> None:
-        _check_counts("channels", self.channels)
+        _check_stages(self.channels)
         _check_choice("hidden", self.hidden, ACTIVATIONS)
-        if not self.channels:
-            raise ArgumentError("channels must name one stage or more, got none.")
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,8 @@ class UShapedConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        _check_counts("channels and blocks", (*self.channels, self.blocks))
-        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
-            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages of at most {MOST_LAYERS} blocks.")
+        _check_stages(self.channels)
+        _check_counts("blocks", (self.blocks,), most=MOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,8 @@ class ResidualConfig:
     blocks: int = 1
 
     def __post_init__(self) -> None:
-        _check_counts("channels", self.channels)
-        _check_counts("blocks", (self.blocks,), least=0)
-        if not 1 <= len(self.channels) <= MOST_HALVINGS or self.blocks > MOST_LAYERS:
-            raise ArgumentError(f"channels must name 1 to {MOST_HALVINGS} stages, and at most {MOST_LAYERS} blocks.")
+        _check_stages(self.channels)
+        _check_counts("blocks", (self.blocks,), least=0, most=MOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class VariationalConfig:
 
     def __post_init__(self) -> None:
         _check_range("free_nats", self.free_nats, 0, 1e3)
-        _check_range("couplings", self.couplings, 0, MOST_LAYERS)
+        _check_counts("couplings", (self.couplings,), least=0, most=MOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -350,9 +350,9 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_range("radius", self.radius, 0, 16)
+        _check_counts("radius", (self.radius,), least=0, most=16)
         for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
-            _check_range(name, getattr(self, name), 1, most)
+            _check_counts(name, (getattr(self, name),), most=most)
 
 
 @dataclass(frozen=True)

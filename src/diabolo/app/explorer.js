@@ -184,18 +184,20 @@
   const goTo = (place) => { state = { code: codeAt(place), place }; show(); };
   const stop = () => { cancelAnimationFrame(walking); walking = 0; };
 
-  map.addEventListener("pointermove", (event) => {
-    if (walking) return;
+  const pointedAt = (event) => {
     const box = map.getBoundingClientRect();
-    goTo(toPlace((event.clientX - box.left) * size / box.width, (event.clientY - box.top) * size / box.height));
-  });
-  map.addEventListener("click", () => {
+    return toPlace((event.clientX - box.left) * size / box.width, (event.clientY - box.top) * size / box.height);
+  };
+  const mark = (place) => {
     stop();
-    ends = ends.length === 2 ? [state.place] : [...ends, state.place];
+    ends = ends.length === 2 ? [place] : [...ends, place];
     $$("walk").disabled = ends.length < 2;
-    if (ends.length === 2) walk(); else show();
-  });
+    if (ends.length === 2) walk(); else goTo(place);
+  };
+  map.addEventListener("pointermove", (event) => { if (!walking) goTo(pointedAt(event)); });
+  map.addEventListener("click", (event) => mark(pointedAt(event)));
   map.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") mark(state.place);
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!step) return;
     event.preventDefault();

@@ -11,6 +11,7 @@ from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
     from diabolo.data.source import Source
+    from diabolo.jobs.density import Floats
     from diabolo.training.model_file import Trained
 
 Towards = Annotated[
@@ -80,28 +81,33 @@ def generate(
 
 def interpolate(
     first: Annotated[str, typer.Argument(metavar="FROM", help="An image, or one of the data: DATA:ROW.")],
-    last: Annotated[str, typer.Argument(metavar="TO", help="Where the walk ends, as FROM.")],
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help=".gif, strip (.png), folder or array.")],
+    last: Annotated[str | None, typer.Argument(metavar="[TO]", help="Where the walk ends, as FROM.")] = None,
     steps: Annotated[int, typer.Option(help="Samples on the way, both ends included.")] = 12,
     spherical: Annotated[bool, typer.Option("--spherical", help="Along a great circle; else straight.")] = False,
+    towards: Towards = None,
     force: Force = False,
 ) -> None:
-    """Walk from one sample to another through the code, and write what the decoder makes of each step."""
+    """Walk from one sample to another through the code, and write what the decoder makes of each step.
+
+    Without TO the walk goes along an attribute: --towards age:+2 from two standard deviations below FROM to two above.
+    """
     import numpy as np
 
     from diabolo.app.sheets import write_out
     from diabolo.jobs.apply import decode
-    from diabolo.jobs.apply import encode as encoded
     from diabolo.jobs.generate import walk
     from diabolo.jobs.tabular import in_own_units
 
+    far = _steps(towards)
+    if (last is None) == (not far):
+        raise ArgumentError("A walk needs either TO, a second sample, or --towards NAME:STEPS.")
     trained = _opened(model, out, force=force, moving=True)
-    start, end = (encoded(trained, _one(trained, place))[0] for place in (first, last))
-    codes = np.ascontiguousarray(walk(start, end, steps, spherical=spherical))
+    codes = np.ascontiguousarray(walk(*_ends(trained, first, last, far), steps, spherical=spherical))
     samples = in_own_units(trained, decode(trained, codes))
     write_out(out, samples, columns=steps, names=trained.about.get("columns"), force=force)
-    print(f"{steps} steps from {first} to {last}: {out}")
+    print(f"{steps} steps from {first} to {last}: {out}" if last else f"{steps} steps about {first}: {out}")
 
 
 def map_codes(
@@ -209,6 +215,18 @@ def _fitted(trained: "Trained", model: Path, data: str, attributes: Path | None,
     directions = f", directions of {', '.join(found)}" if found else ""
     print(f"A density of {part['components']} components of {part['codes']:,} codes{directions}: kept in {model}")
     return trained
+
+
+def _ends(trained: "Trained", first: str, last: str | None, far: dict[str, float]) -> tuple["Floats", "Floats"]:
+    """Return the codes where a walk begins and ends: of two samples, or of one moved along attributes both ways."""
+    from diabolo.jobs.apply import encode
+    from diabolo.jobs.generate import towards
+
+    start = encode(trained, _one(trained, first))[0]
+    if last is not None:
+        return start, encode(trained, _one(trained, last))[0]
+    back = {name: -steps for name, steps in far.items()}
+    return towards(trained, start, back), towards(trained, start, far)
 
 
 def _one(trained: "Trained", place: str) -> "Source":

@@ -44,8 +44,8 @@ def tracker(target: str) -> Tracker:
     try:
         return TRACKERS[kind](place)
     except ImportError as error:
-        install = "install it: pip install 'diabolo[track]'."
-        raise MissingExtraError(f"--track {kind} needs a package ({error}); {install}") from error
+        package = {"mlflow": "mlflow-skinny"}.get(kind, kind)
+        raise MissingExtraError(f"--track {kind} needs a package ({error}); pip install {package}.") from error
     except Exception as error:
         raise ArgumentError(f"--track {target} cannot be used: {error}") from error
 

@@ -120,7 +120,7 @@ def _meant(images: Source, psnr: float | None, codecs: Collection[str]) -> Itera
 def refusal(codec: Codec, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> str | None:
     """Return why a codec cannot take images of this shape and dtype, or None if it can."""
     if not codec.available():
-        return "it is not installed (pip install 'diabolo[bench]')"
+        return "it is not installed (JPEG XL: pip install imagecodecs)"
     if not codec.pictures:
         return None
     if dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):

@@ -76,7 +76,7 @@ BM3D = "BM3D"
 
 
 def baselines() -> dict[str, Cleaner]:
-    """Return the baselines by name; BM3D where its package is installed (`pip install diabolo[bench]`)."""
+    """Return the baselines by name; BM3D where its package is installed (`pip install bm3d`)."""
     return {**BASELINES, BM3D: bm3d} if find_spec("bm3d") else dict(BASELINES)
 
 

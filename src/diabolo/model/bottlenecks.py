@@ -12,6 +12,7 @@ from diabolo.model.couplings import Couplings, couplings
 
 LOOKED_AT = 16
 """Draws that a rate without a closed form is averaged over."""
+TURNS = 10.0
 
 
 class Coded(NamedTuple):
@@ -71,13 +72,10 @@ class Variational(nn.Module):
         return latent.chunk(2, dim=1)[0]
 
     def rate(self, latent: Tensor) -> Tensor:
-        """Return the rate, (n,); under a learnt prior its average over 16 draws, the same ones for every sample."""
+        """Return the rate, (n,); under a learnt prior its average over 16 draws, others for each sample."""
         if self.flow is None:
             return self._rates(latent).sum(1)
-        fixed = torch.Generator(latent.device).manual_seed(0)
-        half = torch.randn(LOOKED_AT // 2, latent.shape[1] // 2, generator=fixed, device=latent.device)
-        half = half / half.square().mean(0).sqrt()  # by chance their squares, the same for all, would be off by a nat
-        draws = (draw.expand(len(latent), -1) for draw in torch.cat([half, -half]))
+        draws = own_noise(self.split(latent)[0], LOOKED_AT)
         return torch.stack([self.sampled(latent, draw)[1].sum(1) for draw in draws]).mean(0)
 
     def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
@@ -116,6 +114,21 @@ class Variational(nn.Module):
 def noise_for(latent: Tensor, generator: torch.Generator) -> Tensor:
     """Return standard normal noise for a latent of means and log variances, half as wide."""
     return latent.new_empty(len(latent), latent.shape[1] // 2).normal_(generator=generator)
+
+
+def own_noise(mean: Tensor, count: int) -> Tensor:
+    """Return normal noise (count, n, latent) for means (n, latent), of mean 0 and mean square 1 over the draws.
+
+    A sample's noise depends on its own mean alone, and smoothly, so that it is the same in any batch; yet over samples
+    it is as if drawn anew, so that what chance adds to their rates does not add up.
+    """
+    fixed, latent = torch.Generator(mean.device).manual_seed(0), mean.shape[1]
+    wheel = TURNS * torch.randn(latent, latent, generator=fixed, device=mean.device)
+    speed, start = torch.rand(2, count // 2, 1, latent, generator=fixed, device=mean.device)
+    share = (2 * (((1 + speed) * (mean @ wheel) + start) % 1) - 1).abs()  # up and down again: a whole turn is no jump
+    half = torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    half = half / half.square().mean(0).sqrt()
+    return torch.cat([half, -half])
 
 
 class Rounded(nn.Module):

@@ -12,10 +12,11 @@ import numpy as np
 from diabolo.app.explorer import explorer_page
 from diabolo.app.pictures import as_bytes, data_uri, file_of
 from diabolo.app.sheets import sheet
+from diabolo.app.studio.columns import columns_of, value_text
 from diabolo.app.studio.shelf import Opened, Shelf
 from diabolo.data.source import Array, Subset, spaced
 from diabolo.data.writing import are_pictures
-from diabolo.errors import FormatError, InputError
+from diabolo.errors import DiaboloError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
 from diabolo.jobs.density import Floats
 from diabolo.training.model_file import Trained
@@ -54,7 +55,7 @@ class Atlas:
         samples = decode(opened.trained, _code(opened.trained, code), label=label)
         if is_picture(opened.trained):
             return as_bytes(samples).tobytes()
-        return [[title, value_text(value)] for title, value in zip(titles(opened.trained), samples[0], strict=True)]
+        return [[name, value_text(value)] for name, (value,) in columns_of(opened.trained, samples)]
 
     def nearest(self, name: str, version: str, code: bytes) -> dict[str, Any]:
         """Return the samples of the data whose codes are nearest to a code, as a picture or as rows of a table."""
@@ -72,8 +73,8 @@ class Atlas:
         samples = source.take(rows)
         if is_picture(opened.trained):
             return {**answer, "picture": data_uri(file_of(sheet(samples, columns=NEAREST)))}
-        columns = zip(titles(opened.trained), samples.T, strict=True)
-        return {**answer, "rows": [[title, *map(value_text, values)] for title, values in columns]}
+        columns = columns_of(opened.trained, samples)
+        return {**answer, "rows": [[name, *map(value_text, values)] for name, values in columns]}
 
     def _current(self, name: str, version: str) -> Opened:
         opened = self.shelf.opened(name)
@@ -96,20 +97,17 @@ def is_picture(trained: Trained) -> bool:
     return are_pictures(trained.model.config.shape, prepared.dtype, unit=prepared.unit)
 
 
-def titles(trained: Trained) -> list[str]:
-    """Return the names of a table's columns, or their numbers."""
-    names = trained.about.get("columns")
-    return list(names) if names else [f"column {number}" for number in range(trained.model.config.shape[0])]
-
-
-def value_text(value: Any) -> str:
-    """Return a number of a table in few digits."""
-    return f"{value:.4g}"
+def reason(error: Exception) -> str:
+    """Return in one line why something could not be done; an error that nobody foresaw is named."""
+    known = isinstance(error, DiaboloError)
+    return " ".join((str(error) if known else f"Unexpected {type(error).__name__}: {error}").split())
 
 
 def apology(error: Exception) -> str:
     """Return a page that says why there is no map."""
-    return f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><p id="where">{escape(str(error))}</p>'
+    style = "body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem 0; color: GrayText }"
+    head = f'<meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>{style}</style>'
+    return f'<!doctype html>{head}<link rel="icon" href="data:,"><p id="where">{escape(reason(error))}</p>'
 
 
 def _searched(trained: Trained, source: Any) -> Searched:

@@ -32,7 +32,7 @@ def noisy(picture: Array, strength: float) -> Array:
     most = PIXEL_LIMITS.get(picture.dtype, 1.0)
     values = torch.from_numpy(picture.astype(np.float32) / most)
     added = GaussianNoise(strength / 255, unit=True)(values, torch.Generator().manual_seed(0)).numpy() * most
-    return np.asarray((np.rint(added) if picture.dtype.kind == "u" else added).astype(picture.dtype))
+    return np.asarray((np.rint(added) if picture.dtype.kind in "ub" else added).astype(picture.dtype))
 
 
 def magnified(picture: Array) -> Array:

@@ -1,5 +1,7 @@
 """The tab Reconstruct: a sample, what the model makes of it, what is lost, its code and its bytes."""
 
+from html import escape
+from importlib.resources import files
 from typing import Any
 
 import gradio as gr
@@ -8,7 +10,8 @@ import numpy as np
 from diabolo.app import markup
 from diabolo.app.pictures import as_bytes
 from diabolo.app.studio import figures
-from diabolo.app.studio.atlas import is_picture, titles
+from diabolo.app.studio.atlas import is_picture
+from diabolo.app.studio.columns import apart_text, columns_of, value_text
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import chosen, message, on, on_panel, on_shown, panel, told
 from diabolo.app.studio.uploads import drawn, fitted
@@ -17,6 +20,11 @@ from diabolo.jobs.apply import decode, encode, score
 from diabolo.jobs.codecs import CODECS
 from diabolo.jobs.quality import psnr
 from diabolo.training.model_file import Trained
+
+BRIGHT, DARK = "bright on black", "dark on white"
+# Gradio's own pad draws by WebGL, which browsers without a graphics card are giving up, once a tool has been chosen.
+PAD = """<div class="pad"><p>Or draw one <button type="button">Clear</button></p>
+<canvas width="280" height="280" role="img" aria-label="Draw here with the pointer"></canvas></div>"""
 
 
 def reconstructed(trained: Trained, sample: Array, name: str, note: str = "") -> str:
@@ -47,10 +55,10 @@ def _pictures(sample: Array, back: Array, name: str, known: list[tuple[str, str]
 
 def _columns(trained: Trained, sample: Array, back: Array) -> str:
     head = ["column", "given", "reconstruction", "differs by"]
-    rows = [
-        [markup.brief(title), markup.brief(given), markup.brief(found), markup.brief(float(found) - float(given))]
-        for title, given, found in zip(titles(trained), sample, back, strict=True)
-    ]
+    rows = []
+    for name, (given, found) in columns_of(trained, np.stack([sample, back])):
+        texts = (name, value_text(given), value_text(found), apart_text(given, found))
+        rows.append([escape(text) for text in texts])
     return markup.table(head, rows, numeric=[False, True, True, True], caption="The columns of the row")
 
 
@@ -64,27 +72,22 @@ def reconstruct_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.Sta
         what, sample, note = chosen(shelf, opened, file, row)
         return (reconstructed(opened.trained, sample, what, note),)
 
-    def work_drawn(name: str, drawing: dict[str, Any], ink: str) -> tuple[Any, ...]:
+    def work_drawn(name: str, drawing: str | None, ink: str) -> tuple[Any, ...]:
         trained = shelf.opened(name).trained
-        sample = fitted(drawn(drawing or {}, bright_ink=ink == BRIGHT), trained)
+        sample = fitted(drawn(drawing or "", bright_ink=ink == BRIGHT), trained)
         return (reconstructed(trained, sample, "what was drawn"),)
 
-    BRIGHT, DARK = "bright on black", "dark on white"
+    script = files("diabolo.app.studio").joinpath("pad.js").read_text(encoding="utf-8")
     told_here = message()
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             given = panel(shelf)
-            with gr.Accordion("Draw", open=False):
-                pad = gr.Sketchpad(
-                    canvas_size=(280, 280), layers=False, brush=gr.Brush(default_size=22, colors=["#1b1f24"]),
-                    show_label=False, height=380, buttons=[], transforms=(), fixed_canvas=True, image_mode="RGBA",
-                    elem_id="pad",
-                )  # fmt: skip
-                ink = gr.Radio([BRIGHT, DARK], value=BRIGHT, label="The model sees the strokes")
-                use = gr.Button("Reconstruct the drawing", variant="primary")
+            pad = gr.HTML(html_template=PAD, js_on_load=script, elem_id="pad")
+            ink = gr.Radio([BRIGHT, DARK], value=BRIGHT, label="The model sees the strokes")
         with gr.Column(scale=3, min_width=320):
             shown = gr.HTML(elem_id="reconstructed")
     outputs, run = [told_here, shown], told(work, "")
     on_panel(given, run, [model, *given.inputs], outputs)
     on_shown(tab, place, model, run, [model, *given.inputs], outputs)
-    on(use.click, told(work_drawn, ""), [model, pad, ink], outputs)
+    for event in (pad.input, ink.input):
+        on(event, told(work_drawn, ""), [model, pad, ink], outputs)

@@ -8,9 +8,9 @@ import webbrowser
 from threading import Timer
 from typing import Any
 
-from diabolo.app.studio.atlas import Atlas, apology
+from diabolo.app.studio.atlas import Atlas, apology, reason
 from diabolo.app.studio.shelf import Shelf
-from diabolo.errors import DiaboloError, InputError, MissingExtraError
+from diabolo.errors import InputError, MissingExtraError
 
 HOST = "127.0.0.1"
 OFF = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"}
@@ -38,7 +38,7 @@ def check_installed() -> None:
         import gradio
     except ImportError as error:
         raise MissingExtraError(
-            f"The Studio needs packages that are not installed ({error}); pip install 'diabolo[studio]'."
+            f"The Studio needs Gradio, which is not installed ({error}); pip install 'gradio>=6.20' brings it."
         ) from error
     del gradio
 
@@ -59,7 +59,7 @@ def application(shelf: Shelf) -> Any:
     def explore(model: str, label: str | None = None) -> HTMLResponse:
         try:
             return HTMLResponse(atlas.page(model, label))
-        except DiaboloError as error:
+        except Exception as error:
             return HTMLResponse(apology(error))
 
     @app.post("/explore")
@@ -71,8 +71,8 @@ def application(shelf: Shelf) -> Any:
             if what == "nearest":
                 return JSONResponse(await run_in_threadpool(atlas.nearest, model, version, code))
             found = await run_in_threadpool(atlas.decoded, model, version, code, label)
-        except DiaboloError as error:
-            return PlainTextResponse(str(error))  # not 4xx: browsers write those to the console as well
+        except Exception as error:
+            return PlainTextResponse(reason(error))  # not 4xx: browsers write those to the console as well
         if isinstance(found, bytes):
             return Response(found, media_type="application/octet-stream")
         return JSONResponse(found)

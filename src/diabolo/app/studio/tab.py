@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from diabolo.app.studio.atlas import reason
 from diabolo.app.studio.shelf import Opened, Shelf
 from diabolo.app.studio.uploads import LIMITS, fitted, read_upload
 from diabolo.data.source import Array
-from diabolo.errors import DiaboloError
 
 Work = Callable[..., tuple[Any, ...]]
 
@@ -40,11 +40,8 @@ def told(work: Work, *blank: Any) -> Work:
     def run(*given: Any) -> tuple[Any, ...]:
         try:
             return (gr.update(visible=False, value=""), *work(*given))
-        except DiaboloError as error:
-            text = str(error)
         except Exception as error:
-            text = f"Unexpected {type(error).__name__}: {error}"
-        shown = f'<p class="warning" role="alert">{escape(" ".join(text.split()))}</p>'
+            shown = f'<p class="warning" role="alert">{escape(reason(error))}</p>'
         return (gr.update(visible=True, value=shown), *blank)
 
     return run

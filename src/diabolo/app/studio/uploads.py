@@ -1,10 +1,9 @@
 """Pictures that a visitor drops or draws, as samples of a model."""
 
+from base64 import b64decode
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from diabolo.app.studio.atlas import is_picture
@@ -58,12 +57,22 @@ def fitted(picture: Array, trained: Trained) -> Array:
     return np.asarray(unit >= 0.5 if prepared.dtype == np.bool_ else unit.astype(prepared.dtype))
 
 
-def drawn(drawing: dict[str, Any], *, bright_ink: bool) -> Array:
-    """Return what was drawn, (h, w) of 8 bits: the strokes bright on black, or dark on white."""
-    layers = [layer for layer in drawing.get("layers") or [] if layer is not None]
-    if not layers or not any(layer[..., 3].any() for layer in layers):
+def drawn(address: str, *, bright_ink: bool) -> Array:
+    """Return what was drawn, (h, w) of 8 bits: the strokes bright on black, or dark on white.
+
+    address: of the drawing as the page's pad gives it, the `data:` of a PNG of ink on transparent paper.
+    Raises InputError if nothing is drawn there.
+    """
+    head, _, content = address.partition(",")
+    if head != "data:image/png;base64":
         raise InputError("Draw something first.")
-    ink: NDArray[np.uint8] = np.maximum.reduce([layer[..., 3] for layer in layers])
+    try:
+        picture = picture_of_file("the drawing", b64decode(content, validate=True)).array
+    except ValueError as error:
+        raise FormatError(f"The drawing cannot be read: {error}") from error
+    if picture.shape[2:] != (4,) or not picture[..., 3].any():
+        raise InputError("Draw something first.")
+    ink: Array = picture[..., 3].astype(np.uint8)
     return ink if bright_ink else 255 - ink
 
 
