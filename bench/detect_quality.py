@@ -2,7 +2,7 @@
 
     python bench/detect_quality.py [--seeds 5] [--peers 2] [--write docs/detect.md]
 
-Data: DIABOLO_DATA (adbench/*.npz, creditcard/creditcard_sample.csv.gz). Peers are PyOD's, where it is installed, with
+Data: DIABOLO_DATA (adbench/*.npz, creditcard/). Peers are PyOD's, where it is installed, with
 their own defaults, on the first `--peers` seeds.
 """
 
@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from diabolo import Autoencoder, open_data
-from diabolo.data.named import THINNED
 from diabolo.jobs.detect_baselines import BASELINES, Scorer, standardised
 from diabolo.jobs.thresholds import resampled_rates
 from pages import write
@@ -48,7 +47,7 @@ METHODS |= {name: standardised(one) for name, one in PEERS.items()}
 
 
 def card() -> tuple[Array, Array, Array]:
-    """Return the card sample: its rows, their labels, and which lie in the first 60 % of its time."""
+    """Return card payments (all, or the sample): rows, labels, and which lie in the first 60 % of the time."""
     data = open_data("creditcard")
     parts = [source.take(np.arange(len(source))) for source in (data.train, data.test)]
     labels = np.concatenate([data.labels, data.test_labels])
@@ -56,9 +55,9 @@ def card() -> tuple[Array, Array, Array]:
 
 
 def credit_card(seed: int, methods: dict[str, Scorer]) -> dict[str, tuple[float, float]]:
-    """Return (average precision with normals weighted 18.6, AUROC); the first 60 % of time trains, normals only."""
+    """Return (average precision, a normal of the sample weighing 18.6, AUROC); normals of the past train."""
     X, y, past = card()
-    weights = np.where(y[~past] == 1, 1, THINNED)
+    weights = np.where(y[~past] == 1, 1, open_data("creditcard").weight)
     found = {}
     for name, method in methods.items():
         scores = method(X[past & (y == 0)], X[~past], seed)

@@ -136,7 +136,8 @@ def _alerts(page: Page) -> str:
     labels = [] if page.anomalous is None else ["label"]
     head = ["image" if named else "row", "score", "p", "alert", *labels, "what made it suspicious"]
     numeric = [False, True, True, *([False] * (len(head) - 3))]
-    caption = f"The {len(rows)} highest scores" + (f" of {count:,}" if count > len(rows) else "")
+    caption = "The highest score" if len(rows) == 1 else f"The {len(rows)} highest scores"
+    caption += f" of {count:,}" if count > len(rows) else ""
     return markup.table(head, rows, numeric=numeric, caption=caption, kind="alerts")
 
 

@@ -14,13 +14,14 @@ def detection_part(found: Detection) -> str:
         words = "Precision against recall; the average precision of each in brackets."
         ring = " The ring is the model’s threshold." if found.threshold is not None else ""
         drawn.append(markup.figure(precision_recall(found), words + ring))
-    beside = _beside(found) if len(found.methods) > 1 else ""
+    compared = any(one.auroc is not None or one.shared is not None for one in found.methods[1:])
+    beside = _beside(found) if compared else ""
     return f'{markup.warnings(found.warnings)}<div class="two even">\n{"".join(drawn)}</div>\n{beside}'
 
 
 def _scores_words(found: Detection) -> str:
-    words = f"Scores of {len(found.weights):,} samples"
-    if found.anomalous is not None:
+    words = "The score of 1 sample" if len(found.weights) == 1 else f"Scores of {len(found.weights):,} samples"
+    if found.anomalous is not None and found.anomalous.any():
         words += f", {int(found.anomalous.sum()):,} of them anomalies, each kind drawn to the same size"
     return words + ("." if found.threshold is None else "; the line is where alerts begin.")
 
@@ -55,7 +56,7 @@ def _judged_words(found: Detection) -> str:
     if found.fitted:
         parts.append(f"The baselines were fitted on {found.fitted}, in standardised columns.")
     if found.own.average_precision is None:
-        parts.append("Without labels nobody can say which ranking is better: the table says how far they agree.")
+        parts.append("Without labels of both kinds nobody can say which is better: the table says how far they agree.")
     return " ".join(parts)
 
 
