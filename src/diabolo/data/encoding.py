@@ -156,14 +156,14 @@ def _fitted(values: pl.Series, where: str) -> Column:
     if values.dtype in (pl.Date, pl.Datetime):
         return _dates(values, "", where)
     if values.dtype in TEXT:
-        form = _form(values.cast(pl.String))
+        form = form_of(values.cast(pl.String))
         return _dates(values, form, where) if form else _words(values.cast(pl.String))
     if values.dtype == pl.Null:
         return _words(values.cast(pl.String))
     return _numbers(values, where)
 
 
-def _form(words: pl.Series) -> str:
+def form_of(words: pl.Series) -> str:
     """Return the form of date that every word has, '' if they are no dates."""
     given = words.drop_nulls()
     if not len(given):

@@ -85,6 +85,13 @@ class FrameSource:
         found = pl.concat(pieces) if pieces else self.table.head(0).collect().select(cs.by_name(self.columns))
         return found if np.array_equal(order, np.arange(len(rows))) else found[np.argsort(order)]
 
+    def column(self, name: str) -> pl.Series:
+        """Return a whole column. Raises FileError or FormatError if the file cannot be read."""
+        if self.kept is not None:
+            return self.kept[name]
+        with parsing(self.path):
+            return self.table.select(cs.by_name(name)).collect().to_series()
+
     def _between(self, rows: NDArray[np.int64]) -> pl.DataFrame:
         first, last = int(rows[0]), int(rows[-1])
         part = self.table.slice(first, last - first + 1).select(cs.by_name(self.columns)).collect()
@@ -157,10 +164,15 @@ def frames_of(source: Source) -> FrameSource | None:
     return root if isinstance(root, FrameSource) else getattr(root, "frames", None)
 
 
-def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
-    """Return rows of a table, or of a part of it, as a data frame."""
+def rows_of(source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which rows of the table that a source looks at some of its own rows are."""
     while isinstance(source, Subset | Reordered | Encoded | EncodedArray):
         source, rows = source.source, source.rows[rows] if isinstance(source, Subset) else rows
+    return rows
+
+
+def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """Return rows of a table, or of a part of it, as a data frame."""
     table = frames_of(source)
     assert table is not None
-    return table.frame(rows)
+    return table.frame(rows_of(source, rows))
