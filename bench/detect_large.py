@@ -56,8 +56,8 @@ def measured(count: int, columns: int, folder: Path) -> str:
     assert pl.scan_parquet(out).select(pl.len()).collect().item() == count
     return (
         f"{count:,} rows of {columns} numbers, {table.stat().st_size / 1e9:.2f} GB: peak "
-        f"{used.ru_maxrss / 2**20:.2f} GiB resident, {seconds:.1f} s ({count / seconds:,.0f} rows/s), {spent:.1f} s of CPU, "
-        f"{os.environ.get('OMP_NUM_THREADS', 'all')} thread(s)"
+        f"{used.ru_maxrss / 2**20:.2f} GiB resident, {seconds:.1f} s ({count / seconds:,.0f} rows/s), "
+        f"{spent:.1f} s of CPU, {os.environ.get('OMP_NUM_THREADS', 'all')} thread(s)"
     )
 
 

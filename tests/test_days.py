@@ -46,7 +46,7 @@ def test_days_are_found_in_dates_times_and_seconds(values: list[object]) -> None
 
 def test_what_is_no_day_is_refused() -> None:
     source = in_memory(
-        pl.DataFrame({"x": ["a", "b"], "gap": [1, None], "odd": [1.0, float("nan")], "flag": [True] * 2})
+        pl.DataFrame({"x": ["a", "b"], "gap": [1, None], "odd": [1.0, float("nan")], "flag": [True, True]})
     )
     for name, words in (("x", "holds 'a'"), ("gap", "1 gaps"), ("odd", "not finite"), ("flag", "dates, times")):
         with pytest.raises(InputError, match=words):

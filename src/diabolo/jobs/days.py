@@ -4,10 +4,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diabolo.data.columns import DAY, as_stamps
-from diabolo.data.encoding import TEXT, form_of
 from diabolo.data.frames import frames_of, rows_of
 from diabolo.data.source import Source
+from diabolo.data.stamps import DAY, TEXT, as_stamps, form_of
 from diabolo.errors import InputError
 from diabolo.jobs.thresholds import Rule, Scores, alerts
 
