@@ -118,6 +118,8 @@ def test_detect_writes_a_page(
     check(text)
     assert facts["auroc"] > 0.9
     assert f"{facts['average_precision']:.4f}" in text
+    assert [one["name"] for one in facts["beside"]] == ["table", *BASELINES]
+    assert facts["beside"][0]["auroc"] == pytest.approx(facts["auroc"])
     assert "&lt;b&gt;bold: " in text
     assert "that the model file keeps" in text
     assert text.count('<span class="anomaly">') > 15

@@ -12,6 +12,7 @@ from diabolo.app import markup, pictures, plots, samples
 from diabolo.app.palette import categories
 from diabolo.app.report import report_page
 from diabolo.errors import InputError
+from diabolo.jobs.detection import ranked_beside
 from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.training.history import Record
 
@@ -101,7 +102,12 @@ def check(text):
 
 
 NAMES = np.array(["a", "b"] * 75)
+SCORES = np.linspace(1, 30, 60)
+RANKED = ranked_beside(
+    ("dense", SCORES), {"a baseline": -SCORES}, SCORES > 20, np.ones(60), least=25.0, raised=10, fitted="some rows"
+)
 CASES = {
+    "a detector": evaluation(detection=RANKED),
     "grey": evaluation(),
     "grey with a channel": evaluation(shape=(8, 6, 1)),
     "colour": evaluation(shape=(9, 8, 3), latent=32, labels=np.arange(150) % 10),
@@ -257,7 +263,7 @@ def test_durations(seconds, words):
 
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_in_a_browser(browser, tmp_path: Path, width):
-    names = ["colour", "large", "table", "long vectors", "latent 1 with labels", "uint16"]
+    names = ["a detector", "colour", "large", "table", "long vectors", "latent 1 with labels", "uint16"]
     hostile = evaluation(name=HOSTILE, labels=np.array([HOSTILE] * 150), warnings=("x" * 300,))
     found = [replace(CASES[name], name=name) for name in names] + [hostile]
     file = tmp_path / "page.html"

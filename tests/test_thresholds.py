@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.thresholds import Rule, alerts, cheapest, p_values, rate_interval, resampled_rates
+from diabolo.jobs.thresholds import Rule, alerts, cheapest, least_alert, p_values, rate_interval, resampled_rates
 
 
 def test_p_values_count_the_calibration_scores_at_or_above() -> None:
@@ -30,6 +30,16 @@ def test_the_interval_holds_the_rate_of_a_calibration_set() -> None:
 
 def test_a_number_of_alerts_is_kept_exactly_in_spite_of_ties() -> None:
     assert alerts(np.ones(9), np.ones(1), Rule("alerts", 4)).sum() == 4
+
+
+@pytest.mark.parametrize("rule", [Rule("false-alarms", 0.05), Rule("alerts", 7), Rule("threshold", 1.5)])
+def test_an_alert_is_the_least_alert_or_more(rule: Rule) -> None:
+    random = np.random.default_rng(5)
+    calibration, scores = np.sort(random.normal(size=99)), random.normal(size=200)
+    scores[:99] = calibration
+    least = least_alert(scores, calibration, rule)
+    assert ((scores >= least) == alerts(scores, calibration, rule)).all()
+    assert least_alert(scores, calibration[:9], Rule("false-alarms", 0.05)) is None
 
 
 def test_the_cheapest_threshold_is_that_of_trying_all() -> None:

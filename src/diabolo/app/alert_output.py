@@ -53,7 +53,7 @@ def promise_text(facts: Facts) -> str:
 
 
 PROMISES = {
-    "false-alarms": "At most {value:g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
+    "false-alarms": "At most {value:.3g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
     "that the threshold comes from. ",
     "alerts": "The {value:g} highest scores{by} are alerts; the p-values come from {calibrated_on:,} normal samples. ",
     "threshold": "A score of {value:.4g} or more is an alert: what cost least on labelled samples. ",
@@ -72,15 +72,20 @@ def promise_words(facts: Facts) -> str:
     return f"{words}By so many the rate lies within {low:.3g} to {high:.3g} (95 %)." if high else f"{words}{TOO_FEW}"
 
 
-def measured(marked: "NDArray[np.bool_]", scores: "Scores") -> dict[str, float]:
-    """Return AUROC and average precision of scores of labelled samples; nothing where one of the labels is lacking."""
+def measured(marked: "NDArray[np.bool_]", scores: "Scores", weight: float = 1.0) -> dict[str, float]:
+    """Return AUROC and average precision of scores of labelled samples; nothing where one of the labels is lacking.
+
+    weight: how many samples each normal one stands for.
+    """
+    import numpy as np
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     if not marked.any() or marked.all():
         return {}
+    weights = np.where(marked, 1.0, weight)
     return {
         "auroc": float(roc_auc_score(marked, scores)),
-        "average_precision": float(average_precision_score(marked, scores)),
+        "average_precision": float(average_precision_score(marked, scores, sample_weight=weights)),
     }
 
 

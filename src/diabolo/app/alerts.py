@@ -60,6 +60,13 @@ class Ranking:
             }
         )
 
+    def highest(self, count: int) -> "pl.DataFrame":
+        """Return the rows of the table that have the highest scores, highest first."""
+        import polars as pl
+
+        places = np.argsort(-self.scores[self.order], kind="stable")[:count]
+        return pl.concat([self.piece(place, place + 1) for place in places.tolist()])
+
     def pieces(self) -> "Iterator[pl.DataFrame]":
         """Yield the table piece by piece."""
         return (self.piece(start, start + TOGETHER) for start in range(0, len(self), TOGETHER))

@@ -12,7 +12,6 @@ from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from diabolo.app.alerts import Ranking
     from diabolo.data.source import Dataset, Source
     from diabolo.jobs.drift import Drift
     from diabolo.jobs.thresholds import Rule, Scores
@@ -58,7 +57,10 @@ def detect(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet."""
+    """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet.
+
+    Of a data set with two parts, its test part.
+    """
     from diabolo.app.alerts import TOGETHER, ranked
     from diabolo.app.known import matched, of_images, open_model
     from diabolo.app.steps import check_window, stepwise
@@ -89,7 +91,7 @@ def detect(
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
     job.of(trained)
     trained = job.with_rule(trained, rule) if rule else trained
-    opened = matched(open_data(data, label=label), trained)
+    opened = matched(open_data(data, label=label), trained).unseen
     say(*opened.notes)
     check_window(trained, window)
     normal = None if train is None else _normal(trained, train, label)
@@ -98,34 +100,20 @@ def detect(
     write_pieces(out, table.pieces, rows=TOGETHER, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
     facts |= _promise(trained, interval=as_json or report is not None)
-    facts |= _measured(opened, table.scores) if label else {}
+    facts |= _measured(opened, table.scores, label)
     drifted = _drifted(trained, opened) if window_of(trained) is None else []
     facts["drift"] = [name for name, _ in drifted]
     if report is not None:
-        _write_report(report, trained, opened, table, facts, title=title, drifted=drifted, normal=normal, force=force)
+        from diabolo.app.detect_report import detect_page, page_of
+
+        page = page_of(trained, opened, table, facts, title=title, drifted=drifted, normal=normal)
+        write_text(report, detect_page(page), force=force)
+        say(*page.detection.warnings, f"The report: {report.absolute()}")
+        facts["beside"] = [one.figures for one in page.detection.methods]
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
     print_alerts(facts, table.piece(0, SHOWN))
-
-
-def _write_report(
-    path: Path,
-    trained: "Known",
-    opened: "Dataset",
-    ranking: "Ranking",
-    facts: "dict[str, Any]",
-    *,
-    title: str,
-    drifted: "list[tuple[str, Drift]]",
-    normal: "Source | None",
-    force: bool,
-) -> None:
-    from diabolo.app.detect_report import detect_page, page_of
-
-    page = page_of(trained, opened, ranking.frame(), facts, title=title, drifted=drifted, normal=normal)
-    write_text(path, detect_page(page), force=force)
-    say(*page.detection.warnings, f"The report: {path.absolute()}")
 
 
 def _normal(trained: "Known", train: str, label: str | None) -> "Source":
@@ -212,15 +200,19 @@ def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     return promise(found.calibration, found.rule, interval=interval)
 
 
-def _measured(opened: "Dataset", scores: "Scores") -> dict[str, float]:
-    """Return AUROC and average precision on labelled samples that have both kinds."""
+def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:
+    """Return AUROC and average precision on labelled samples that have both kinds.
+
+    Raises InputError for a column of labels that are not 0 and 1; those that data bring along may be others.
+    """
     import numpy as np
 
-    from diabolo.jobs.detect import anomalous
+    from diabolo.jobs.detect import anomalous, marks
 
     if not np.any(opened.labels):
         return {}
-    return measured(anomalous(opened.labels), scores)
+    marked = marks(opened.labels) if label is None else anomalous(opened.labels)
+    return {} if marked is None else measured(marked, scores, opened.weight)
 
 
 def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":

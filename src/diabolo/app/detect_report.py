@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diabolo.app import markup, pictures
 from diabolo.app.alert_output import Facts, promise_words
+from diabolo.app.alerts import Ranking
 from diabolo.app.detection_section import detection_part
 from diabolo.data.source import Dataset, Source
 from diabolo.jobs.detect import marks
@@ -34,13 +35,13 @@ RULES = {
 class Page:
     """What a page of alerts shows.
 
-    table: a row for each sample, as `detect` writes it. facts: the rule and its promise. drifted: columns by name.
-    maps: (name, RGB picture) of the most suspicious images.
+    first: the rows with the highest scores, as `detect` writes them. facts: what `detect` says: the rule and its
+    promise, samples and alerts. drifted: columns by name. maps: (name, RGB picture) of the most suspicious images.
     """
 
     title: str
     subtitle: str
-    table: "pl.DataFrame"
+    first: "pl.DataFrame"
     facts: Facts
     detection: Detection
     anomalous: NDArray[np.bool_] | None = None
@@ -51,7 +52,7 @@ class Page:
 def page_of(
     trained: Known,
     opened: Dataset,
-    table: "pl.DataFrame",
+    ranking: Ranking,
     facts: Facts,
     *,
     title: str,
@@ -60,9 +61,11 @@ def page_of(
 ) -> Page:
     """Return the page about rows or steps that were ranked. normal: what the baselines are fitted on."""
     anomalous = marks(opened.labels)
-    scores = table.sort("row")["score"].to_numpy()
-    found = detection_of(trained, opened.train, scores, anomalous=anomalous, learnt=normal, weight=opened.weight)
-    return Page(title, opened.origin or opened.name, table, facts, found, anomalous, drifted)
+    found = detection_of(
+        trained, opened.train, ranking.scores, anomalous=anomalous, learnt=normal, weight=opened.weight
+    )
+    first = ranking.highest(MOST_SHOWN)
+    return Page(title, opened.origin or opened.name, first, facts, found, anomalous, drifted)
 
 
 def detect_page(page: Page) -> str:
@@ -91,7 +94,9 @@ def _drift(drifted: Sequence[tuple[str, Drift]]) -> str:
     """Return the section of the columns that no longer look like the training data."""
     if not drifted:
         return ""
-    rows = [[escape(name), f"{one.distance:.2f}", f"{one.p:.1g}"] for name, one in drifted]
+    rows = [
+        [escape(name), f"{one.distance:.2f}", f"{one.p:.1g}" if one.p > 0 else "&lt; 1e-300"] for name, one in drifted
+    ]
     head, numeric = ["column", "distance", "p of no drift"], [False, True, True]
     table = markup.table(head, rows[:MOST_SHOWN], numeric=numeric, caption="Drift", kind="quiet")
     more = f'<p class="key">and {len(rows) - MOST_SHOWN:,} more</p>' if len(rows) > MOST_SHOWN else ""
@@ -99,7 +104,7 @@ def _drift(drifted: Sequence[tuple[str, Drift]]) -> str:
 
 
 def _tiles(page: Page) -> list[tuple[str, str, str]]:
-    count, raised = len(page.table), int(page.table["alert"].sum())
+    count, raised = int(str(page.facts["samples"])), int(str(page.facts["alerts"]))
     own = page.detection.own
     found = [
         ("Samples", f"{count:,}", _labelled_words(page.anomalous)),
@@ -126,13 +131,12 @@ def _best_words(others: Sequence[object], name: str) -> str:
 
 
 def _alerts(page: Page) -> str:
-    named = "item" in page.table.columns
-    first = page.table.sort("score", descending=True, maintain_order=True).head(MOST_SHOWN)
-    rows = [_alert(row, page.anomalous, named=named) for row in first.iter_rows(named=True)]
+    named, count = "item" in page.first.columns, int(str(page.facts["samples"]))
+    rows = [_alert(row, page.anomalous, named=named) for row in page.first.iter_rows(named=True)]
     labels = [] if page.anomalous is None else ["label"]
     head = ["image" if named else "row", "score", "p", "alert", *labels, "what made it suspicious"]
     numeric = [False, True, True, *([False] * (len(head) - 3))]
-    caption = f"The {len(rows)} highest scores" + (f" of {len(page.table):,}" if len(page.table) > len(rows) else "")
+    caption = f"The {len(rows)} highest scores" + (f" of {count:,}" if count > len(rows) else "")
     return markup.table(head, rows, numeric=numeric, caption=caption, kind="alerts")
 
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.alert_output import Facts
-from diabolo.app.detect_report import MOST_MAPS, Page
+from diabolo.app.detect_report import MOST_MAPS, MOST_SHOWN, Page
 from diabolo.app.heat import overlay, place, write_map
 from diabolo.data.sized import SizedImages, in_folder
 from diabolo.data.writing import unformulated
 from diabolo.errors import FileError
 from diabolo.jobs import maps
-from diabolo.jobs.detection import least_alert, ranked_beside
-from diabolo.jobs.thresholds import Scores, alerts, p_values, threshold
+from diabolo.jobs.detection import ranked_beside
+from diabolo.jobs.thresholds import Scores, alerts, least_alert, p_values, threshold
 from diabolo.training.model_file import Trained
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def page_of_images(
     hot = threshold(found.calibration, found.rule)
     raised = alerts(looked.scores, found.calibration, found.rule)
     own = (trained.model.config.preset, looked.scores)
-    least = least_alert(looked.scores, raised, hot)
+    least = least_alert(looked.scores, found.calibration, found.rule)
     ranked = ranked_beside(own, {}, looked.anomalous, np.ones(len(images)), least=least, raised=float(raised.sum()))
     drawn = []
     for row in table["row"].head(MOST_MAPS).to_list():
         image = images.read(row)
         drawn.append((images.names[row], overlay(image, maps.map_of(trained, image), hot)))
-    return Page(title, f"{len(images):,} images", table, facts, ranked, looked.anomalous, maps=drawn)
+    return Page(title, f"{len(images):,} images", table.head(MOST_SHOWN), facts, ranked, looked.anomalous, maps=drawn)

@@ -1,6 +1,6 @@
 """Where samples come from: anything with a length that gives rows, in memory or not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -149,3 +149,10 @@ class Dataset:
     origin: str = ""
     notes: tuple[str, ...] = field(default=())
     weight: float = 1.0
+
+    @property
+    def unseen(self) -> "Dataset":
+        """The test part alone, where there is one; else these data."""
+        if self.test is None:
+            return self
+        return replace(self, train=self.test, labels=self.test_labels, test=None, test_labels=None, items=None)

@@ -13,7 +13,7 @@ from diabolo.data.windows import Windows
 from diabolo.jobs import detect, series
 from diabolo.jobs.days import raised
 from diabolo.jobs.detect_baselines import baseline_scores
-from diabolo.jobs.thresholds import Scores, threshold
+from diabolo.jobs.thresholds import Scores, least_alert
 from diabolo.training.kept import Known
 
 MOST_FITTED, MOST_JUDGED = 20_000, 50_000
@@ -35,6 +35,11 @@ class Method:
     average_precision: float | None = None
     caught: int | None = None
     shared: float | None = None
+
+    @property
+    def figures(self) -> dict[str, str | float | None]:
+        """What a program may want to know."""
+        return {"name": self.name, "auroc": self.auroc, "average_precision": self.average_precision}
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def normal_rows(trained: Known, learnt: Source | None) -> tuple[NDArray[np.float
     """
     if learnt is not None:
         rows = flat(learnt, bounded(np.arange(len(learnt)), learnt, MOST_FITTED))
-        return rows, f"{len(rows):,} of the {len(learnt):,} normal rows that training was given"
+        return rows, f"{len(rows):,} of the {len(learnt):,} normal rows to learn from"
     kept = detect.of(trained).detector.references
     restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.config.shape))
     words = f"the {len(kept):,} normal training rows that the model file keeps"
@@ -178,7 +183,7 @@ def detection_of(
         others,
         marked,
         weights,
-        least=least_alert(scores, alarms, threshold(found.calibration, found.rule)),
+        least=least_alert(scores, found.calibration, found.rule),
         raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
@@ -190,8 +195,3 @@ def _of_steps(normal: NDArray[np.float64], source: Source, length: int) -> dict[
     holding = np.convolve(np.ones(len(windows)), np.ones(length))
     found = baseline_scores(normal, flat(windows, np.arange(len(windows))))
     return {name: np.convolve(scores, np.ones(length)) / holding for name, scores in found.items()}
-
-
-def least_alert(scores: Scores, raised: Marks, otherwise: float) -> float:
-    """Return the least score that raised an alert; where none did, the least that would have."""
-    return float(scores[raised].min()) if raised.any() else otherwise

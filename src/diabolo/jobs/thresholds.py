@@ -97,6 +97,18 @@ def threshold(calibration: Scores, rule: Rule) -> float:
     return float(calibration[-1] if passing < 1 else calibration[-passing])
 
 
+def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None:
+    """Return the least score that is an alert among these; None where none can be, or where each day has its own."""
+    if rule.per_day:
+        return None
+    if rule.name == "threshold":
+        return rule.value
+    if rule.name == "alerts":
+        return float(np.sort(scores)[-min(int(rule.value), len(scores))])
+    passing = math.floor(rule.value * (len(calibration) + 1) + 1e-9)
+    return float(np.nextafter(calibration[-passing], np.inf)) if passing else None
+
+
 def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple[float, float]:
     """Return within what the false-alarm rate lies, given `count` calibration samples.
 
