@@ -78,7 +78,8 @@ def _asinh(x: NDArray[np.float32]) -> NDArray[np.float32]:
     np.sqrt(found, out=found)
     found += size
     np.log(found, out=found)
-    return np.copysign(found, x, out=found)
+    np.copysign(found, x, out=found)
+    return found
 
 
 def _range(dtype: np.dtype[np.generic]) -> tuple[float, float]:
