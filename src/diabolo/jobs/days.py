@@ -50,4 +50,5 @@ def _by_dates(values: pl.Series, where: str) -> NDArray[np.int64]:
     if not form and values.dtype not in (pl.Date, pl.Datetime):
         first = str(values[0])[:40]
         raise InputError(f"--per-day must name a column of dates, times or seconds, and {values.name} holds {first!r}.")
-    return np.floor_divide(as_stamps(values, form, where).to_numpy(), DAY)
+    days: NDArray[np.int64] = as_stamps(values, form, where).to_numpy() // DAY
+    return days
