@@ -267,7 +267,7 @@ def test_bad_frames_are_refused() -> None:
         (pl.DataFrame({"a": [[1]]}), "no numbers, words or dates: a"),
         (pandas.DataFrame({"a": ["x", 1]}), "one kind of values in each"),
         (pandas.DataFrame({"a": [None, 1j]}), "no numbers, words or dates: a"),
-        (twice, "one name a column"),
+        (twice, "share a name: a; rename"),
     ]
     for frame, reason in cases:
         with pytest.raises(InputError, match=reason) as caught:

@@ -20,6 +20,7 @@ from diabolo.errors import InputError
 from diabolo.jobs import apply, density, detect, detectors, generate, maps, tabular
 from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
 from diabolo.jobs.compress import Compressed, compress, promised
+from diabolo.jobs.days import days_of
 from diabolo.jobs.decompress import unpacked
 from diabolo.jobs.denoise import denoise
 from diabolo.jobs.parameters import plain, seed_of
@@ -273,7 +274,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
         check_is_fitted(self)
         found = detectors.of(self.trained_)
-        raised = alerts(self._suspicion(X), found.calibration, found.rule)
+        days = days_of(self._source(X), found.rule.per_day) if found.rule.per_day else None
+        raised = alerts(self._suspicion(X), found.calibration, found.rule, days)
         return np.where(raised, -1, 1)
 
     @available_if(_detects)  # type: ignore[untyped-decorator]

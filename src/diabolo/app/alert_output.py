@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from diabolo.app.common import say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
@@ -23,7 +25,7 @@ def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Fa
     """
     from diabolo.jobs.thresholds import rate_interval
 
-    facts: Facts = {"rule": rule.name, "value": rule.value, "calibrated_on": len(calibration)}
+    facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
     if rule.name == "false-alarms":
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
@@ -34,8 +36,14 @@ def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Fa
     return facts
 
 
+def rule_text(facts: "Mapping[str, object]") -> str:
+    """Return the rule in a few words: 'alerts = 3 a day (Time)'."""
+    by = f" a day ({facts['per_day']})" if "per_day" in facts else ""
+    return f"{facts['rule']} = {facts['value']:g}{by}"
+
+
 def promise_text(facts: Facts) -> str:
-    text = f"{facts['model']}: {facts['rule']} = {facts['value']:g}, calibrated on {facts['calibrated_on']:,} samples"
+    text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
     interval = facts.get("rate_interval")
     return (
         f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
@@ -47,7 +55,7 @@ def promise_text(facts: Facts) -> str:
 PROMISES = {
     "false-alarms": "At most {value:.3g} of normal samples raise an alert, if they are like the {calibrated_on:,} "
     "that the threshold comes from. ",
-    "alerts": "The {value:g} highest scores are alerts; the p-values come from {calibrated_on:,} normal samples. ",
+    "alerts": "The {value:g} highest scores{by} are alerts; the p-values come from {calibrated_on:,} normal samples. ",
     "threshold": "A score of {value:.4g} or more is an alert: what cost least on labelled samples. ",
 }
 
@@ -55,7 +63,9 @@ PROMISES = {
 def promise_words(facts: Facts) -> str:
     """Return the rule in whole sentences, for a page."""
     interval = facts.get("rate_interval")
-    words = PROMISES[str(facts["rule"])].format(**facts)
+    words = PROMISES[str(facts["rule"])].format(
+        by=f" of a day ({facts.get('per_day')})" * ("per_day" in facts), **facts
+    )
     if not isinstance(interval, list):
         return words
     low, high = interval
@@ -81,10 +91,7 @@ def measured(marked: "NDArray[np.bool_]", scores: "Scores", weight: float = 1.0)
 
 def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     """Print how many alerts there are, the first five, and how good the scores are where that is known."""
-    print(
-        f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {facts['rule']} = {facts['value']:g}: "
-        f"{facts['out']}"
-    )
+    print(f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {rule_text(facts)}: {facts['out']}")
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"
         print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")

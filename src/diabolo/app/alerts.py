@@ -11,7 +11,8 @@ from diabolo.app.reasons import reasons
 from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs import detect
-from diabolo.jobs.thresholds import Scores, alerts, p_values
+from diabolo.jobs.days import raised
+from diabolo.jobs.thresholds import Scores, p_values
 from diabolo.training.kept import Known
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def ranked(
     """
     found = detect.of(trained)
     scores = detect.score(trained, source)
-    raised = alerts(scores, found.calibration, found.rule)
+    alarms = raised(scores, found.calibration, found.rule, source)
     order = np.argsort(-scores, kind="stable")
-    most = min(max(LEAST_REASONS, int(raised.sum())), MOST_REASONS)
+    most = min(max(LEAST_REASONS, int(alarms.sum())), MOST_REASONS)
     told = reasons(trained, source, order[:most], columns) if len(source.shape) == 1 else []
-    return Ranking(scores, order, raised, found.calibration, told, items)
+    return Ranking(scores, order, alarms, found.calibration, told, items)

@@ -21,6 +21,12 @@ FalseAlarms = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
 ]
 Alerts = Annotated[int | None, typer.Option(metavar="N", help="The N most suspicious samples of a file are alerts.")]
+PerDay = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="With --alerts: N of each day; COLUMN holds dates, times, or seconds as numbers."
+    ),
+]
 Maps = Annotated[
     Path | None, typer.Option("--maps", metavar="FOLDER", help="Images: write where each is suspicious, .png and .npy.")
 ]
@@ -42,6 +48,7 @@ def detect(
     out: Out,
     false_alarms: FalseAlarms = None,
     alerts: Alerts = None,
+    per_day: PerDay = None,
     label: Label = None,
     maps: Maps = None,
     window: Window = None,
@@ -71,9 +78,11 @@ def detect(
     if report is not None:
         make_room(report, force=force)
     trained = open_model(model)
-    rule = chosen_rule(false_alarms, alerts)
+    rule = chosen_rule(false_alarms, alerts, per_day)
     title = f"Alerts in {Path(data).name}"
     if of_images(trained):
+        if per_day is not None:
+            raise ArgumentError("--per-day names a column of a table; for images give --alerts N alone.")
         if train is not None:
             raise ArgumentError("--train is for tables; images of any size have no baselines.")
         detect_images(trained, data, out, rule, label, maps, report, title, force=force, as_json=as_json)
@@ -122,6 +131,7 @@ def calibrate(
     model: Model,
     false_alarms: FalseAlarms = None,
     alerts: Alerts = None,
+    per_day: PerDay = None,
     cost_miss: Annotated[
         float | None, typer.Option(help="What an anomaly that is missed costs (with --label).")
     ] = None,
@@ -148,18 +158,20 @@ def calibrate(
     if costs and (cost_miss is None or cost_alarm is None or label is None or false_alarms or alerts):
         raise ArgumentError("--cost-miss and --cost-alarm go together, with --label and without another rule.")
     if images_of_any_size(trained):
+        if per_day is not None:
+            raise ArgumentError("--per-day names a column of a table; for images give --alerts N alone.")
         if costs:
             raise ArgumentError(
                 "--cost-miss and --cost-alarm are for tables; for images give --false-alarms or --alerts."
             )
-        trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts), label)
+        trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts, per_day), label)
         save_model(model, trained, force=True)
         facts = {"model": str(model), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
     opened = matched(open_data(data, label=label), trained)
     marked = job.anomalous(opened.labels) if label else None
-    trained = detectors.calibrate(trained, opened.train, marked, chosen_rule(false_alarms, alerts))
+    trained = detectors.calibrate(trained, opened.train, marked, chosen_rule(false_alarms, alerts, per_day))
     if marked is not None and cost_miss is not None and cost_alarm is not None:
         scores = detectors.score(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
@@ -168,7 +180,7 @@ def calibrate(
     print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
 
 
-def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None":
+def chosen_rule(false_alarms: float | None, alerts: int | None, per_day: str | None) -> "Rule | None":
     """Return the rule that options ask for. Raises ArgumentError where they ask for two."""
     from diabolo.jobs.thresholds import Rule
 
@@ -176,7 +188,9 @@ def chosen_rule(false_alarms: float | None, alerts: int | None) -> "Rule | None"
         raise ArgumentError("--false-alarms and --alerts are two rules; give one.")
     if false_alarms is not None:
         return Rule("false-alarms", false_alarms)
-    return None if alerts is None else Rule("alerts", float(alerts))
+    if per_day is not None and alerts is None:
+        raise ArgumentError(f"--per-day counts alerts by the day of {per_day}; give --alerts N with it.")
+    return None if alerts is None else Rule("alerts", float(alerts), per_day or "")
 
 
 def _promise(trained: "Known", *, interval: bool = True) -> Facts:

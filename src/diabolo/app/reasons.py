@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.frames import frame_of, frames_of
+from diabolo.data.frames import frame_of, frames_of, loaded
 from diabolo.data.source import Source, Subset
 from diabolo.data.writing import unformulated
 from diabolo.jobs import detect, tabular
@@ -15,26 +15,31 @@ from diabolo.training.kept import Known
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS_NAMED, TOGETHER = 3, 1000
+COLUMNS_NAMED, TOGETHER, LOADED_NUMBERS = 3, 1000, 2**22
 LONGEST = 60
 Words = NDArray[np.object_]
 
 
 def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
     """Return for each of the rows the three columns that add most, with their share of the score."""
-    pieces = [rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)]
-    return [text for some in pieces for text in _reasons(trained, source, some, columns)]
+    size = max(TOGETHER, LOADED_NUMBERS // source.shape[0])
+    found: list[str] = []
+    for start in range(0, len(rows), size):
+        part = loaded(source, rows[start : start + size])
+        for first in range(0, len(part), TOGETHER):
+            every = np.arange(first, min(first + TOGETHER, len(part)))
+            found += _reasons(trained, Subset(part, every), columns)
+    return found
 
 
-def _reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
-    chosen = Subset(source, rows)
+def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> list[str]:
     parts = tabular.by_column(trained, detect.explain(trained, chosen))
     share = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
     most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
     encoding = tabular.encoding_of(trained)
-    names = encoding.names if encoding else columns or [f"column {number}" for number in range(source.shape[0])]
+    names = encoding.names if encoding else columns or [f"column {number}" for number in range(chosen.shape[0])]
     table = _table(chosen, names)
-    told: list[list[str]] = [[] for _ in rows]
+    told: list[list[str]] = [[] for _ in most]
     for column in most.T:
         seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
         for i, j in enumerate(column):
@@ -65,9 +70,16 @@ def _worded(table: "pl.DataFrame", names: Sequence[str], column: NDArray[np.int6
     """Return the value of one column of each row as text."""
     found = np.empty(len(column), object)
     for j in np.unique(column):
-        rows = np.flatnonzero(column == j)
-        found[rows] = [_word(value) for value in table[names[j]].gather(rows)]
+        rows, values = np.flatnonzero(column == j), _values(table[names[j]])
+        found[rows] = [_word(values[row]) for row in rows]
     return found
+
+
+def _values(column: "pl.Series") -> list[Any]:
+    try:
+        return column.to_list()
+    except (OverflowError, ValueError):  # a date beyond the year 9999, for which Python has no object
+        return column.dt.to_string().to_list()
 
 
 def _word(value: Any) -> str:

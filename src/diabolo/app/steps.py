@@ -11,7 +11,7 @@ from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, series
-from diabolo.jobs.thresholds import alerts
+from diabolo.jobs.days import raised
 from diabolo.training.kept import Known
 
 
@@ -34,8 +34,8 @@ def stepwise(
     most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
     share = np.take_along_axis(parts, most, 1) / np.maximum(scores[:, None], 1e-30)
     told = [_told(names, *both) for both in zip(most, share, strict=True)]
-    raised = alerts(scores, found.calibration, found.rule)
-    return Ranking(scores, np.arange(len(scores)), raised, found.calibration, told)
+    alarms = raised(scores, found.calibration, found.rule, source)
+    return Ranking(scores, np.arange(len(scores)), alarms, found.calibration, told)
 
 
 def _told(names: Sequence[str], most: NDArray[np.int64], share: NDArray[np.float32]) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from diabolo.data.stamps import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others
 from diabolo.errors import InputError
 
 MOST_SHOWN, MOST_KEPT, LONGEST = 32, 1000, 200
 """Words that get a number of their own, words whose share is kept, characters of a word that is kept."""
 OTHER = "(other)"
 GAP = 10.0
-DAY = 86_400_000_000
 WEEK, TURN = 7.0, 2 * np.pi
 SEEN_BY_RANGE = 0.001
 """Weight of the day of a table in order of time: new rows always come later."""
@@ -163,7 +163,7 @@ class Dates:
         seconds = np.zeros(len(numbers))
         if self.timed:
             seconds = np.rint(np.arctan2(numbers[:, 2], numbers[:, 3]) / TURN % 1 * 86_400) % 86_400
-        days = np.clip(np.rint(numbers[:, 0]), -100_000_000, 100_000_000)
+        days = np.clip(np.rint(numbers[:, 0]), FIRST_DAY, LAST_DAY)
         stamps = pl.Series(self.name, (days * DAY + seconds * 1e6).astype(np.int64)).cast(pl.Datetime("us"))
         found = stamps.cast(pl.Date) if self.dtype == "Date" else stamps
         return _with_gaps(found.dt.to_string(self.form) if self.form else found, numbers[:, 1] >= GAP / 2)
@@ -181,7 +181,7 @@ def _as_numbers(values: pl.Series, where: str) -> Numbers_:
     numbers = (
         values.cast(pl.Float64, strict=False) if values.dtype != pl.Duration else values.dt.total_nanoseconds() / 1e9
     )
-    _refuse_others(values, numbers, where, "numbers")
+    refuse_others(values, numbers, where, "numbers")
     found = np.array(numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy(), np.float64)
     if np.isinf(found).any():
         row = int(np.flatnonzero(np.isinf(found))[0])
@@ -191,32 +191,5 @@ def _as_numbers(values: pl.Series, where: str) -> Numbers_:
     return found
 
 
-def _refuse_others(given: pl.Series, read: pl.Series, where: str, kind: str) -> None:
-    """Raise InputError if something was lost in reading `given` as a kind."""
-    lost = (given.is_not_null() & read.is_null()).to_numpy()
-    if lost.any():
-        row = int(np.flatnonzero(lost)[0])
-        raise InputError(
-            f"{where} must have {kind} in the column {given.name}, as in training, and holds "
-            f"{str(given[row])[:40]!r} (row {row}) and {int(lost.sum()) - 1:,} more that are none; mend them or leave "
-            "them empty."
-        )
-
-
 def _as_words(values: pl.Series) -> pl.Series:
     return values.cast(pl.String)
-
-
-def as_stamps(values: pl.Series, form: str, where: str) -> pl.Series:
-    """Return microseconds since 1970, null where they are missing. Raises InputError for what is no date."""
-    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        stamps = values.cast(pl.String).str.to_datetime(form or None, time_unit="us", strict=False)
-    elif values.dtype in (pl.Date, pl.Datetime):
-        zone = getattr(values.dtype, "time_zone", None)
-        stamps = (values.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else values).cast(
-            pl.Datetime("us")
-        )
-    else:
-        stamps = pl.Series(values.name, [None] * len(values), dtype=pl.Datetime("us"))
-    _refuse_others(values, stamps, where, "dates")
-    return stamps.to_physical()

@@ -9,36 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from diabolo.config import from_json
-from diabolo.data.columns import DAY, LONGEST, MOST_KEPT, Column, Dates, Numbers, Words, as_stamps
+from diabolo.data.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Words
+from diabolo.data.stamps import DAY, TEXT, as_stamps, form_of
 from diabolo.errors import FormatError, InputError
 
-FORMS = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%SZ",
-    "%Y-%m-%dT%H:%M:%S%.fZ",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-)
-"""Forms of dates that text may have; the first that fits every value is taken."""
 KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates}
 NAMES = {kind: name for name, kind in KINDS.items()}
 STRANGE = 100.0
 IN_ORDER = 0.99
-TEXT = (pl.String, pl.Categorical, pl.Enum)
 MOST_COLUMNS = 100_000
 
 
@@ -156,25 +134,11 @@ def _fitted(values: pl.Series, where: str) -> Column:
     if values.dtype in (pl.Date, pl.Datetime):
         return _dates(values, "", where)
     if values.dtype in TEXT:
-        form = _form(values.cast(pl.String))
+        form = form_of(values.cast(pl.String))
         return _dates(values, form, where) if form else _words(values.cast(pl.String))
     if values.dtype == pl.Null:
         return _words(values.cast(pl.String))
     return _numbers(values, where)
-
-
-def _form(words: pl.Series) -> str:
-    """Return the form of date that every word has, '' if they are no dates."""
-    given = words.drop_nulls()
-    if not len(given):
-        return ""
-    first = given.head(20)
-    for form in FORMS:
-        if first.str.to_datetime(form, strict=False).null_count():
-            continue
-        if not given.str.to_datetime(form, strict=False).null_count():
-            return form
-    return ""
 
 
 def _numbers(values: pl.Series, where: str) -> Numbers:

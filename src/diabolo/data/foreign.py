@@ -41,7 +41,6 @@ def open_frame(frame: Any) -> Opened:
     like, or infinite values.
     """
     table, library = as_polars(frame)
-    check_names(table.columns, WHAT)
     check_shape(len(table), len(table.columns), WHAT)
     kinds = dict(table.schema.items())
     check_kinds([name for name, dtype in kinds.items() if not fits(dtype)], WHAT)
@@ -60,6 +59,7 @@ def as_polars(frame: Any) -> tuple[pl.DataFrame, str]:
     """
     import narwhals as nw
 
+    check_names(_names(frame), WHAT)
     try:
         table = nw.from_native(frame, eager_only=True)
         library = str(table.implementation.value)
@@ -71,6 +71,13 @@ def as_polars(frame: Any) -> tuple[pl.DataFrame, str]:
         raise InputError(
             f"{WHAT} must be collected, with one name a column and one kind of values in each; got {given}: {reason}."
         ) from error
+
+
+def _names(frame: Any) -> list[str]:
+    """Return the names of a frame's columns, as far as it says them: pandas and Arrow allow one name twice."""
+    lazy = hasattr(frame, "collect")  # to name its columns a lazy one would have to be worked out
+    names = getattr(frame, "column_names", None)
+    return [] if lazy else [str(name) for name in (getattr(frame, "columns", ()) if names is None else names)]
 
 
 def _series(values: Any) -> pl.Series:

@@ -13,7 +13,7 @@ from polars.exceptions import PanicException
 
 from diabolo.data.encoding import Encoding
 from diabolo.data.limits import reading
-from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset
+from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset, follow
 from diabolo.errors import InputError
 
 BLOCK_BYTES = 2**25
@@ -39,7 +39,7 @@ def parsing(path: Path) -> Iterator[None]:
 class FrameSource:
     """Rows of a table whose columns are not all plain numbers; as a source of numbers it has to be encoded first.
 
-    kept: the table itself where it is in memory.
+    kept: the table itself where it is in memory. row_bytes: of a row in memory, where its words are long.
     """
 
     table: pl.LazyFrame
@@ -47,6 +47,7 @@ class FrameSource:
     rows: int
     path: Path = Path("the table")
     kept: pl.DataFrame | None = None
+    row_bytes: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,7 +63,7 @@ class FrameSource:
 
     @property
     def block(self) -> int:
-        return rows_together(8 * len(self.columns))
+        return rows_together(max(8 * len(self.columns), self.row_bytes))
 
     def __len__(self) -> int:
         return self.rows
@@ -85,10 +86,17 @@ class FrameSource:
         found = pl.concat(pieces) if pieces else self.table.head(0).collect().select(cs.by_name(self.columns))
         return found if np.array_equal(order, np.arange(len(rows))) else found[np.argsort(order)]
 
+    def column(self, name: str) -> pl.Series:
+        """Return a whole column. Raises FileError or FormatError if the file cannot be read."""
+        if self.kept is not None:
+            return self.kept[name]
+        with parsing(self.path):
+            return self.table.select(cs.by_name(name)).collect().to_series()
+
     def _between(self, rows: NDArray[np.int64]) -> pl.DataFrame:
         first, last = int(rows[0]), int(rows[-1])
         part = self.table.slice(first, last - first + 1).select(cs.by_name(self.columns)).collect()
-        return part if len(part) == len(rows) else part[rows - first]
+        return part if follow(rows) else part[rows - first]
 
 
 @dataclass(frozen=True)
@@ -130,8 +138,13 @@ class Encoded:
         return len(self.source)
 
     def take(self, rows: NDArray[np.int64]) -> Array:
-        table = frames_of(self.source)
-        return self.encoding.encode(frame_of(self.source, rows), str(table.path if table else "the table"))
+        """Return rows as numbers; of the table itself, whose words may be long, a block at a time is in memory."""
+        table, taken = frames_of(self.source), np.empty((len(rows), *self.shape))
+        where = str(table.path if table else "the table")
+        for start in range(0, len(rows), self.block):
+            some = slice(start, start + self.block)
+            taken[some] = self.encoding.encode(frame_of(self.source, rows[some]), where)
+        return taken
 
 
 @dataclass(frozen=True)
@@ -157,10 +170,25 @@ def frames_of(source: Source) -> FrameSource | None:
     return root if isinstance(root, FrameSource) else getattr(root, "frames", None)
 
 
-def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
-    """Return rows of a table, or of a part of it, as a data frame."""
+def rows_of(source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which rows of the table that a source looks at some of its own rows are."""
     while isinstance(source, Subset | Reordered | Encoded | EncodedArray):
         source, rows = source.source, source.rows[rows] if isinstance(source, Subset) else rows
+    return rows
+
+
+def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """Return rows of a table, or of a part of it, as a data frame."""
     table = frames_of(source)
     assert table is not None
-    return table.frame(rows)
+    return table.frame(rows_of(source, rows))
+
+
+def loaded(source: Source, rows: NDArray[np.int64]) -> Source:
+    """Return some rows of a source in memory, with their data frame where there is one: each block is read once."""
+    root, frames = root_of(source), frames_of(source)
+    kept = None if frames is None else in_memory(frame_of(source, rows), frames.path)
+    if isinstance(root, Encoded | EncodedArray) and kept is not None:
+        return Encoded(kept, root.encoding)
+    array = source.take(rows)
+    return ArraySource(array) if kept is None else TableArray(array, kept)

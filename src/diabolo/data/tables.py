@@ -9,7 +9,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.arrays import as_labels
 from diabolo.data.encoding import fits
-from diabolo.data.frames import MOST_ROWS, FrameSource, TableArray, in_memory, parsing, rows_together
+from diabolo.data.frames import FEWEST_ROWS, MOST_ROWS, FrameSource, TableArray, in_memory, parsing, rows_together
 from diabolo.data.limits import LARGE_CSV_BYTES, MAX_HEADER_BYTES, held, is_small
 from diabolo.data.source import Array, ArraySource, Dataset, Source, follow
 from diabolo.errors import FileError, FormatError, InputError
@@ -99,7 +99,7 @@ class ParquetSource:
     def _between(self, first: int, last: int) -> Array:
         number = pl.Float32 if self.dtype == np.float32 else pl.Float64
         part = self.table.slice(first, last - first + 1).select(cs.by_name(self.columns).cast(number))
-        return part.collect().to_numpy(order="c")
+        return part.collect().to_numpy()
 
 
 def open_table(path: Path, label: str | None = None) -> Dataset:
@@ -137,9 +137,10 @@ def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType]
 
 def _frames(path: Path, table: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> FrameSource:
     source = FrameSource(table, columns, rows, path)
-    some = source.frame(np.arange(min(rows, source.block)))
-    if not is_small(int(some.estimated_size() * rows / len(some))):
-        return source
+    some = source.frame(np.arange(min(rows, FEWEST_ROWS)))
+    size = some.estimated_size() / len(some)
+    if not is_small(int(size * rows)):
+        return replace(source, row_bytes=int(size))
     return in_memory(table.select(cs.by_name(columns)).collect(), path)
 
 

@@ -89,7 +89,7 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule | None) -
 
 def _kept(trained: "Trained", detector: Detector, calibration: Scores, rule: Rule) -> "Trained":
     extra = to_extra(detector)
-    plain = {**extra.plain, "rule": rule.name, "value": float(rule.value)}
+    plain = {**extra.plain, **rule.to_json()}
     kept = Extra(plain, {**extra.arrays, "calibration": calibration})
     return replace(trained, extras={**trained.extras, JOB: kept})
 
@@ -103,7 +103,7 @@ def with_calibration(trained: "Trained", calibration: Scores, rule: Rule | None 
 def with_rule(trained: T, rule: Rule) -> T:
     """Return the model with another rule of what an alert is."""
     kept = trained.extras[JOB]
-    plain = {**kept.plain, "rule": rule.name, "value": float(rule.value)}
+    plain = {name: value for name, value in kept.plain.items() if name != "per_day"} | rule.to_json()
     extras = {**trained.extras, JOB: replace(kept, plain=plain)}
     return replace(trained, extras=extras)  # type: ignore[type-var]
 

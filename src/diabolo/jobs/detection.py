@@ -11,8 +11,9 @@ from diabolo.data.preprocessing import HELD_BYTES, bounded, chunks
 from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
 from diabolo.jobs import detect, series
+from diabolo.jobs.days import raised
 from diabolo.jobs.detect_baselines import baseline_scores
-from diabolo.jobs.thresholds import Scores, alerts, least_alert
+from diabolo.jobs.thresholds import Scores, least_alert
 from diabolo.training.kept import Known
 
 MOST_FITTED, MOST_JUDGED = 20_000, 50_000
@@ -176,14 +177,14 @@ def detection_of(
         others = _of_steps(normal, Subset(source, rows), length)
     marked = None if anomalous is None else anomalous[rows]
     weights = weights if marked is None else np.where(marked, weights, weight * weights)
-    raised = alerts(scores, found.calibration, found.rule)
+    alarms = raised(scores, found.calibration, found.rule, source)
     return ranked_beside(
         (trained.config.preset, scores[rows]),
         others,
         marked,
         weights,
         least=least_alert(scores, found.calibration, found.rule),
-        raised=float(weights[raised[rows]].sum()),
+        raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
 

@@ -119,7 +119,7 @@ def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -
 
 
 def _kept(trained: Trained, found: Mapped) -> Trained:
-    plain = {"unit": found.unit, "rule": found.rule.name, "value": float(found.rule.value)}
+    plain = {"unit": found.unit, **found.rule.to_json()}
     arrays: dict[str, NDArray[Any]] = {"calibration": found.calibration, "usual": found.usual}
     return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
 

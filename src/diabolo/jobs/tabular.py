@@ -86,6 +86,8 @@ def seen_by(trained: Known, source: Source) -> Source:
 def _of_numbers(trained: Known) -> Encoding:
     """Return the encoding of a model of plain numbers, so that gaps are evidence and text is named."""
     names, shape = trained.about.get("columns"), trained.config.shape
+    if trained.preprocessing.unit:
+        raise InputError("The model was trained on numbers from 0 to 1, none missing; fill the gaps of these rows.")
     if not names or len(shape) != 1 or len(names) != shape[0]:
         raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
     return plain_encoding(names, trained.preprocessing.offset, trained.preprocessing.scale)

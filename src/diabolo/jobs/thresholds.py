@@ -19,10 +19,14 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rule:
-    """name: 'false-alarms' (value: the promised rate), 'alerts' (value: how many a file) or 'threshold' (a score)."""
+    """name: 'false-alarms' (value: the promised rate), 'alerts' (value: how many a file) or 'threshold' (a score).
+
+    per_day: the column by whose days alerts are counted; '' where they are counted by the file.
+    """
 
     name: str = "false-alarms"
     value: float = 0.01
+    per_day: str = ""
 
     def __post_init__(self) -> None:
         if self.name not in ("false-alarms", "alerts", "threshold"):
@@ -35,14 +39,20 @@ class Rule:
             )
         if self.name == "alerts" and (self.value < 1 or self.value != int(self.value)):
             raise ArgumentError(f"--alerts must be a whole number >= 1, got {self.value:g}.")
+        if self.per_day and self.name != "alerts":
+            raise ArgumentError(f"--per-day counts alerts by the day, got {self.name}; give --alerts N with it.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rule as a model file keeps it, see `rule_of`."""
+        return {"rule": self.name, "value": float(self.value), **({"per_day": self.per_day} if self.per_day else {})}
 
 
 def rule_of(plain: Mapping[str, Any]) -> Rule:
     """Return the rule that a model file keeps. Raises FormatError if it is damaged."""
-    name, value = plain.get("rule"), plain.get("value")
-    if not isinstance(name, str) or not isinstance(value, float):
+    name, value, per_day = plain.get("rule"), plain.get("value"), plain.get("per_day", "")
+    if not isinstance(name, str) or not isinstance(value, float) or not isinstance(per_day, str):
         raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
-    return Rule(name, value)
+    return Rule(name, value, per_day)
 
 
 def calibration_of(arrays: Mapping[str, NDArray[Any]]) -> Scores:
@@ -61,14 +71,20 @@ def p_values(scores: Scores, calibration: Scores) -> Scores:
     return np.asarray((1 + above) / (1 + len(calibration)), np.float64)
 
 
-def alerts(scores: Scores, calibration: Scores, rule: Rule) -> NDArray[np.bool_]:
-    """Return which of the scores raise an alert."""
+def alerts(scores: Scores, calibration: Scores, rule: Rule, days: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    """Return which of the scores raise an alert. days: (n,), by which alerts are counted; None: all are one."""
     if rule.name == "false-alarms":
         return p_values(scores, calibration) <= rule.value
     if rule.name == "threshold":
         return scores >= rule.value
     chosen = np.zeros(len(scores), np.bool_)
-    chosen[np.argsort(-scores, kind="stable")[: int(rule.value)]] = True
+    if days is None:
+        chosen[np.argsort(-scores, kind="stable")[: int(rule.value)]] = True
+        return chosen
+    order = np.lexsort((-scores, days))
+    begins = np.flatnonzero(np.diff(days[order], prepend=days[order[:1]] - 1))
+    place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    chosen[order[place < rule.value]] = True
     return chosen
 
 
@@ -82,7 +98,9 @@ def threshold(calibration: Scores, rule: Rule) -> float:
 
 
 def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None:
-    """Return the least score that is an alert among these; None where none can be."""
+    """Return the least score that is an alert among these; None where none can be, or where each day has its own."""
+    if rule.per_day:
+        return None
     if rule.name == "threshold":
         return rule.value
     if rule.name == "alerts":
