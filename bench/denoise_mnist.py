@@ -27,7 +27,7 @@ from diabolo.training.history import Record
 from diabolo.training.loop import Callback
 from pages import write
 
-ROWS = ("denoise:default:6", "denoise:lecture:100", "denoise-deep:default:6")
+ROWS = ("denoise:default:9", "denoise:lecture:100", "denoise-deep:default:9")
 SIGMA, SSIM_DIGITS = 0.5, 1000
 Digits = NDArray[np.float32]
 

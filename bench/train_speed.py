@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,21 +194,16 @@ def section(race: Race, machine_line: str, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def rewritten(page: str, sections: Sequence[str]) -> str:
-    """Return the page with each section in place of the one with the same heading; a new one comes last."""
-    old = page.split("\n## ")
-    for text in sections:
-        body = text.removeprefix("## ")
-        place = [i for i, one in enumerate(old) if one.split(":")[0] == body.split(":")[0]]
-        if place:
-            old[place[0]] = body
-        else:
-            old.append(body)
-    return "\n## ".join(old)
+def rewritten(page: str, text: str) -> str:
+    """Return the page with a section in place of the one with the same heading; a new one comes last."""
+    old, body = page.split("\n## "), text.removeprefix("## ")
+    place = next((i for i, one in enumerate(old) if one.split(":")[0] == body.split(":")[0]), len(old))
+    return "\n## ".join([*old[:place], body, *old[place + 1 :]])
 
 
-def race_all(given: argparse.Namespace) -> list[str]:
-    data, found = load(), []
+def race_all(given: argparse.Namespace) -> None:
+    """Print, and write where asked, what each network's race finds, as soon as it ends."""
+    data = load()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mnist.npz"
         np.savez(file, train=data.train, test=data.test)
@@ -221,8 +215,11 @@ def race_all(given: argparse.Namespace) -> list[str]:
                 if isinstance(peer.trainer, Keras):
                     versions |= peer.trainer.versions
                     peer.trainer.close()
-            found.append(section(race, machine(versions, before), " ".join(["python", *sys.argv])))
-    return found
+            text = section(race, machine(versions, before), " ".join(["python", *sys.argv]))
+            print(text, flush=True)
+            if given.out:
+                page = given.out.read_text() if given.out.exists() else f"# Speed of training\n\n{METHOD}\n"
+                given.out.write_text(rewritten(page, text))
 
 
 def main() -> None:
@@ -236,12 +233,7 @@ def main() -> None:
         return setup()
     if given.lecture or given.optimizer:
         return print(markdown(lecture_only(load()) if given.lecture else step_rows()))
-    sections = race_all(given)
-    print("\n".join(sections))
-    if given.out:
-        page = given.out.read_text() if given.out.exists() else f"# Speed of training\n\n{METHOD}\n"
-        given.out.write_text(rewritten(page, sections))
-    return None
+    return race_all(given)
 
 
 if __name__ == "__main__":
