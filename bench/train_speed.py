@@ -6,6 +6,7 @@
     python bench/train_speed.py --skip-keras              without Keras
     python bench/train_speed.py --lecture                 only the lecture's recipe, here and in plain PyTorch
     python bench/train_speed.py --optimizer               only the parts of a step, beside torch's own
+    python bench/train_speed.py --compile                 only what torch.compile gains
 
 MNIST is found as diabolo finds it (DIABOLO_DATA). The peers take turns, an epoch each, and diabolo's whole `fit`
 comes every few turns, so that a noisy machine is noisy for all; a turn begins when the cores are idle.
@@ -26,6 +27,7 @@ import torch
 
 from contestants import FIGURES, KERAS, MOST_EPOCHS, SEEDS, Data, Fits, Keras, Lecture, Peer
 from diabolo import open_data
+from step_speed import compiled_rows
 from step_speed import rows as step_rows
 from torch_lecture import PlainTorch
 
@@ -224,15 +226,17 @@ def race_all(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option in ("--setup", "--skip-keras", "--lecture", "--optimizer"):
+    for option in ("--setup", "--skip-keras", "--lecture", "--optimizer", "--compile"):
         parser.add_argument(option, action="store_true")
     parser.add_argument("--networks", nargs="+", choices=FIGURES, default=list(FIGURES))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.setup:
         return setup()
-    if given.lecture or given.optimizer:
-        return print(markdown(lecture_only(load()) if given.lecture else step_rows()))
+    if given.lecture:
+        return print(markdown(lecture_only(load())))
+    if given.optimizer or given.compile:
+        return print(markdown(step_rows() if given.optimizer else compiled_rows()))
     return race_all(given)
 
 
