@@ -236,7 +236,7 @@ def _check_label(names: Sequence[str], label: str | None, path: Path) -> None:
 
 def check_shape(rows: int, columns: int, what: str) -> None:
     if rows == 0 or columns == 0:
-        raise InputError(f"{what} has {rows} rows and {columns} columns to learn from; give at least one of each.")
+        raise InputError(f"{what} has {rows} rows and {columns} columns; give at least one of each.")
 
 
 def is_number(dtype: pl.DataType) -> bool:

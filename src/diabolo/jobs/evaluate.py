@@ -228,7 +228,7 @@ def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
     """Return a plain sentence for each baseline that reconstructs with less squared error than the model."""
     return [
         f"{baseline.name}{f' with {baseline.latent} numbers' if baseline.latent else ''} reconstructs better "
-        f"(mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}): train longer, or use {baseline.name}."
+        f"(mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}): train longer{f', or use {baseline.name}' if baseline.latent else ''}."
         for baseline in baselines
         if baseline.mse < model.mse
     ]
