@@ -30,6 +30,8 @@ MEASURED, NEW = 1000, 48
 HALF_A_GREY_LEVEL = 1 / 510
 PCA_AGAINST_NOISE = 60
 """Components that restore noisy MNIST best (noise 0.5; more keep more of the noise)."""
+NOISY = "noisy"
+"""What the model is given, as the baseline of doing nothing."""
 PAIRS_TOGETHER = 16
 LIKENED = 1000
 """Samples that SSIM is the mean of."""
@@ -124,7 +126,7 @@ def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> 
     parameters = count_parameters(trained.model)
     return (
         own.figures(config.preset, config.latent, parameters, unit=False, pixels=unit),
-        seen.figures("noisy", 0, 0, unit=False, pixels=unit),
+        seen.figures(NOISY, 0, 0, unit=False, pixels=unit),
     )
 
 
@@ -136,13 +138,13 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
     if training is not None:
         pca = pca_of(trained, training)
         filters["PCA"] = lambda x: pca(x.reshape(len(x), -1)).reshape(x.shape)
-    sums = {name: _Sums(shape) for name in (config.preset, *filters, "noisy")}
+    sums = {name: _Sums(shape) for name in (config.preset, *filters, NOISY)}
     generator = generator_for(next(trained.model.parameters()).device, 1)
     with torch.inference_mode():
         for batch in batches(trained, samples):
             noisy = trained.model.corrupt(batch, generator)
             x, given = batch.cpu().numpy(), noisy.cpu().numpy()
-            found = {config.preset: trained.model(noisy).cpu().numpy(), "noisy": given}
+            found = {config.preset: trained.model(noisy).cpu().numpy(), NOISY: given}
             found |= {name: clean(given) for name, clean in filters.items()}
             for name, mean in found.items():
                 least = 1e-7 if name == config.preset else HALF_A_GREY_LEVEL
@@ -226,9 +228,12 @@ def generation(trained: Trained, samples: Source) -> Generation | None:
 
 def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
     """Return a plain sentence for each baseline that reconstructs with less squared error than the model."""
-    return [
-        f"{baseline.name}{f' with {baseline.latent} numbers' if baseline.latent else ''} reconstructs better "
-        f"(mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}): train longer{f', or use {baseline.name}' if baseline.latent else ''}."
-        for baseline in baselines
-        if baseline.mse < model.mse
-    ]
+    return [_warning(model, baseline) for baseline in baselines if baseline.mse < model.mse]
+
+
+def _warning(model: Figures, baseline: Figures) -> str:
+    errors = f"mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}"
+    if baseline.name == NOISY:
+        return f"What the model gives back is farther from the clean samples than the noisy ones ({errors}): train longer."
+    numbers = f" with {baseline.latent} numbers" if baseline.latent else ""
+    return f"{baseline.name}{numbers} reconstructs better ({errors}): train longer, or use {baseline.name}."
