@@ -234,6 +234,6 @@ def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
 def _warning(model: Figures, baseline: Figures) -> str:
     errors = f"mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}"
     if baseline.name == NOISY:
-        return f"What the model gives back is farther from the clean samples than the noisy ones ({errors}): train longer."
+        return f"The model gives back samples farther from the clean ones than the noisy are ({errors}): train longer."
     numbers = f" with {baseline.latent} numbers" if baseline.latent else ""
     return f"{baseline.name}{numbers} reconstructs better ({errors}): train longer, or use {baseline.name}."
