@@ -33,7 +33,7 @@ from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
-from diabolo.training.labelled import Labels, as_classes
+from diabolo.training.labelled import Labels, classes_of
 from diabolo.training.loop import Callback, split
 from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
@@ -148,12 +148,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_quality(self.quality, self.latent)
         seed = seed_of(self.random_state)
-        source = self._source(X, fitting=True)
+        source = self._source(X, seed)
         encoding = None
         if tabular.is_mixed(source):
             encoding = tabular.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
             source = tabular.encoded(source, encoding)
-        labels = self._labels(X, y, len(source))
+        labels = classes_of(X, y, len(source)) if self.conditional else None
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(seed, self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
@@ -349,15 +349,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         return configuration
 
-    def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
-        """Return the labels that a conditional model learns with, None for others."""
-        if not self.conditional:
-            return None
-        given = X.labels if y is None and isinstance(X, Dataset) else y
-        if given is None:
-            raise InputError("A conditional model needs a label for each sample: fit(X, y).")
-        return as_classes(np.asarray(given), count)
-
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(
             self.recipe,
@@ -376,12 +367,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         found = tabular.in_own_units(self.trained_, samples)
         return found if isinstance(found, np.ndarray) else as_library(found, getattr(self, "frames_", "polars"))
 
-    def _source(self, X: Samples, *, fitting: bool = False) -> Source:
-        """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
+    def _source(self, X: Samples, seed: int | None = None) -> Source:
+        """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are.
+
+        seed: the one `fit` works with; None after it.
+        """
+        fitting = seed is not None
         if isinstance(X, Dataset):
             X = X.train
-        if fitting and self.preset in PIECED and isinstance(X, list):
-            X = maps.pieces_of(sized(X), seed_of(self.random_state))
+        if seed is not None and self.preset in PIECED and isinstance(X, list):
+            X = maps.pieces_of(sized(X), seed)
         if is_frame(X):
             return self._table(X, fitting=fitting)
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, float | str | list[float]]
 SHOWN = 5
+DRIFT_NOTE = "(Anomalies among them count too, and a column that grows with time always drifts.)"
 TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 

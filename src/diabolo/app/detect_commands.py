@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
+from diabolo.app.alert_output import DRIFT_NOTE, SHOWN, Facts, measured, print_alerts, promise, promise_text
 from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
@@ -228,5 +228,6 @@ def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
     named = [(names[one.column] if names else f"column {one.column}", one) for one in found]
     if found:
         some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in named[:10])
-        say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")
+        words = f"these data no longer look like the training data, in: {some}; calibrate or train anew."
+        say(f"Warning: {words} {DRIFT_NOTE}")
     return named
