@@ -69,6 +69,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         and nats of each number of the code that training does not charge.
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
     conditional : whether the decoder is told the labels `y`, so that `sample` can be asked for one of them.
+    contamination : of the preset 'table': the share of anomalies among the samples, which its detector leaves out.
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
@@ -111,6 +112,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         free_nats: float | None = None,
         binarise: bool = False,
         conditional: bool = False,
+        contamination: float = 0.0,
         device: str = "auto",
         random_state: int | None = 0,
     ) -> None:
@@ -129,6 +131,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.free_nats = free_nats
         self.binarise = binarise
         self.conditional = conditional
+        self.contamination = contamination
         self.device = device
         self.random_state = random_state
 
@@ -149,7 +152,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_quality(self.quality, self.latent)
         seed = seed_of(self.random_state)
         source = self._source(X, seed)
-        encoding = None
+        curved, encoding = self.preset in CURVED, None
+        share = detectors.checked(self.contamination, source, rows=curved)
         if tabular.is_mixed(source):
             encoding = tabular.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
             source = tabular.encoded(source, encoding)
@@ -158,7 +162,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         dials = Dials(seed, self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
         latent = choice.latent if choice else self.latent
-        curved = self.preset in CURVED
         trained = fit(source, self._configured(latent, labels), self._recipe, dials, labels, curved=curved)
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": plain(self.get_params()), "columns": columns}
@@ -168,7 +171,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.trained_ = tabular.with_encoding(self.trained_, encoding)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
-        self.trained_ = detectors.with_detector(self.trained_, source, rows=self.preset in CURVED)
+        self.trained_ = detectors.with_detector(self.trained_, source, rows=curved, contamination=share)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:

@@ -19,14 +19,16 @@ DRIFT_NOTE = "(Anomalies among them count too, and a column that grows with time
 TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
-def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Facts:
+def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, interval: bool = True) -> Facts:
     """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %).
 
+    contamination: the share of anomalies that was left out of them as far as it showed.
     interval: whether that is asked for; it takes a third of a second to load what computes it.
     """
     from diabolo.jobs.thresholds import rate_interval
 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
+    facts |= {"contamination": contamination} if contamination else {}
     if rule.name == "false-alarms":
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
@@ -45,12 +47,21 @@ def rule_text(facts: "Mapping[str, object]") -> str:
 
 def promise_text(facts: Facts) -> str:
     text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
+    text += f" (contamination {facts['contamination']:g}: {worst(facts)})" if "contamination" in facts else ""
     interval = facts.get("rate_interval")
     return (
         f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
         if isinstance(interval, list)
         else text
     )
+
+
+def worst(facts: Facts) -> str:
+    """Return in words what a promise is worth where a share of anomalies was left out on trust."""
+    share, rate = float(str(facts["contamination"])), float(str(facts["value"]))
+    if facts["rule"] != "false-alarms":
+        return "p-values are right as far as that share is"
+    return f"the rate is right as far as that share is, and at most {rate + share / (1 - share):.3g}"
 
 
 PROMISES = {
@@ -67,6 +78,8 @@ def promise_words(facts: Facts) -> str:
     words = PROMISES[str(facts["rule"])].format(
         by=f" of a day ({facts.get('per_day')})" * ("per_day" in facts), **facts
     )
+    if "contamination" in facts:
+        words += f"{facts['contamination']:.3g} of the rows were said to be anomalies, and left out: {worst(facts)}. "
     if not isinstance(interval, list):
         return words
     low, high = interval
