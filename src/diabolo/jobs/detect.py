@@ -139,6 +139,13 @@ def of(trained: Known) -> Calibrated:
     return Calibrated(detector, calibration, rule_of(kept.plain), share)
 
 
+def left_out(trained: Known) -> float:
+    """Return the share of the rows that training was told are anomalies, and that the detector does not know."""
+    parameters = trained.about.get("parameters")
+    share = parameters.get(CONTAMINATION) if isinstance(parameters, dict) else None
+    return share if isinstance(share, float) and 0 <= share < 1 else 0.0
+
+
 def prepared_rows(trained: Known, source: Source) -> Numbers:
     """Return samples in prepared units and flat, (n, dimensions)."""
     check_shape(trained, source)
