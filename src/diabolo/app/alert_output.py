@@ -60,8 +60,8 @@ def worst(facts: Facts) -> str:
     """Return in words what a promise is worth where a share of anomalies was left out on trust."""
     share, rate = float(str(facts["contamination"])), float(str(facts["value"]))
     if facts["rule"] != "false-alarms":
-        return "p-values are right as far as that share is"
-    return f"the rate is right as far as that share is, and at most {rate + share / (1 - share):.3g}"
+        return "p-values hold as far as what was left out were anomalies"
+    return f"the rate holds as far as what was left out were anomalies, at worst it is {rate + share / (1 - share):.3g}"
 
 
 PROMISES = {
@@ -79,7 +79,10 @@ def promise_words(facts: Facts) -> str:
         by=f" of a day ({facts.get('per_day')})" * ("per_day" in facts), **facts
     )
     if "contamination" in facts:
-        words += f"{facts['contamination']:.3g} of the rows were said to be anomalies, and left out: {worst(facts)}. "
+        words += (
+            f"{facts['contamination']:.3g} of those rows were said to be anomalies, and left out where they stood out: "
+        )
+        words += f"{worst(facts)}. "
     if not isinstance(interval, list):
         return words
     low, high = interval
@@ -106,6 +109,8 @@ def measured(marked: "NDArray[np.bool_]", scores: "Scores", weight: float = 1.0)
 def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     """Print how many alerts there are, the first five, and how good the scores are where that is known."""
     print(f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {rule_text(facts)}: {facts['out']}")
+    if "contamination" in facts:
+        print(f"Contamination {facts['contamination']:g}: {worst(facts)}")  # type: ignore[arg-type]
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"
         print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")

@@ -85,6 +85,8 @@ def without_outliers(scores: Scores, share: float) -> Scores:
     """
     ranked = np.sort(scores)
     left = len(ranked) - round(share * len(ranked))
+    if left == len(ranked):
+        return ranked
     logs = np.log(np.maximum(ranked, np.finfo(np.float64).tiny))
     middle, high = np.quantile(logs[:left], (0.5, TAIL))
     within = int(np.searchsorted(logs, middle + FAR * (high - middle), side="right"))
