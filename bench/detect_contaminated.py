@@ -86,7 +86,8 @@ def table(seeds: list[int]) -> str:
             cells = [[run[share, method, what] for run in runs if (share, method, what) in run] for what in head]
             means = [f"{np.mean(cell):.4f}" for cell in cells]
             lines.append(f"| {share:.0%} | {method} | {' | '.join(means)} |")
-    return "\n".join([*lines, "", f"Means over {len(SETS)} sets, seeds {', '.join(map(str, seeds))}."])
+    words = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    return "\n".join([*lines, "", f"Means over {len(SETS)} sets (0.01: 5), {words}."])
 
 
 def main() -> None:
