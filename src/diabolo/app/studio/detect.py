@@ -12,7 +12,6 @@ from diabolo.app import markup
 from diabolo.app.alerts import ranked
 from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
 from diabolo.app.known import matched
-from diabolo.app.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
@@ -73,7 +72,7 @@ def _listed(table: pl.DataFrame, raised: Any) -> str:
     head = ["row", *(["item"] if named else []), "score", "p", "", "reasons"]
     rows = []
     for entry, alert in zip(table.head(MOST_LISTED).iter_rows(named=True), raised, strict=False):
-        reasons = "<br>".join(escape(reason) for reason in split(entry["reasons"]))
+        reasons = "<br>".join(escape(reason) for reason in entry["reasons"].split("; "))
         sign = '<span class="sign">alert</span>' if alert else ""
         cells = [f"{entry['row']:,}", *([escape(entry["item"])] if named else [])]
         rows.append([*cells, markup.brief(entry["score"]), f"{entry['p_value']:.3g}", sign, reasons])
