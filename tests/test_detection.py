@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from diabolo.app.detection_section import detection_part
+from diabolo.app.reasons import joined, split
 from diabolo.jobs.detect_baselines import BASELINES, baseline_scores
 from diabolo.jobs.detection import Detection, judged, ranked_beside
 from test_cli import fails, run
@@ -108,6 +109,12 @@ def test_the_part_of_a_page_is_sound(name: str) -> None:
     assert ("Beside its baselines" in text) == (name != "nothing to compare")
 
 
+def test_reasons_come_apart_again_whatever_they_hold() -> None:
+    lines = ["d; e: a; b (5%); c, expected ; (90%)", "=x: ;; , expected y (1%)", "plain: 1, expected 2 (9%)"]
+    assert [line.replace(" ", "") for line in split(joined(lines))] == [line.replace(" ", "") for line in lines]
+    assert split(joined([])) == []
+
+
 def test_detect_writes_a_page(
     files: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +138,11 @@ def test_detect_writes_a_page(
     check(page.read_text())
     assert "nobody can say which is better" in page.read_text()
     assert "--report too" in fails(capsys, 2, "detect", new, "-m", model, "--out", tmp_path / "o.csv", "--train", past)
+    moved = pl.read_parquet(new).with_columns(pl.col("tail") * 100)
+    moved.write_parquet(tmp_path / "moved.parquet")
+    said = run(capsys, "detect", tmp_path / "moved.parquet", *words[2:], "--label", "Class", "--force")[2]
+    assert "a column that grows with time always drifts" in said
+    assert "a column that grows with time always drifts" in page.read_text()
     page.unlink()
     pl.DataFrame({"a": [1]}).write_csv(tmp_path / "bad.csv")
     fails(capsys, 1, "detect", tmp_path / "bad.csv", *words[2:], "--force")

@@ -53,6 +53,19 @@ def test_pieces_are_the_same_each_time_and_cover_the_border() -> None:
     assert MARGIN < 16 + 1
 
 
+def test_without_a_seed_one_is_drawn_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    original = maps.pieces_of
+
+    def seen(images: maps.SizedImages, seed: int) -> Pieces:
+        drawn.append(seed)
+        return original(images, seed, side=16)
+
+    monkeypatch.setattr(maps, "pieces_of", seen)
+    found = Autoencoder("surface", epochs=1, random_state=None).fit(GOOD[:4])
+    assert drawn == [found.trained_.about["seed"]]
+
+
 def test_a_spot_is_found_and_shown(estimator: Autoencoder) -> None:
     scores = -estimator.score_samples(GOOD[:8] + BAD)
     assert roc_auc_score([0] * 8 + [1] * 12, scores) > 0.95

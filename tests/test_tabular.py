@@ -184,6 +184,10 @@ def test_the_commands_take_tables_of_any_columns(tmp_path: Path, capsys: pytest.
     assert run(capsys, "decode", codes, "-m", model, "--out", back)[0] == 0
     assert pl.read_csv(back).columns == list(COLUMNS)
     assert run(capsys, "report", model, new, "--out", tmp_path / "page.html")[0] == 0
+    page = (tmp_path / "page.html").read_text()
+    assert all(f'<th scope="row">{name}</th>' in page for name in COLUMNS)
+    assert "country=" not in page
+    assert "rarity" not in page
     assert "need .csv or .parquet" in fails(capsys, 2, "decode", codes, "-m", model, "--out", tmp_path / "b.npy")
 
 

@@ -33,7 +33,7 @@ from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
-from diabolo.training.labelled import Labels, as_classes
+from diabolo.training.labelled import Labels, classes_of
 from diabolo.training.loop import Callback, split
 from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
@@ -69,6 +69,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         and nats of each number of the code that training does not charge.
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
     conditional : whether the decoder is told the labels `y`, so that `sample` can be asked for one of them.
+    contamination : of the preset 'table': the share of anomalies among the samples, which its detector leaves out.
     device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
@@ -111,6 +112,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         free_nats: float | None = None,
         binarise: bool = False,
         conditional: bool = False,
+        contamination: float = 0.0,
         device: str = "auto",
         random_state: int | None = 0,
     ) -> None:
@@ -129,6 +131,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.free_nats = free_nats
         self.binarise = binarise
         self.conditional = conditional
+        self.contamination = contamination
         self.device = device
         self.random_state = random_state
 
@@ -148,17 +151,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_quality(self.quality, self.latent)
         seed = seed_of(self.random_state)
-        source = self._source(X, fitting=True)
-        encoding = None
+        source = self._source(X, seed)
+        curved, encoding = self.preset in CURVED, None
+        share = detectors.checked(self.contamination, source, rows=curved)
         if tabular.is_mixed(source):
             encoding = tabular.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
             source = tabular.encoded(source, encoding)
-        labels = self._labels(X, y, len(source))
+        labels = classes_of(X, y, len(source)) if self.conditional else None
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(seed, self.device, callbacks, place, resume)
         choice = self._choice(source, dials, labels)
         latent = choice.latent if choice else self.latent
-        curved = self.preset in CURVED
         trained = fit(source, self._configured(latent, labels), self._recipe, dials, labels, curved=curved)
         columns = [str(name) for name in getattr(self, "feature_names_in_", [])] or None
         about = {**trained.about, "parameters": plain(self.get_params()), "columns": columns}
@@ -168,7 +171,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.trained_ = tabular.with_encoding(self.trained_, encoding)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
-        self.trained_ = detectors.with_detector(self.trained_, source, rows=self.preset in CURVED)
+        self.trained_ = detectors.with_detector(self.trained_, source, rows=curved, contamination=share)
         return self
 
     def encode(self, X: Samples) -> NDArray[np.float32]:
@@ -349,15 +352,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         return configuration
 
-    def _labels(self, X: Samples, y: object, count: int) -> Labels | None:
-        """Return the labels that a conditional model learns with, None for others."""
-        if not self.conditional:
-            return None
-        given = X.labels if y is None and isinstance(X, Dataset) else y
-        if given is None:
-            raise InputError("A conditional model needs a label for each sample: fit(X, y).")
-        return as_classes(np.asarray(given), count)
-
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(
             self.recipe,
@@ -376,12 +370,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         found = tabular.in_own_units(self.trained_, samples)
         return found if isinstance(found, np.ndarray) else as_library(found, getattr(self, "frames_", "polars"))
 
-    def _source(self, X: Samples, *, fitting: bool = False) -> Source:
-        """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are."""
+    def _source(self, X: Samples, seed: int | None = None) -> Source:
+        """Return samples as a source, validated as scikit-learn does; sources and memory maps are taken as they are.
+
+        seed: the one `fit` works with; None after it.
+        """
+        fitting = seed is not None
         if isinstance(X, Dataset):
             X = X.train
-        if fitting and self.preset in PIECED and isinstance(X, list):
-            X = maps.pieces_of(sized(X), seed_of(self.random_state))
+        if seed is not None and self.preset in PIECED and isinstance(X, list):
+            X = maps.pieces_of(sized(X), seed)
         if is_frame(X):
             return self._table(X, fitting=fitting)
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):

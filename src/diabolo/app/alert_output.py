@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 Facts = dict[str, float | str | list[float]]
 SHOWN = 5
+DRIFT_NOTE = "(Anomalies among them count too, and a column that grows with time always drifts.)"
 TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
-def promise(calibration: "Scores", rule: "Rule", *, interval: bool = True) -> Facts:
+def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, interval: bool = True) -> Facts:
     """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %).
 
+    contamination: the share of anomalies that was left out of them as far as it showed.
     interval: whether that is asked for; it takes a third of a second to load what computes it.
     """
     from diabolo.jobs.thresholds import rate_interval
 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
+    facts |= {"contamination": contamination} if contamination else {}
     if rule.name == "false-alarms":
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
@@ -44,12 +47,21 @@ def rule_text(facts: "Mapping[str, object]") -> str:
 
 def promise_text(facts: Facts) -> str:
     text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
+    text += f" (contamination {facts['contamination']:g}: {worst(facts)})" if "contamination" in facts else ""
     interval = facts.get("rate_interval")
     return (
         f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
         if isinstance(interval, list)
         else text
     )
+
+
+def worst(facts: Facts) -> str:
+    """Return in words what a promise is worth where a share of anomalies was left out on trust."""
+    share, rate = float(str(facts["contamination"])), float(str(facts["value"]))
+    if facts["rule"] != "false-alarms":
+        return "p-values hold as far as what was left out were anomalies"
+    return f"the rate holds as far as what was left out were anomalies, at worst it is {rate + share / (1 - share):.3g}"
 
 
 PROMISES = {
@@ -66,6 +78,11 @@ def promise_words(facts: Facts) -> str:
     words = PROMISES[str(facts["rule"])].format(
         by=f" of a day ({facts.get('per_day')})" * ("per_day" in facts), **facts
     )
+    if "contamination" in facts:
+        words += (
+            f"{facts['contamination']:.3g} of those rows were said to be anomalies, and left out where they stood out: "
+        )
+        words += f"{worst(facts)}. "
     if not isinstance(interval, list):
         return words
     low, high = interval
@@ -92,6 +109,8 @@ def measured(marked: "NDArray[np.bool_]", scores: "Scores", weight: float = 1.0)
 def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     """Print how many alerts there are, the first five, and how good the scores are where that is known."""
     print(f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {rule_text(facts)}: {facts['out']}")
+    if "contamination" in facts:
+        print(f"Contamination {facts['contamination']:g}: {worst(facts)}")  # type: ignore[arg-type]
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"
         print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diabolo.app.common import (
+    Contamination,
     Data,
     Device,
     Force,
@@ -147,6 +148,7 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    contamination: Contamination = 0.0,
     window: Window = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -179,7 +181,7 @@ def train(
     wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed, preset in PIECED)
     opened, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
-    opened = windowed(opened, window, label) if window is not None else learnt_from(opened, preset)
+    opened = windowed(opened, window, label) if window is not None else learnt_from(opened, preset, contamination)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
@@ -198,6 +200,7 @@ def train(
         free_nats=free_nats,
         binarise=binarise,
         conditional=condition is not None,
+        contamination=contamination,
         device=device,
         random_state=seed,
     )

@@ -23,6 +23,9 @@ Label = Annotated[
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
 ]
+Contamination = Annotated[
+    float, typer.Option(metavar="SHARE", help="Without labels: the share of anomalies among the rows, to be left out.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.alert_output import SHOWN, Facts, measured, print_alerts, promise, promise_text
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
+from diabolo.app.alert_output import DRIFT_NOTE, SHOWN, Facts, measured, print_alerts, promise, promise_text
+from diabolo.app.common import Contamination, Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
 from diabolo.app.image_commands import calibrate_images, detect_images
 from diabolo.errors import ArgumentError
 
@@ -137,6 +137,7 @@ def calibrate(
     ] = None,
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
+    contamination: Contamination = 0.0,
     as_json: Json = False,
 ) -> None:
     """Choose MODEL's threshold anew on DATA that it never saw, and keep it in the model file.
@@ -164,6 +165,8 @@ def calibrate(
             raise ArgumentError(
                 "--cost-miss and --cost-alarm are for tables; for images give --false-alarms or --alerts."
             )
+        if contamination:
+            raise ArgumentError("--contamination is for tables; give the folder of good images with --label.")
         trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts, per_day), label)
         save_model(model, trained, force=True)
         facts = {"model": str(model), **found}
@@ -171,7 +174,8 @@ def calibrate(
         return
     opened = matched(open_data(data, label=label), trained)
     marked = job.anomalous(opened.labels) if label else None
-    trained = detectors.calibrate(trained, opened.train, marked, chosen_rule(false_alarms, alerts, per_day))
+    rule = chosen_rule(false_alarms, alerts, per_day)
+    trained = detectors.calibrate(trained, opened.train, marked, rule, contamination)
     if marked is not None and cost_miss is not None and cost_alarm is not None:
         scores = detectors.score(trained, opened.train)
         trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
@@ -197,7 +201,7 @@ def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     from diabolo.jobs import detect as job
 
     found = job.of(trained)
-    return promise(found.calibration, found.rule, interval=interval)
+    return promise(found.calibration, found.rule, found.contamination, interval=interval)
 
 
 def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:
@@ -228,5 +232,6 @@ def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
     named = [(names[one.column] if names else f"column {one.column}", one) for one in found]
     if found:
         some = ", ".join(f"{name} ({one.distance:.2f})" for name, one in named[:10])
-        say(f"Warning: these data no longer look like the training data, in: {some}; calibrate or train anew.")
+        words = f"these data no longer look like the training data, in: {some}; calibrate or train anew."
+        say(f"Warning: {words} {DRIFT_NOTE}")
     return named

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app import markup, pictures
-from diabolo.app.alert_output import Facts, promise_words
+from diabolo.app.alert_output import DRIFT_NOTE, Facts, promise_words
 from diabolo.app.alerts import Ranking
 from diabolo.app.detection_section import detection_part
+from diabolo.app.reasons import split
 from diabolo.data.source import Dataset, Source
 from diabolo.jobs.detect import marks
 from diabolo.jobs.detection import Detection, detection_of
@@ -86,7 +87,7 @@ def detect_page(page: Page) -> str:
 
 def _drift_warning(drifted: Sequence[tuple[str, Drift]]) -> str:
     many = "1 column no longer looks" if len(drifted) == 1 else f"{len(drifted):,} columns no longer look"
-    words = f"{many} like the training data, so the promise may not hold: calibrate or train anew."
+    words = f"{many} like the training data, so the promise may not hold: calibrate or train anew. {DRIFT_NOTE}"
     return markup.warnings([words] if drifted else [])
 
 
@@ -151,7 +152,7 @@ def _alert(row: Mapping[str, object], anomalous: NDArray[np.bool_] | None, *, na
     ]
     if anomalous is not None:
         cells.append('<span class="anomaly">anomaly</span>' if anomalous[number] else "normal")
-    lines = "".join(f"<li>{escape(line)}</li>" for line in str(row["reasons"]).split("; ") if line)
+    lines = "".join(f"<li>{escape(line)}</li>" for line in split(str(row["reasons"])))
     return [*cells, f"<ul>{lines}</ul>"]
 
 

@@ -55,6 +55,8 @@ def _judged_words(found: Detection) -> str:
         parts.append(f"A normal one of them counts for {heaviest:.3g}.")
     if found.fitted:
         parts.append(f"The baselines were fitted on {found.fitted}, in standardised columns.")
+    if found.left_out:
+        parts.append(f"The model's own left out {found.left_out:.3g} of its training rows, said to be anomalies.")
     if found.own.average_precision is None:
         parts.append("Without labels of both kinds nobody can say which is better: the table says how far they agree.")
     return " ".join(parts)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS_NAMED, TOGETHER, LOADED_NUMBERS = 3, 1000, 2**22
-LONGEST = 60
+LONGEST, BETWEEN = 60, "; "
 Words = NDArray[np.object_]
 
 
@@ -44,7 +44,17 @@ def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> l
         seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
         for i, j in enumerate(column):
             told[i].append(f"{names[j]}: {seen[i]}, expected {wanted[i]} ({share[i, j]:.0%})")
-    return [unformulated("; ".join(lines)) for lines in told]
+    return [joined(lines) for lines in told]
+
+
+def joined(lines: Sequence[str]) -> str:
+    """Return lines as one text, which `split` takes apart again: a semicolon in a line loses the space after it."""
+    return unformulated(BETWEEN.join(line.replace(BETWEEN, ";") for line in lines))
+
+
+def split(text: str) -> list[str]:
+    """Return the lines of a text that `joined` made."""
+    return [line for line in text.split(BETWEEN) if line]
 
 
 def _table(source: Source, names: Sequence[str]) -> "pl.DataFrame":

@@ -1,10 +1,10 @@
 """Originals beside their reconstructions as HTML: pictures, rows of a table, or lines for long vectors."""
 
 from collections.abc import Sequence
+from datetime import date
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diabolo.app import markup, pictures, plots
 from diabolo.data.source import Array
@@ -93,10 +93,9 @@ def _cell(original: object, rebuilt: object, spread: float) -> str:
 
 def _level(original: object, rebuilt: object, spread: float) -> int:
     """Return how wrong a value is, from 0 to 4, by the spread of its column; text is right or wrong."""
-    numbers = (bool, int, float, np.number, np.bool_)
-    if not (isinstance(original, numbers) and isinstance(rebuilt, numbers)):
+    a, b = _number(original), _number(rebuilt)
+    if a is None or b is None:
         return 0 if original == rebuilt else len(_LIMITS)
-    a, b = float(np.real(original)), float(np.real(rebuilt))
     if np.isnan(a) and np.isnan(b):
         return 0
     error = abs(a - b) / spread
@@ -108,11 +107,16 @@ def _spread(samples: Array) -> list[float]:
     return [_deviation(samples[:, column]) for column in range(samples.shape[1])]
 
 
+def _number(value: object) -> float | None:
+    """Return a number or a date as a number, None for text."""
+    if isinstance(value, date):
+        return float(np.datetime64(value, "us").astype(np.int64)) / 1e6
+    return float(np.real(value)) if isinstance(value, (bool, int, float, np.number, np.bool_)) else None
+
+
 def _deviation(column: Array) -> float:
-    try:
-        values: NDArray[np.float64] = column.astype(np.float64)
-    except (TypeError, ValueError):
-        return 1.0
+    numbers = [_number(value) for value in column]
+    values = np.array([value for value in numbers if value is not None], np.float64)
     values = values[np.isfinite(values)]
     deviation = float(values.std()) if len(values) else 0.0
     return deviation if deviation > 0 else 1.0

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.alerts import Ranking
-from diabolo.app.reasons import COLUMNS_NAMED
+from diabolo.app.reasons import COLUMNS_NAMED, joined
 from diabolo.data.source import Source
-from diabolo.data.writing import unformulated
 from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, series
 from diabolo.jobs.days import raised
@@ -39,4 +38,4 @@ def stepwise(
 
 
 def _told(names: Sequence[str], most: NDArray[np.int64], share: NDArray[np.float32]) -> str:
-    return unformulated("; ".join(f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True)))
+    return joined([f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True)])

@@ -14,6 +14,7 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs import tabular
 from diabolo.jobs.detect import anomalous, marks
+from diabolo.jobs.detectors import BOTH
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluation import Evaluation, Figures
 from diabolo.model.presets import CURVED
@@ -61,13 +62,16 @@ def _measured(trained: Trained, data: Dataset) -> tuple[tuple[Figures, ...], str
     return figures(trained, unseen.samples, data.train), unseen.split
 
 
-def learnt_from(data: Dataset, preset: str) -> Dataset:
+def learnt_from(data: Dataset, preset: str, contamination: float = 0.0) -> Dataset:
     """Return what a preset learns from: of a labelled table the normal rows only, for presets that detect.
 
-    Raises InputError for labels that are not 0 and 1, or where every row is an anomaly.
+    contamination: the share of anomalies that is to be left out of rows without labels.
+    Raises InputError for labels that are not 0 and 1, or where every row is an anomaly; ArgumentError for both.
     """
     if preset not in CURVED or data.labels is None:
         return data
+    if contamination:
+        raise ArgumentError(BOTH)
     return normal_of(data)
 
 

@@ -14,14 +14,14 @@ from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detector import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import check_shape, weights_of
-from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
+from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of, without_outliers
 from diabolo.jobs.together import cores, together
 from diabolo.training.kept import Extra, Known
 
 if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
 
-JOB = "detect"
+JOB, CONTAMINATION = "detect", "contamination"
 BLOCK_NUMBERS = 2**20
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
@@ -30,11 +30,15 @@ T = TypeVar("T", bound=Known)
 
 @dataclass(frozen=True)
 class Calibrated:
-    """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is."""
+    """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is.
+
+    contamination: the share of anomalies among those samples that calibration was told of.
+    """
 
     detector: Detector
     calibration: Scores
     rule: Rule
+    contamination: float = 0.0
 
 
 def detects(trained: Known) -> bool:
@@ -42,26 +46,32 @@ def detects(trained: Known) -> bool:
     return JOB in trained.extras
 
 
-def with_detector(trained: "Trained", source: Source, rule: Rule | None = None) -> "Trained":
-    """Return the model with a detector: fitted on the rows it was trained on, calibrated on those it held out."""
+def with_detector(trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
+    """Return the model with a detector: fitted on the rows it was trained on, calibrated on those it held out.
+
+    contamination: the share of anomalies among them, which are left out as far as they can be told.
+    """
     from diabolo.training.loop import split
 
     about = trained.about
     rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
     if not len(held):  # a row is its own nearest neighbour, so it cannot calibrate what it fitted
         rows, held = rows[::2], rows[1::2]
-    return _with(trained, Subset(source, rows), Subset(source, held), rule)
+    return _with(trained, Subset(source, rows), Subset(source, held), Rule(), contamination)
 
 
-def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None) -> "Trained":
-    """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none."""
+def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None, contamination: float = 0.0) -> "Trained":
+    """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none.
+
+    contamination: as `with_detector` has it.
+    """
     if usable(trained):
-        scores = np.sort(score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED))))
-        return with_calibration(trained, scores, rule)
+        scores = score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED)))
+        return with_calibration(trained, scores, rule, contamination)
     if len(normal) < 2:
         raise InputError("A detector needs 2 normal samples or more, got 1.")
     every = np.arange(len(normal))
-    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule)
+    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule or Rule(), contamination)
 
 
 def usable(trained: "Trained") -> bool:
@@ -75,29 +85,36 @@ def usable(trained: "Trained") -> bool:
     return True
 
 
-def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule | None) -> "Trained":
-    from diabolo.jobs.detector_fit import fit_detector
+def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamination: float) -> "Trained":
+    from diabolo.jobs.contamination import fit_to_most
 
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = prepared_rows(trained, Subset(fitted, rows))
     trained.model.cpu()
-    detector = fit_detector(trained.forward(), prepared, weights=weights_of(trained))
-    found = _kept(trained, detector, np.zeros(1), rule or Rule())
+    detector = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
+    found = _kept(trained, Calibrated(detector, np.zeros(1), rule))
     scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
-    return _kept(found, detector, np.sort(scores), rule or Rule())
+    return with_calibration(found, scores, rule, contamination)
 
 
-def _kept(trained: "Trained", detector: Detector, calibration: Scores, rule: Rule) -> "Trained":
-    extra = to_extra(detector)
-    plain = {**extra.plain, **rule.to_json()}
-    kept = Extra(plain, {**extra.arrays, "calibration": calibration})
+def _kept(trained: "Trained", found: Calibrated) -> "Trained":
+    extra = to_extra(found.detector)
+    plain = {**extra.plain, **found.rule.to_json()}
+    plain |= {CONTAMINATION: found.contamination} if found.contamination else {}
+    kept = Extra(plain, {**extra.arrays, "calibration": found.calibration})
     return replace(trained, extras={**trained.extras, JOB: kept})
 
 
-def with_calibration(trained: "Trained", calibration: Scores, rule: Rule | None = None) -> "Trained":
-    """Return the model with other sorted scores of normal samples, and with a rule another one."""
+def with_calibration(
+    trained: "Trained", scores: Scores, rule: Rule | None = None, contamination: float = 0.0
+) -> "Trained":
+    """Return the model calibrated by other scores of normal samples, and with a rule another one.
+
+    contamination: the share of anomalies among them; scores that give them away are left out.
+    """
     found = of(trained)
-    return _kept(trained, found.detector, calibration, rule or found.rule)
+    left = without_outliers(scores, contamination)
+    return _kept(trained, Calibrated(found.detector, left, rule or found.rule, contamination))
 
 
 def with_rule(trained: T, rule: Rule) -> T:
@@ -116,7 +133,17 @@ def of(trained: Known) -> Calibrated:
     calibration = calibration_of(kept.arrays)
     arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
     detector = from_extra(Extra(kept.plain, arrays), int(np.prod(trained.config.shape)))
-    return Calibrated(detector, calibration, rule_of(kept.plain))
+    share = kept.plain.get(CONTAMINATION, 0.0)
+    if not isinstance(share, float) or not 0 <= share < 1:
+        raise FormatError("The model's share of anomalies is damaged; calibrate it anew.")
+    return Calibrated(detector, calibration, rule_of(kept.plain), share)
+
+
+def left_out(trained: Known) -> float:
+    """Return the share of the rows that training was told are anomalies, and that the detector does not know."""
+    parameters = trained.about.get("parameters")
+    share = parameters.get(CONTAMINATION) if isinstance(parameters, dict) else None
+    return share if isinstance(share, float) and 0 <= share < 1 else 0.0
 
 
 def prepared_rows(trained: Known, source: Source) -> Numbers:

@@ -1,7 +1,7 @@
 """A detector's ranking beside those of others, on the same samples: what a page shows of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,8 @@ class Detection:
 
     methods: the model's first. anomalous: (n,), or None without labels. weights: (n,), how many samples each stands
     for. threshold: the least score that is an alert, None without a rule. fitted: in words, what others learnt from.
-    raised: alerts that each may raise, counted by weights.
+    raised: alerts that each may raise, counted by weights. left_out: share of the training rows that the model's
+    detector was told are anomalies.
     """
 
     methods: tuple[Method, ...]
@@ -57,6 +58,7 @@ class Detection:
     threshold: float | None
     fitted: str = ""
     raised: float = 0
+    left_out: float = 0
 
     @property
     def own(self) -> Method:
@@ -178,7 +180,7 @@ def detection_of(
     marked = None if anomalous is None else anomalous[rows]
     weights = weights if marked is None else np.where(marked, weights, weight * weights)
     alarms = raised(scores, found.calibration, found.rule, source)
-    return ranked_beside(
+    ranked = ranked_beside(
         (trained.config.preset, scores[rows]),
         others,
         marked,
@@ -187,6 +189,7 @@ def detection_of(
         raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
+    return replace(ranked, left_out=detect.left_out(trained))
 
 
 def _of_steps(normal: NDArray[np.float64], source: Source, length: int) -> dict[str, Scores]:

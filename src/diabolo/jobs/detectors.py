@@ -6,20 +6,31 @@ from numpy.typing import NDArray
 from diabolo.data.sized import Pieces
 from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
+from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, maps, series
 from diabolo.jobs.detect import Calibrated
 from diabolo.jobs.maps import Mapped
-from diabolo.jobs.thresholds import Rule, Scores
+from diabolo.jobs.thresholds import Rule, Scores, check_contamination
 from diabolo.training.model_file import Trained
 
+BOTH = "--label leaves the anomalies out already, and none are left for --contamination; give one of the two."
 
-def with_detector(trained: Trained, source: Source, *, rows: bool) -> Trained:
+
+def checked(contamination: object, source: Source, *, rows: bool) -> float:
+    """Return the share of anomalies to leave out. Raises ArgumentError for one that cannot be, or nothing to leave."""
+    share = check_contamination(contamination)
+    if share and (not rows or isinstance(source, Windows | Pieces)):
+        raise ArgumentError("contamination is for the preset 'table', of single rows; leave it out, or at 0.")
+    return share
+
+
+def with_detector(trained: Trained, source: Source, *, rows: bool, contamination: float = 0.0) -> Trained:
     """Return the model with the detector that fits what it learnt from; rows: whether single samples get one."""
     if isinstance(source, Windows):
         return series.with_detector(trained, source)
     if isinstance(source, Pieces):
         return maps.with_maps(trained, source)
-    return detect.with_detector(trained, source) if rows else trained
+    return detect.with_detector(trained, source, contamination) if rows else trained
 
 
 def detects(trained: Trained) -> bool:
@@ -38,10 +49,21 @@ def score(trained: Trained, source: Source) -> Scores:
 
 
 def calibrate(
-    trained: Trained, source: Source, anomalous: NDArray[np.bool_] | None, rule: Rule | None = None
+    trained: Trained,
+    source: Source,
+    anomalous: NDArray[np.bool_] | None,
+    rule: Rule | None = None,
+    contamination: float = 0.0,
 ) -> Trained:
-    """Return the model calibrated on the normal rows, or steps, of a source that it never saw; None: all are normal."""
+    """Return the model calibrated on the normal rows, or steps, of a source that it never saw; None: all are normal.
+
+    contamination: the share of anomalies among the rows. Raises ArgumentError for one of steps, or of labelled rows.
+    """
+    share = checked(contamination, source, rows=series.window_of(trained) is None)
+    if share and anomalous is not None:
+        raise ArgumentError(BOTH)
     marked = np.zeros(len(source), bool) if anomalous is None else anomalous
     if series.window_of(trained) is not None:
         return series.calibrate(trained, source, marked, rule)
-    return detect.calibrate(trained, Subset(source, np.flatnonzero(~marked)) if marked.any() else source, rule)
+    normal = Subset(source, np.flatnonzero(~marked)) if marked.any() else source
+    return detect.calibrate(trained, normal, rule, share)

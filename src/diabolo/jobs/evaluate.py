@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from diabolo.config import VariationalConfig
+from diabolo.data.frames import frame_of, frames_of
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.jobs import detect
@@ -19,7 +20,7 @@ from diabolo.jobs.evaluation import Evaluation, Figures, Generation
 from diabolo.jobs.generate import sample
 from diabolo.jobs.likelihood import measure
 from diabolo.jobs.quality import ssim
-from diabolo.jobs.tabular import check_shape
+from diabolo.jobs.tabular import as_rows, check_shape, encoding_of
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.loop import generator_for, split
 from diabolo.training.model_file import Trained
@@ -177,8 +178,7 @@ def evaluate(
     looked = ArraySource(unseen.samples.take(rows))
     codes, distortions = encode(trained, looked), score(trained, looked).distortion.numpy()
     worst = np.argsort(-distortions, kind="stable")[:WORST]
-    summary = summarise(trained.model)
-    config = trained.model.config
+    summary, config, encoding = summarise(trained.model), trained.model.config, encoding_of(trained)
     return Evaluation(
         name=config.preset,
         data=data,
@@ -188,21 +188,29 @@ def evaluate(
         compression=trained.model.dimensions / config.latent,
         seconds=trained.about["seconds"],
         history=trained.history,
-        originals=looked.array[:SHOWN],
-        reconstructions=decode(trained, codes[:SHOWN]),
+        originals=_rows(trained, unseen.samples, rows[:SHOWN]),
+        reconstructions=as_rows(trained, decode(trained, codes[:SHOWN])),
         codes=codes,
         labels=None if unseen.labels is None else unseen.labels[rows],
         distortions=distortions,
-        worst=looked.array[worst],
-        worst_reconstructions=decode(trained, codes[worst]),
+        worst=_rows(trained, unseen.samples, rows[worst]),
+        worst_reconstructions=as_rows(trained, decode(trained, codes[worst])),
         worst_distortions=distortions[worst],
-        columns=columns,
+        columns=columns if encoding is None else encoding.names,
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
         warnings=tuple(warnings(model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
         detection=detection(trained, unseen, training) if detect.usable(trained) else None,
     )
+
+
+def _rows(trained: Trained, source: Source, rows: NDArray[np.int64]) -> Array:
+    """Return samples as people know them: of an encoded table the values of its own columns."""
+    encoding = encoding_of(trained)
+    if encoding is None:
+        return source.take(rows)
+    return as_rows(trained, frame_of(source, rows).select(encoding.names) if frames_of(source) else source.take(rows))
 
 
 def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Detection:

@@ -36,7 +36,7 @@ def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     """Return the model with a detector of windows, calibrated on the steps that were held out."""
     found = detect.with_detector(trained, learnt)
     found = replace(found, about={**found.about, WINDOW: learnt.length})
-    return detect.with_calibration(found, np.sort(score(found, learnt.held or learnt.source)))
+    return detect.with_calibration(found, score(found, learnt.held or learnt.source))
 
 
 def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], rule: Rule | None = None) -> "Trained":
@@ -51,7 +51,7 @@ def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], 
     if not long:
         raise InputError(f"Calibration needs more than {length} normal steps in a row, and there are none.")
     scores = np.concatenate([score(trained, Subset(source, steps)) for steps in long])
-    return detect.with_calibration(trained, np.sort(scores), rule)
+    return detect.with_calibration(trained, scores, rule)
 
 
 def score(trained: Known, source: Source) -> Scores:

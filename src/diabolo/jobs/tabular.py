@@ -115,3 +115,12 @@ def in_own_units(trained: Known, samples: Array) -> Array | pl.DataFrame:
     """Return decoded samples in the table's own units; other samples as they are."""
     encoding = encoding_of(trained)
     return samples if encoding is None else encoding.decode(samples)
+
+
+def as_rows(trained: Known, samples: Array | pl.DataFrame) -> Array:
+    """Return samples to show: of an encoded table rows (n, columns) of its own values, others as they are."""
+    found = in_own_units(trained, samples) if isinstance(samples, np.ndarray) else samples
+    if isinstance(found, np.ndarray):
+        return found
+    rows = [["missing" if value is None else value for value in row] for row in found.iter_rows()]
+    return np.array(rows, object).reshape(found.shape)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diabolo.errors import ArgumentError, FormatError, InputError
 
+MOST_CONTAMINATED, TAIL, FAR = 0.5, 0.9, 3.0
 Scores = NDArray[np.float64]
 
 
@@ -63,6 +64,33 @@ def calibration_of(arrays: Mapping[str, NDArray[Any]]) -> Scores:
     if not np.isfinite(kept).all() or (np.diff(kept) < 0).any():
         raise FormatError("The model's calibration is no sorted list of scores; calibrate it anew.")
     return kept
+
+
+def check_contamination(share: object) -> float:
+    """Return the share of anomalies among rows as a number. Raises ArgumentError unless it is from 0 to below 0.5."""
+    number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
+    if not number or not 0 <= share < MOST_CONTAMINATED:  # type: ignore[operator]
+        raise ArgumentError(
+            f"contamination must be the share of anomalies among the rows, from 0 to below {MOST_CONTAMINATED:g}, "
+            f"got {share!r}."
+        )
+    return float(share)  # type: ignore[arg-type]
+
+
+def without_outliers(scores: Scores, share: float) -> Scores:
+    """Return held-out scores (n,), sorted, without those of the `share` of the highest that are far beyond the rest.
+
+    Far: its logarithm lies 3 times as far above the median of the rest as the rest's 90th percentile does. To take off
+    the whole share would take a normal row for each anomaly that scores no higher than normal rows do.
+    """
+    ranked = np.sort(scores)
+    left = len(ranked) - round(share * len(ranked))
+    if left == len(ranked):
+        return ranked
+    logs = np.log(np.maximum(ranked, np.finfo(np.float64).tiny))
+    middle, high = np.quantile(logs[:left], (0.5, TAIL))
+    within = int(np.searchsorted(logs, middle + FAR * (high - middle), side="right"))
+    return ranked[: max(left, within)]
 
 
 def p_values(scores: Scores, calibration: Scores) -> Scores:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diabolo.config import MOST_CLASSES
 from diabolo.data.preprocessing import Preprocessing
-from diabolo.data.source import Array, Source, View
+from diabolo.data.source import Array, Dataset, Source, View
 from diabolo.errors import InputError
 
 
@@ -33,6 +33,17 @@ def as_classes(labels: Array, count: int) -> Labels:
     if not 2 <= len(values) <= MOST_CLASSES:
         raise InputError(f"Labels must be of 2 to {MOST_CLASSES:,} classes, got {len(values):,}.")
     return Labels(tuple(str(value) for value in values), index.astype(np.int64))
+
+
+def classes_of(samples: object, labels: object, count: int) -> Labels:
+    """Return what a conditional model learns with: labels (count,), or those that samples of a data set bring along.
+
+    Raises InputError where there are none, or none of use.
+    """
+    given = samples.labels if labels is None and isinstance(samples, Dataset) else labels
+    if given is None:
+        raise InputError("A conditional model needs a label for each sample: fit(X, y).")
+    return as_classes(np.asarray(given), count)
 
 
 @dataclass(frozen=True)
