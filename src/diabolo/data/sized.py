@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.grain import in_own_units
 from diabolo.data.limits import is_small
 from diabolo.data.patches import mirrored
 from diabolo.data.pictures import Pictures, open_pictures
@@ -150,12 +151,6 @@ def in_folder(images: SizedImages, folder: str) -> NDArray[np.bool_]:
         there = ", ".join(sorted({part for parts in folders for part in parts})[:20]) or "none"
         raise InputError(f"No image lies in a folder named {folder}; the folders are: {there}.")
     return inside
-
-
-def in_own_units(image: Plane) -> Plane:
-    """Return an image in units of its own mean: exposure does not matter."""
-    mean = float(image.mean(dtype=np.float64))
-    return image / np.float32(mean) if mean > 0 else image
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from diabolo.data.grain import in_own_units
 from diabolo.data.sized import (
     PIECE,
     ArrayImages,
@@ -22,7 +23,6 @@ from diabolo.data.sized import (
     SizedImages,
     SomeImages,
     enough,
-    in_own_units,
     sized,
 )
 from diabolo.data.source import Array, Source
@@ -39,6 +39,7 @@ from diabolo.training.model_file import Trained
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
 SMOOTH, POWER = 1.0, 1.5
+MIRRORED = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 MOST_FITTED, BORDER = 200, 12
 LEAST_USUAL = 0.01
 """Share of the mean strength that is taken for usual at least, where nothing was ever taken off."""
@@ -154,12 +155,16 @@ def _strength(trained: Trained, image: Plane) -> Map:
 
 
 def _restored(model: AutoencoderModel, values: Plane) -> Plane:
-    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile."""
+    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile.
+
+    It is the average over the tile as it is and mirrored: what the network takes off by chance is not the same.
+    """
     look, unit = reach(model.config)
     restored = np.empty_like(values)
     for window in windows(values.shape[:2], TILE, look=look, unit=unit):
-        found = applied(resized(model, *window.size), np.asarray(window.of(values)[None], np.float32))[0]
-        restored[window.tile] = found[window.inner]
+        fitting, seen = resized(model, *window.size), np.asarray(window.of(values), np.float32)
+        found = [applied(fitting, seen[None, ::down, ::across])[0, ::down, ::across] for down, across in MIRRORED]
+        restored[window.tile] = np.mean(found, 0)[window.inner]
     return restored
 
 
