@@ -20,9 +20,11 @@ FAINTEST = 1 / 8
 LEAST_GRAIN, ROBUST = 0.02, 1.4826
 SPOTS, STRETCH, HEIGHTS = (3.0, 14.0), 2.0, (0.9, 2.3)
 """Size of the noise's hills in pixels, how much longer than wide they are at most, and the heights they are cut at."""
-LINES, HALVES = (6.0, 90.0), (0.3, 1.6)
+LINES, LONGER, HALVES = (6.0, 60.0), 8.0, (0.3, 1.6)
 """The same of the noise whose zeros are lines; half the width of a line in pixels."""
 GAPS, LOWS = (8.0, 60.0), (-0.8, 0.8)
+ALIGNED, LEAN = 0.5, 0.15
+"""Of the images whose noise is stretched along rows or columns, and how far it leans from them, in radians."""
 NODES = 24
 """Of the grid that noise is drawn on, each way."""
 
@@ -48,7 +50,9 @@ class Draws:
 
     def noise(self, size: Sequence[int], hills: tuple[float, float], stretch: float = 1.0) -> Tensor:
         """Return smooth normal noise (n, h, w, 1); each image's hills are of one drawn size, stretched and turned."""
-        angle, hill, longer = self.even(0, math.pi), self.scale(*hills), self.scale(1, stretch)
+        straight = (self.even(0, 2).floor() * math.pi / 2) + self.even(-LEAN, LEAN)
+        angle = torch.where(self.coin(ALIGNED), straight, self.even(0, math.pi))
+        hill, longer = self.scale(*hills), self.scale(1, stretch)
         down, across = (torch.arange(side, device=self.device) - (side - 1) / 2 for side in size)
         down, across = down.view(1, -1, 1, 1), across.view(1, 1, -1, 1)
         along = (across * angle.cos() + down * angle.sin()) / (hill * longer) + self.even(-1, 1)
@@ -84,9 +88,10 @@ def pooled(images: Tensor) -> Tensor:
 def shapes(size: Sequence[int], draws: Draws) -> Tensor:
     """Return how far each pixel is replaced, (n, h, w, 1), from 0 to 1: spots or lines, sharp or soft."""
     spots = (draws.noise(size, SPOTS, STRETCH) > draws.even(*HEIGHTS)).float()
-    field = draws.noise(size, LINES)
+    field = draws.noise(size, LINES, LONGER)
+    field = field - field[:, size[0] // 2, size[1] // 2, None, None]
     slope = torch.linalg.vector_norm(torch.stack(torch.gradient(field, dim=(1, 2))), dim=0)
-    lines = (draws.even(*HALVES) + 0.5 - field.abs() / slope.clamp_min(1e-6)).clamp(0, 1)
+    lines = (draws.scale(*HALVES) + 0.5 - field.abs() / slope.clamp_min(1e-6)).clamp(0, 1)
     lines = lines * (draws.noise(size, GAPS) > draws.even(*LOWS))
     sharp = torch.where(draws.coin(0.5), spots, lines)
     return torch.where(draws.coin(0.5), sharp, pooled(sharp)) * draws.coin(SHARE)
