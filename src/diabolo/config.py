@@ -247,9 +247,9 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images: other pixels, lighter or darker by draws of the spread `strength`."""
+    """Spots and lines are laid over images, lighter or darker by up to `strength` times each image's own grain."""
 
-    strength: float = 1.5
+    strength: float = 18.0
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1e6)

@@ -1,4 +1,4 @@
-"""Images of any sizes, each in units of its own mean brightness, and random pieces of them to learn from."""
+"""Images of any sizes, and, in units of each one's own brightness and grain, random pieces of them to learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from diabolo.errors import InputError
 
 MARGIN = 16
 """Pixels by which an image is mirrored at its border, so that pieces show the border too."""
-PIECE = 48
+PIECE = 64
 FEWEST_PIECES, MOST_PIECES, PIECES_PER_PIXEL = 256, 16384, 8
 Plane = NDArray[np.float32]
 
@@ -155,7 +155,7 @@ def in_folder(images: SizedImages, folder: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Pieces:
-    """Random pieces of `side` x `side` pixels of images of any sizes, in units of each image's mean; mirrored or not.
+    """Random pieces of `side` x `side` pixels of images of any sizes, in units of each image's grain; mirrored or not.
 
     Row i is always the same piece. Smaller images are mirrored at their border until they fill a piece.
     held: images that no piece is cut from, left to calibrate on.

@@ -6,8 +6,8 @@ over mirrored passes, in grains (data/grain.py), and G a Gaussian of 1 pixel. It
     (strength / usual / (QUIET + level))^2.5
 
 so that small and strong counts more than wide and faint. usual is the strength of training images as near to the
-border, a root mean square; level is the image's own quiet level, the LEVEL quantile of its strengths, in units of the
-typical training image's: where much is taken off everywhere, a pixel has to stand out more.
+border, a root mean square; level is the image's own quiet level, the median of its strengths, in units of the typical
+training image's: where much is taken off everywhere, a pixel has to stand out more.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ from diabolo.training.model_file import Trained
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
 SMOOTH, POWER = 1.0, 2.5
-LEVEL, QUIET = 0.8, 0.3
+QUIET = 0.3
 FORM = 2
 """Of the scores; 1 took images in units of their mean alone."""
 MIRRORED = ((1, 1), (1, -1), (-1, 1), (-1, -1))
@@ -103,7 +103,7 @@ def with_maps(trained: Trained, pieces: Pieces) -> Trained:
 
 
 def _level(strength: Map) -> float:
-    return float(np.quantile(strength, LEVEL))
+    return float(np.median(strength))
 
 
 def _usual(strengths: list[Map]) -> NDArray[np.float32]:
