@@ -149,6 +149,13 @@ def test_damaged_calibrations_and_other_samples_are_refused(estimator: Autoencod
     for arrays in ({}, {"calibration": kept.arrays["calibration"] * np.nan}):
         with pytest.raises(FormatError, match="calibrate it anew"):
             maps.of(replace(estimator.trained_, extras={"maps": replace(kept, arrays=arrays)}))
+    old = replace(kept, plain={name: value for name, value in kept.plain.items() if name not in ("form", "level")})
+    with pytest.raises(FormatError, match="train it anew"):
+        maps.of(replace(estimator.trained_, extras={"maps": old}))
+    for name in ("unit", "level"):
+        broken = replace(kept, plain={**kept.plain, name: float("nan")})
+        with pytest.raises(FormatError, match="damaged"):
+            maps.of(replace(estimator.trained_, extras={"maps": broken}))
     with pytest.raises(InputError, match="all grey or all in colour"):
         estimator.score_samples(np.zeros((3, 5)))
     with pytest.raises(InputError, match="1 channels"):
