@@ -39,3 +39,9 @@ def test_the_change_is_in_units_of_the_grain() -> None:
     torch.testing.assert_close(grain(3 * images), 3 * grain(images))
     small, large = (blotted(scale * images, 10.0, generator()) / scale for scale in (1.0, 5.0))
     torch.testing.assert_close(small, large, atol=1e-4, rtol=1e-4)
+
+
+def test_all_can_be_darker() -> None:
+    images = torch.zeros(100, 32, 32, 1)
+    assert blotted(images, 10.0, generator(), lighter=0.0).max() == 0
+    assert blotted(images, 10.0, generator(), lighter=1.0).min() == 0

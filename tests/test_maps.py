@@ -16,6 +16,7 @@ from diabolo.data.sized import MARGIN, Pieces, open_sized, sized
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import maps
 from diabolo.jobs.thresholds import Rule
+from diabolo.model.noise import parse_noise
 from test_cli import fails, run
 from test_report import check
 
@@ -130,6 +131,17 @@ def test_colour_is_seen() -> None:
     assert all(heat.shape == image.shape[:2] for heat, image in zip(found, bad, strict=True))
     sums = [heat.sum(dtype=np.float64) for heat in found]
     np.testing.assert_allclose(sums, -estimator.score_samples(bad), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("words", "bounds"), [("dark-blots", (-np.inf, 0)), ("light-blots", (0, np.inf))])
+def test_only_what_training_laid_over_counts(
+    estimator: Autoencoder, words: str, bounds: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert maps._counted(parse_noise(words)) == bounds
+    assert maps._counted(parse_noise("blots")) == (-np.inf, np.inf)
+    (whole,) = estimator.explain(BAD[:1])
+    monkeypatch.setattr(maps, "_counted", lambda _: bounds)
+    assert (estimator.explain(BAD[:1])[0].max() == whole.max()) == (words == "dark-blots")
 
 
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:

@@ -247,12 +247,14 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images, lighter or darker by up to `strength` times each image's own grain."""
+    """Spots and lines are laid over images, a share `lighter`, the others darker, by up to `strength` grains of each."""
 
     strength: float = 18.0
+    lighter: float = 0.5
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1e6)
+        _check_range("lighter", self.lighter, 0, 1)
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
@@ -387,9 +389,8 @@ class Recipe:
         _check_choice("schedule", self.schedule, ("linear", "constant"))
         _check_choice("precision", self.precision, ("float32", "bfloat16"))
         _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
-        _check_range("clip", self.clip, 0, 1e12)
-        _check_range("validation", self.validation, 0, 0.9)
-        _check_range("warm_up", self.warm_up, 0, 1)
+        for name, most in (("clip", 1e12), ("validation", 0.9), ("warm_up", 1)):
+            _check_range(name, getattr(self, name), 0, most)
 
 
 def to_json(config: object) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from diabolo.config import BlotsConfig, CorruptionConfig
 from diabolo.data.grain import in_own_units
 from diabolo.data.sized import (
     PIECE,
@@ -170,7 +171,14 @@ def _strength(trained: Trained, image: Plane) -> Map:
     """Return how strong what the model takes off is at each pixel, (h, w), in squared grains."""
     values = trained.preprocessing.prepare(in_own_units(image))
     taken = (values - _restored(trained.model.cpu(), values)) * np.float32(trained.preprocessing.scale)
+    taken = np.clip(taken, *_counted(trained.model.config.corruption))
     return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
+
+
+def _counted(corruption: CorruptionConfig) -> tuple[float, float]:
+    """Return the bounds of what counts: where all that training laid over was darker, what is lighter does not."""
+    lighter = corruption.lighter if isinstance(corruption, BlotsConfig) else 0.5
+    return -np.inf if lighter < 1 else 0.0, np.inf if lighter > 0 else 0.0
 
 
 def _restored(model: AutoencoderModel, values: Plane) -> Plane:

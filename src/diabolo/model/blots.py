@@ -63,10 +63,13 @@ class Draws:
         return found.permute(0, 2, 3, 1)
 
 
-def blotted(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Return images (n, h, w, channels) with blots, changed by up to `strength` times each image's grain."""
+def blotted(images: Tensor, strength: float, generator: torch.Generator, *, lighter: float = 0.5) -> Tensor:
+    """Return images (n, h, w, channels) with blots, changed by up to `strength` times each image's grain.
+
+    lighter: share of the images whose blots are; the others' are darker.
+    """
     draws = Draws(len(images), generator, images.device)
-    change = strength * grain(images) * draws.scale(FAINTEST, 1) * (2 * draws.coin(0.5).float() - 1)
+    change = strength * grain(images) * draws.scale(FAINTEST, 1) * (2 * draws.coin(lighter).float() - 1)
     donors = images[draws.order()]
     donors = donors - donors.mean((1, 2), keepdim=True) + images.mean((1, 2), keepdim=True)
     filled = torch.where(draws.coin(DONATED), donors, images) + change

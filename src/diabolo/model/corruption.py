@@ -155,15 +155,15 @@ class Swapping(Corruption):
 
 
 class Blots(Corruption):
-    """Spots and lines are laid over images, changed by up to `strength`."""
+    """Spots and lines are laid over images, changed by up to `strength` grains, a share of them `lighter`."""
 
-    def __init__(self, strength: float) -> None:
+    def __init__(self, strength: float, lighter: float) -> None:
         super().__init__()
-        self.strength = strength
+        self.strength, self.lighter = strength, lighter
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
         images = x.reshape(*x.shape[:1], *([1] if x.dim() == 2 else []), *x.shape[1:3], -1)
-        return blotted(images, self.strength, generator).reshape(x.shape)
+        return blotted(images, self.strength, generator, lighter=self.lighter).reshape(x.shape)
 
 
 CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
@@ -175,5 +175,5 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     JpegConfig: lambda config, _: Jpeg(config.quality, config.least),
     PairedConfig: lambda *_: Paired(),
     SwappingConfig: lambda config, _: Swapping(config.fraction),
-    BlotsConfig: lambda config, _: Blots(config.strength),
+    BlotsConfig: lambda config, _: Blots(config.strength, config.lighter),
 }
