@@ -141,7 +141,8 @@ def test_only_what_training_laid_over_counts(
     assert maps._counted(parse_noise("blots")) == (-np.inf, np.inf)
     (whole,) = estimator.explain(BAD[:1])
     monkeypatch.setattr(maps, "_counted", lambda _: bounds)
-    assert (estimator.explain(BAD[:1])[0].max() == whole.max()) == (words == "dark-blots")
+    share = estimator.explain(BAD[:1])[0].flat[whole.argmax()] / whole.max()
+    assert share > 0.5 if words == "dark-blots" else share < 0.1
 
 
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:

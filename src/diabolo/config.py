@@ -247,7 +247,7 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images, a share `lighter`, the others darker, by up to `strength` grains of each."""
+    """Spots and lines are laid over images, a share `lighter`, others darker, by up to `strength` grains of each."""
 
     strength: float = 18.0
     lighter: float = 0.5
@@ -385,12 +385,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
-        _check_choice("optimizer", self.optimizer, ("muon", "adam"))
-        _check_choice("schedule", self.schedule, ("linear", "constant"))
-        _check_choice("precision", self.precision, ("float32", "bfloat16"))
-        _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
-        for name, most in (("clip", 1e12), ("validation", 0.9), ("warm_up", 1)):
-            _check_range(name, getattr(self, name), 0, most)
+        choices = {
+            "optimizer": ("muon", "adam"),
+            "schedule": ("linear", "constant"),
+            "precision": ("float32", "bfloat16"),
+        }
+        for name, allowed in choices.items():
+            _check_choice(name, getattr(self, name), allowed)
+        limits = {"learning_rate": (1e-12, 1e3), "clip": (0, 1e12), "validation": (0, 0.9), "warm_up": (0, 1)}
+        for name, (low, high) in limits.items():
+            _check_range(name, getattr(self, name), low, high)
 
 
 def to_json(config: object) -> dict[str, Any]:
