@@ -352,9 +352,8 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_counts("radius", (self.radius,), least=0, most=16)
-        for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
-            _check_counts(name, (getattr(self, name),), most=most)
+        for name, least, most in (("radius", 0, 16), ("width", 1, 4096), ("layers", 1, 11), ("components", 1, 32)):
+            _check_counts(name, (getattr(self, name),), least=least, most=most)
 
 
 @dataclass(frozen=True)
@@ -385,13 +384,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
-        choices = {
-            "optimizer": ("muon", "adam"),
-            "schedule": ("linear", "constant"),
-            "precision": ("float32", "bfloat16"),
-        }
-        for name, allowed in choices.items():
-            _check_choice(name, getattr(self, name), allowed)
+        _check_choice("optimizer", self.optimizer, ("muon", "adam"))
+        _check_choice("schedule", self.schedule, ("linear", "constant"))
+        _check_choice("precision", self.precision, ("float32", "bfloat16"))
         limits = {"learning_rate": (1e-12, 1e3), "clip": (0, 1e12), "validation": (0, 0.9), "warm_up": (0, 1)}
         for name, (low, high) in limits.items():
             _check_range(name, getattr(self, name), low, high)
