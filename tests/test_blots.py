@@ -10,7 +10,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("shape", [(4, 48, 48, 1), (3, 20, 33, 3), (2, 2, 2, 1)])
+@pytest.mark.parametrize("shape", [(4, 48, 48, 1), (3, 20, 33, 3), (2, 2, 2, 1), (2, 1, 5, 1), (2, 1, 1, 1)])
 def test_blots_are_seeded_and_leave_the_rest_alone(shape: tuple[int, ...]) -> None:
     images = torch.randn(shape, generator=generator(1))
     found = blotted(images, 10.0, generator())

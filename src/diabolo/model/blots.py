@@ -93,7 +93,8 @@ def shapes(size: Sequence[int], draws: Draws) -> Tensor:
     spots = (draws.noise(size, SPOTS, STRETCH) > draws.even(*HEIGHTS)).float()
     field = draws.noise(size, LINES, LONGER)
     field = field - field[:, size[0] // 2, size[1] // 2, None, None]
-    slope = torch.linalg.vector_norm(torch.stack(torch.gradient(field, dim=(1, 2))), dim=0)
+    sloping = [way for way in (1, 2) if field.shape[way] > 1]
+    slope = torch.linalg.vector_norm(torch.stack([torch.zeros_like(field), *torch.gradient(field, dim=sloping)]), dim=0)
     lines = (draws.scale(*HALVES) + 0.5 - field.abs() / slope.clamp_min(1e-6)).clamp(0, 1)
     lines = lines * (draws.noise(size, GAPS) > draws.even(*LOWS))
     sharp = torch.where(draws.coin(0.5), spots, lines)
