@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
-from diabolo.data.sized import MARGIN, Pieces, in_own_units, open_sized, sized
+from diabolo.data.grain import grain, in_own_units
+from diabolo.data.sized import MARGIN, Pieces, open_sized, sized
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import maps
 from diabolo.jobs.thresholds import Rule
+from diabolo.model.noise import parse_noise
 from test_cli import fails, run
 from test_report import check
 
@@ -46,7 +49,7 @@ def test_pieces_are_the_same_each_time_and_cover_the_border() -> None:
     taken = pieces.take(np.arange(200))
     assert taken.shape == (200, 48, 48)
     np.testing.assert_array_equal(pieces.take(np.array([7, 3])), taken[[7, 3]])
-    assert 0.7 < taken.mean() < 1.3
+    assert -10 < taken.mean() < 10
     one = in_own_units(sized(GOOD[:1]).read(0))[..., 0]
     alone = Pieces(sized(GOOD[:1]), sized(GOOD[:1]), side=16, count=3000).take(np.arange(3000))
     assert {*np.unique(one)} == {*np.unique(alone)}
@@ -88,6 +91,73 @@ def test_exposure_does_not_matter(estimator: Autoencoder) -> None:
     np.testing.assert_allclose(estimator.score_samples([image * 0.25]), estimator.score_samples([image]), rtol=1e-4)
 
 
+def test_rough_and_smooth_images_have_one_grain() -> None:
+    random = np.random.default_rng(0)
+    noise, light = random.standard_normal((64, 80, 1)), np.linspace(0.5, 1.5, 80)[:, None]
+    for roughness in (0.02, 0.1):
+        image = np.asarray(120 * light * (1 + roughness * noise), np.float32)
+        own = in_own_units(image)
+        assert grain(own) == pytest.approx(1, abs=1e-3)
+        np.testing.assert_allclose(in_own_units(image * np.float32(0.1)), own, atol=1e-3)
+        fine = own[:, 1:] - own[:, :-1]
+        assert fine[:, 60:].std() == pytest.approx(fine[:, :20].std(), rel=0.35)
+    assert np.isfinite(in_own_units(np.zeros((3, 5, 1), np.float32))).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (3, 5), (130, 17)])
+def test_any_size_is_scored_whatever_the_tiles(
+    estimator: Autoencoder, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.random.default_rng(0).integers(50, 200, shape).astype(np.uint8)
+    (heat,) = estimator.explain([image])
+    assert heat.shape == shape
+    assert heat.dtype == np.float32
+    assert (heat >= 0).all()
+    monkeypatch.setattr(maps, "TILE", 32)
+    np.testing.assert_allclose(estimator.explain([image])[0], heat, rtol=1e-3, atol=1e-6 * heat.sum())
+
+
+def test_constant_images_are_scored(estimator: Autoencoder) -> None:
+    flat = estimator.score_samples([np.full((40, 40), level, np.uint8) for level in (0, 7, 255)])
+    assert np.isfinite(flat).all()
+    assert -flat[0] < -estimator.score_samples(BAD).max()
+
+
+def test_company_and_threads_change_no_score(estimator: Autoencoder) -> None:
+    before, threads = estimator.score_samples(BAD[:3]), torch.get_num_threads()
+    np.testing.assert_array_equal(estimator.score_samples(BAD[1:2]), before[1:2])
+    try:
+        torch.set_num_threads(3 - min(threads, 2))
+        np.testing.assert_allclose(estimator.score_samples(BAD[:3]), before, rtol=1e-4)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_colour_is_seen() -> None:
+    tint = np.array([1.0, 0.8, 0.6])
+    good, bad = ([np.asarray(image[..., None] * tint, np.uint8) for image in some] for some in (GOOD[:16], BAD[:6]))
+    for image in bad:
+        image[10:16, 8:14] = image[10:16, 8:14, ::-1]
+    pieces = maps.pieces_of(sized(good), 0, side=32)
+    estimator = Autoencoder("surface", epochs=3, batch_size=16).fit(pieces)
+    found = estimator.explain(bad)
+    assert all(heat.shape == image.shape[:2] for heat, image in zip(found, bad, strict=True))
+    sums = [heat.sum(dtype=np.float64) for heat in found]
+    np.testing.assert_allclose(sums, -estimator.score_samples(bad), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("words", "bounds"), [("dark-blots", (-np.inf, 0)), ("light-blots", (0, np.inf))])
+def test_only_what_training_laid_over_counts(
+    estimator: Autoencoder, words: str, bounds: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert maps._counted(parse_noise(words)) == bounds
+    assert maps._counted(parse_noise("blots")) == (-np.inf, np.inf)
+    (whole,) = estimator.explain(BAD[:1])
+    monkeypatch.setattr(maps, "_counted", lambda _: bounds)
+    share = estimator.explain(BAD[:1])[0].flat[whole.argmax()] / whole.max()
+    assert share > 0.5 if words == "dark-blots" else share < 0.1
+
+
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:
     found = maps.of(estimator.trained_)
     assert len(found.calibration) == 6
@@ -105,6 +175,13 @@ def test_damaged_calibrations_and_other_samples_are_refused(estimator: Autoencod
     for arrays in ({}, {"calibration": kept.arrays["calibration"] * np.nan}):
         with pytest.raises(FormatError, match="calibrate it anew"):
             maps.of(replace(estimator.trained_, extras={"maps": replace(kept, arrays=arrays)}))
+    old = replace(kept, plain={name: value for name, value in kept.plain.items() if name not in ("form", "level")})
+    with pytest.raises(FormatError, match="train it anew"):
+        maps.of(replace(estimator.trained_, extras={"maps": old}))
+    for name in ("unit", "level"):
+        broken = replace(kept, plain={**kept.plain, name: float("nan")})
+        with pytest.raises(FormatError, match="damaged"):
+            maps.of(replace(estimator.trained_, extras={"maps": broken}))
     with pytest.raises(InputError, match="all grey or all in colour"):
         estimator.score_samples(np.zeros((3, 5)))
     with pytest.raises(InputError, match="1 channels"):

@@ -247,12 +247,14 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images: other pixels, lighter or darker by draws of the spread `strength`."""
+    """Spots and lines are laid over images, a share `lighter`, others darker, by up to `strength` grains of each."""
 
-    strength: float = 1.5
+    strength: float = 18.0
+    lighter: float = 0.5
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1e6)
+        _check_range("lighter", self.lighter, 0, 1)
 
 
 NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
@@ -350,9 +352,8 @@ class PixelConfig:
         if not 2 <= len(self.shape) <= 3:
             raise ArgumentError(f"An image's shape must have 2 or 3 sizes, got {self.shape}.")
         _check_counts("shape", self.shape)
-        _check_counts("radius", (self.radius,), least=0, most=16)
-        for name, most in (("width", 4096), ("layers", 11), ("components", 32)):
-            _check_counts(name, (getattr(self, name),), most=most)
+        for name, least, most in (("radius", 0, 16), ("width", 1, 4096), ("layers", 1, 11), ("components", 1, 32)):
+            _check_counts(name, (getattr(self, name),), least=least, most=most)
 
 
 @dataclass(frozen=True)
@@ -386,10 +387,9 @@ class Recipe:
         _check_choice("optimizer", self.optimizer, ("muon", "adam"))
         _check_choice("schedule", self.schedule, ("linear", "constant"))
         _check_choice("precision", self.precision, ("float32", "bfloat16"))
-        _check_range("learning_rate", self.learning_rate, 1e-12, 1e3)
-        _check_range("clip", self.clip, 0, 1e12)
-        _check_range("validation", self.validation, 0, 0.9)
-        _check_range("warm_up", self.warm_up, 0, 1)
+        limits = {"learning_rate": (1e-12, 1e3), "clip": (0, 1e12), "validation": (0, 0.9), "warm_up": (0, 1)}
+        for name, (low, high) in limits.items():
+            _check_range(name, getattr(self, name), low, high)
 
 
 def to_json(config: object) -> dict[str, Any]:

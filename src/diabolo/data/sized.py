@@ -1,4 +1,4 @@
-"""Images of any sizes, each in units of its own mean brightness, and random pieces of them to learn from."""
+"""Images of any sizes, and, in units of each one's own brightness and grain, random pieces of them to learn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.grain import in_own_units
 from diabolo.data.limits import is_small
 from diabolo.data.patches import mirrored
 from diabolo.data.pictures import Pictures, open_pictures
@@ -17,7 +18,7 @@ from diabolo.errors import InputError
 
 MARGIN = 16
 """Pixels by which an image is mirrored at its border, so that pieces show the border too."""
-PIECE = 48
+PIECE = 64
 FEWEST_PIECES, MOST_PIECES, PIECES_PER_PIXEL = 256, 16384, 8
 Plane = NDArray[np.float32]
 
@@ -152,15 +153,9 @@ def in_folder(images: SizedImages, folder: str) -> NDArray[np.bool_]:
     return inside
 
 
-def in_own_units(image: Plane) -> Plane:
-    """Return an image in units of its own mean: exposure does not matter."""
-    mean = float(image.mean(dtype=np.float64))
-    return image / np.float32(mean) if mean > 0 else image
-
-
 @dataclass(frozen=True)
 class Pieces:
-    """Random pieces of `side` x `side` pixels of images of any sizes, in units of each image's mean; mirrored or not.
+    """Random pieces of `side` x `side` pixels of images of any sizes, in units of each image's grain; mirrored or not.
 
     Row i is always the same piece. Smaller images are mirrored at their border until they fill a piece.
     held: images that no piece is cut from, left to calibrate on.

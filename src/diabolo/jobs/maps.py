@@ -1,8 +1,13 @@
 """Detect in images of any size: a map of where each is unlike the training images, and a score that is its sum.
 
-The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, in units
-of the training images' spread, and G a Gaussian of 1 pixel. Its part of the score is (strength / usual)^1.5, so that
-small and strong counts more than wide and faint; usual is the mean strength of training images as near to the border.
+The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, averaged
+over mirrored passes, in grains (data/grain.py), and G a Gaussian of 1 pixel. Its part of the score is
+
+    (strength / usual / (QUIET + level))^2.5
+
+so that small and strong counts more than wide and faint. usual is the strength of training images as near to the
+border, a root mean square; level is the image's own quiet level, the median of its strengths, in units of the typical
+training image's: where much is taken off everywhere, a pixel has to stand out more.
 """
 
 from collections.abc import Iterator
@@ -13,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from diabolo.config import BlotsConfig, CorruptionConfig
+from diabolo.data.grain import in_own_units
 from diabolo.data.sized import (
     PIECE,
     ArrayImages,
@@ -22,7 +29,6 @@ from diabolo.data.sized import (
     SizedImages,
     SomeImages,
     enough,
-    in_own_units,
     sized,
 )
 from diabolo.data.source import Array, Source
@@ -38,10 +44,14 @@ from diabolo.training.model_file import Trained
 
 JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
-SMOOTH, POWER = 1.0, 1.5
+SMOOTH, POWER = 1.0, 2.5
+QUIET = 0.3
+FORM = 2
+"""Of the scores; 1 took images in units of their mean alone."""
+MIRRORED = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 MOST_FITTED, BORDER = 200, 12
 LEAST_USUAL = 0.01
-"""Share of the mean strength that is taken for usual at least, where nothing was ever taken off."""
+"""Share of the strength of all pixels that is taken for usual at least, where nothing was ever taken off."""
 Map = NDArray[np.float32]
 
 
@@ -55,6 +65,7 @@ class Mapped:
     """
 
     unit: float
+    level: float
     usual: NDArray[np.float32]
     calibration: Scores
     rule: Rule
@@ -86,19 +97,24 @@ def with_maps(trained: Trained, pieces: Pieces) -> Trained:
     images = pieces.images
     some = range(0, len(images), max(1, len(images) // MOST_FITTED))
     strengths = [_strength(trained, images.read(number)) for number in some]
-    usual = _usual(strengths)
-    unit = float(np.median([_parts(one, usual).sum(dtype=np.float64) for one in strengths]))
-    return calibrate(_kept(trained, Mapped(unit or 1.0, usual, np.zeros(1), Rule())), pieces.held)
+    level = float(np.median([_level(one) for one in strengths]))
+    found = Mapped(1.0, level or 1.0, _usual(strengths), np.zeros(1), Rule())
+    unit = float(np.median([_parts(one, found).sum(dtype=np.float64) for one in strengths]))
+    return calibrate(_kept(trained, replace(found, unit=unit or 1.0)), pieces.held)
+
+
+def _level(strength: Map) -> float:
+    return float(np.median(strength))
 
 
 def _usual(strengths: list[Map]) -> NDArray[np.float32]:
     sums, counts = np.zeros(BORDER**2), np.zeros(BORDER**2)
     for one in strengths:
         places = _places(one.shape)
-        sums += np.bincount(places.ravel(), one.ravel(), BORDER**2)
+        sums += np.bincount(places.ravel(), np.square(one.ravel(), dtype=np.float64), BORDER**2)
         counts += np.bincount(places.ravel(), minlength=BORDER**2)
-    overall = max(sums.sum() / counts.sum(), 1e-12)
-    means = np.maximum(sums / np.maximum(counts, 1), LEAST_USUAL * overall)
+    overall = max(np.sqrt(sums.sum() / counts.sum()), 1e-12)
+    means = np.maximum(np.sqrt(sums / np.maximum(counts, 1)), LEAST_USUAL * overall)
     return np.asarray(np.where(counts > 0, means, overall).reshape(BORDER, BORDER), np.float32)
 
 
@@ -119,7 +135,7 @@ def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -
 
 
 def _kept(trained: Trained, found: Mapped) -> Trained:
-    plain = {"unit": found.unit, **found.rule.to_json()}
+    plain = {"form": FORM, "unit": found.unit, "level": found.level, **found.rule.to_json()}
     arrays: dict[str, NDArray[Any]] = {"calibration": found.calibration, "usual": found.usual}
     return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
 
@@ -139,38 +155,55 @@ def of(trained: Trained) -> Mapped:
     if not maps(trained):
         raise InputError("This model does not score images of any size; train one with --preset surface.")
     plain, arrays = trained.extras[JOB].plain, trained.extras[JOB].arrays
-    calibration, unit, usual = calibration_of(arrays), plain.get("unit"), arrays.get("usual", np.zeros(0))
+    if plain.get("form", 1) != FORM:
+        raise FormatError("The model learnt from images in other units, by another version; train it anew.")
+    calibration, usual = calibration_of(arrays), arrays.get("usual", np.zeros(0))
+    units = (plain.get("unit"), plain.get("level"))
     sound = usual.dtype == np.float32 and usual.shape == (BORDER, BORDER) and bool((usual > 0).all())
-    if not sound or not np.isfinite(usual).all() or not isinstance(unit, float) or not 0 < unit < np.inf:
-        raise FormatError("The model's calibration is damaged; calibrate it anew.")
-    return Mapped(unit, usual, calibration, rule_of(plain))
+    sound = sound and bool(np.isfinite(usual).all())
+    unit, level = (value if isinstance(value, float) and 0 < value < np.inf else 0.0 for value in units)
+    if not sound or not unit or not level:
+        raise FormatError("The model's calibration is damaged; train it anew.")
+    return Mapped(unit, level, usual, calibration, rule_of(plain))
 
 
 def _strength(trained: Trained, image: Plane) -> Map:
-    """Return how strong what the model takes off is at each pixel, (h, w)."""
+    """Return how strong what the model takes off is at each pixel, (h, w), in squared grains."""
     values = trained.preprocessing.prepare(in_own_units(image))
-    taken = values - _restored(trained.model.cpu(), values)
+    taken = (values - _restored(trained.model.cpu(), values)) * np.float32(trained.preprocessing.scale)
+    taken = np.clip(taken, *_counted(trained.model.config.corruption))
     return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
 
 
+def _counted(corruption: CorruptionConfig) -> tuple[float, float]:
+    """Return the bounds of what counts: where all that training laid over was darker, what is lighter does not."""
+    lighter = corruption.lighter if isinstance(corruption, BlotsConfig) else 0.5
+    return -np.inf if lighter < 1 else 0.0, np.inf if lighter > 0 else 0.0
+
+
 def _restored(model: AutoencoderModel, values: Plane) -> Plane:
-    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile."""
+    """Return the model's mean for prepared values (h, w, channels), worked on tile by tile.
+
+    It is the average over the tile as it is and mirrored: what the network takes off by chance is not the same.
+    """
     look, unit = reach(model.config)
     restored = np.empty_like(values)
     for window in windows(values.shape[:2], TILE, look=look, unit=unit):
-        found = applied(resized(model, *window.size), np.asarray(window.of(values)[None], np.float32))[0]
-        restored[window.tile] = found[window.inner]
+        fitting, seen = resized(model, *window.size), np.asarray(window.of(values), np.float32)
+        found = [applied(fitting, seen[None, ::down, ::across])[0, ::down, ::across] for down, across in MIRRORED]
+        restored[window.tile] = np.mean(found, 0)[window.inner]
     return restored
 
 
-def _parts(strength: Map, usual: NDArray[np.float32]) -> Map:
-    return np.asarray((strength / usual.ravel()[_places(strength.shape)]) ** np.float32(POWER), np.float32)
+def _parts(strength: Map, found: Mapped) -> Map:
+    relative = strength / found.usual.ravel()[_places(strength.shape)]
+    relative /= np.float32(QUIET + _level(strength) / found.level)
+    return np.asarray(relative ** np.float32(POWER) / np.float32(found.unit), np.float32)
 
 
 def map_of(trained: Trained, image: Plane) -> Map:
     """Return what each pixel of an image (h, w, channels) adds to its score, (h, w)."""
-    found = of(trained)
-    return _parts(_strength(trained, image), found.usual) / np.float32(found.unit)
+    return _parts(_strength(trained, image), of(trained))
 
 
 def mapped(trained: Trained, images: SizedImages) -> Iterator[Map]:

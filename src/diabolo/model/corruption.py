@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from diabolo.config import (
     BlotsConfig,
@@ -19,6 +18,7 @@ from diabolo.config import (
     SaltPepperConfig,
     SwappingConfig,
 )
+from diabolo.model.blots import blotted
 
 
 class Seen(NamedTuple):
@@ -155,52 +155,15 @@ class Swapping(Corruption):
 
 
 class Blots(Corruption):
-    """Spots and lines, cut from level sets of smooth noise, are filled with other pixels, lighter or darker.
+    """Spots and lines are laid over images, changed by up to `strength` grains, a share of them `lighter`."""
 
-    What fills them is another sample's pixels at the sample's own mean, or its own (after the pasted pieces of
-    CutPaste, Li et al. 2021, and the noise of DRAEM, Zavrtanik et al. 2021). share: of the samples that get them.
-    least, most: their size in pixels.
-    """
-
-    share, least, most = 0.9, 4, 20
-
-    def __init__(self, strength: float) -> None:
+    def __init__(self, strength: float, lighter: float) -> None:
         super().__init__()
-        self.strength = strength
+        self.strength, self.lighter = strength, lighter
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        images = x.reshape(len(x), *([1] if x.dim() == 2 else []), *x.shape[1:3], -1)
-        one = (len(x), 1, 1, 1)
-        change = torch.empty(one, device=x.device).normal_(0, self.strength, generator=generator)
-        donors = images[torch.randperm(len(x), generator=generator, device=x.device)]
-        donors = donors - donors.mean((1, 2), keepdim=True) + images.mean((1, 2), keepdim=True)
-        filled = torch.where(_coin(one, 0.5, generator, x.device), donors, images) + change
-        mask = self._shapes(images, generator)
-        return torch.lerp(images, filled, mask).reshape(x.shape)
-
-    def _shapes(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return how far each pixel is replaced, (n, h, w, 1), from 0 to 1: spots or lines, sharp or soft."""
-        one, device = (len(images), 1, 1, 1), images.device
-        field, beside = self._smooth(images, generator), self._smooth(images, generator)
-        height = torch.empty(one, device=device).uniform_(0.7, 1.5, generator=generator)
-        width = torch.empty(one, device=device).uniform_(0.04, 0.16, generator=generator)
-        lines = (field.abs() < width) & (beside > 0.2)
-        shapes = torch.where(_coin(one, 0.5, generator, device), field > height, lines).float()
-        soft = functional.avg_pool2d(shapes.permute(0, 3, 1, 2), 3, 1, padding=1).permute(0, 2, 3, 1)
-        shapes = torch.where(_coin(one, 0.5, generator, device), shapes, soft)
-        return shapes * _coin(one, self.share, generator, device)
-
-    def _smooth(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return smooth normal noise, (n, h, w, 1); its hills are as large as one size drawn for the batch."""
-        size = self.least * (self.most / self.least) ** float(torch.rand((), generator=generator, device=images.device))
-        nodes = [max(2, round(side / size) + 3) for side in images.shape[1:3]]
-        coarse = torch.empty(len(images), 1, *nodes, device=images.device).normal_(generator=generator)
-        fine = functional.interpolate(coarse, size=images.shape[1:3], mode="bicubic", align_corners=True)
-        return fine.permute(0, 2, 3, 1)
-
-
-def _coin(shape: tuple[int, ...], share: float, generator: torch.Generator, device: torch.device) -> Tensor:
-    return torch.empty(shape, device=device).bernoulli_(share, generator=generator).bool()
+        images = x.reshape(*x.shape[:1], *([1] if x.dim() == 2 else []), *x.shape[1:3], -1)
+        return blotted(images, self.strength, generator, lighter=self.lighter).reshape(x.shape)
 
 
 CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
@@ -212,5 +175,5 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     JpegConfig: lambda config, _: Jpeg(config.quality, config.least),
     PairedConfig: lambda *_: Paired(),
     SwappingConfig: lambda config, _: Swapping(config.fraction),
-    BlotsConfig: lambda config, _: Blots(config.strength),
+    BlotsConfig: lambda config, _: Blots(config.strength, config.lighter),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from diabolo.config import (
+    BlotsConfig,
     CleanConfig,
     CorruptionConfig,
     GaussianNoiseConfig,
@@ -21,10 +22,17 @@ KINDS: dict[str, Callable[[float, float], CorruptionConfig]] = {
     "jpeg": lambda quality, least: JpegConfig(round(quality), least),
     "masking": lambda fraction, _: MaskingConfig(fraction),
 }
-WORDS: dict[str, CorruptionConfig] = {"none": CleanConfig(), "pairs": PairedConfig()}
+WORDS: dict[str, CorruptionConfig] = {
+    "none": CleanConfig(),
+    "pairs": PairedConfig(),
+    "blots": BlotsConfig(),
+    "dark-blots": BlotsConfig(lighter=0.0),
+    "light-blots": BlotsConfig(lighter=1.0),
+}
 ALLOWED = (
     "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
-    "range such as gaussian:0-0.2 draws the strength anew for each sample; none; or pairs (where the data bring both)"
+    "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, dark-blots or "
+    "light-blots (preset surface); none; or pairs (where the data bring both)"
 )
 
 

@@ -203,7 +203,7 @@ def surface(facts: Facts, latent: int | None) -> ModelConfig:
 
 
 PIECED = ("surface",)
-"""Presets that learn from pieces of images of any sizes, each image in units of its own mean."""
+"""Presets that learn from pieces of images of any sizes, each image in units of its own brightness and grain."""
 
 CURVED = ("table",)
 """Presets whose samples are prepared for heavy tails: standardised, then asinh."""

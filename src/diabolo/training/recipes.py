@@ -88,13 +88,13 @@ def deep_images(samples: int, epochs: int | None) -> Recipe:
     return Recipe(epochs or max(EPOCHS, round(STEPS * size / samples)), size, 0.005)
 
 
-SURFACE_STEPS = 4000
+SURFACE_STEPS = 2500
 
 
 def surface(samples: int, epochs: int | None) -> Recipe:
-    """Muon at 0.01, batches of 32, for 4,000 steps: 8 epochs of 16,384 pieces of images."""
+    """Muon at 0.01, batches of 16 pieces of images, for 2,500 steps or 6 epochs."""
     del epochs
-    size = max(1, min(32, samples // 8))
+    size = max(1, min(16, samples // 8))
     return Recipe(max(EPOCHS, round(SURFACE_STEPS * size / samples)), size, 0.01, validation=0.02)
 
 
