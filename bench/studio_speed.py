@@ -23,6 +23,14 @@ from pages import write
 
 PRESETS: dict[str, dict[str, Any]] = {"vae": {"latent": 2}, "dense": {"latent": 32}, "codec": {"latent": 16}}
 WARM, WAIT = 10, 120.0
+# The map has decoded its first code, has drawn its pictures, and the page has asked nothing more for half a second.
+READY = """
+const picture = document.getElementById("picture"), now = performance.now();
+if (!picture || !picture.dataset.milliseconds || !document.querySelector("#nearest img")) return false;
+const count = performance.getEntriesByType("resource").length + parent.performance.getEntriesByType("resource").length;
+if (window.seen !== count) [window.seen, window.since] = [count, now];
+return now - window.since > 500;
+"""
 # A picture is painted once the task after the frame that follows its drawing has begun.
 ARM = """
 const map = document.getElementById("map"), picture = document.getElementById("picture");
@@ -77,7 +85,9 @@ def frames(driver: webdriver.Chrome, address: str, count: int) -> np.ndarray:
     driver.get(address)
     wait = WebDriverWait(driver, WAIT)
     frame = wait.until(lambda page: page.find_element("id", "map-frame"))
-    wait.until(lambda page: page.execute_script("return arguments[0].contentDocument.getElementById('map')", frame))
+    driver.switch_to.frame(frame)
+    wait.until(lambda page: page.execute_script(READY))
+    driver.switch_to.default_content()
     corner = driver.execute_script("const b = arguments[0].getBoundingClientRect(); return [b.left, b.top];", frame)
     driver.switch_to.frame(frame)
     took = []

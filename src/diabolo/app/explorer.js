@@ -185,8 +185,8 @@
   const stop = () => { cancelAnimationFrame(walking); walking = 0; };
 
   const pointedAt = (event) => {
-    const box = map.getBoundingClientRect();
-    return toPlace((event.clientX - box.left) * size / box.width, (event.clientY - box.top) * size / box.height);
+    const box = map.getBoundingClientRect(), inside = (share) => size * Math.max(0, Math.min(1, share));
+    return toPlace(inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height));
   };
   const mark = (place) => {
     stop();
@@ -194,7 +194,10 @@
     $$("walk").disabled = ends.length < 2;
     if (ends.length === 2) walk(); else goTo(place);
   };
-  map.addEventListener("pointermove", (event) => { if (!walking) goTo(pointedAt(event)); });
+  // A finger that is put down has not moved yet; one that leaves the map stays at its edge.
+  for (const what of ["pointerdown", "pointermove"]) {
+    map.addEventListener(what, (event) => { if (!walking) goTo(pointedAt(event)); });
+  }
   map.addEventListener("click", (event) => mark(pointedAt(event)));
   map.addEventListener("keydown", (event) => {
     if (event.key === "Enter") mark(state.place);
