@@ -231,6 +231,9 @@
     link.href = grid ? picture.toDataURL("image/png") : "data:text/csv," + encodeURIComponent(lines.join("\n"));
     link.click();
   });
+  $$("numbers").hidden = !sliders.length;
+  $$("numbers").textContent = sliders.length === mean.length ? "The numbers of the code, those first that change most"
+    : `The ${sliders.length} of the ${mean.length} numbers of the code that change most`;
   for (const number of sliders) {
     const row = document.createElement("label");
     row.append("z" + number);

@@ -18,7 +18,6 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, Dataset
-from diabolo.errors import InputError
 from diabolo.jobs import detect as job
 from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval
 from diabolo.training.model_file import Trained
@@ -104,7 +103,7 @@ def detect_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) -
         job.of(trained)
         data = shelf.data_for(trained) if file is None else matched(open_data(file), trained)
         if data is None:
-            raise InputError("Drop a file first, or start the Studio with DATA: diabolo studio -m MODEL DATA.")
+            return None, '<p class="lead">Drop a file of rows or pictures, to rank what is in it.</p>'
         found = ranking(trained, data)
         return found, alerts_page(found, rate)
 
