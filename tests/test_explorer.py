@@ -101,13 +101,17 @@ def test_two_clicks_walk_and_the_buttons_work(opened) -> None:
 
     canvas, wait = opened.find_element("id", "map"), WebDriverWait(opened, 20, 0.02)
     assert not opened.find_element("id", "walk").is_enabled()
-    ActionChains(opened).move_to_element_with_offset(canvas, -150, 100).click().perform()
-    start = place(opened)
-    ActionChains(opened).move_to_element_with_offset(canvas, 170, -120).click().perform()
-    on_the_way = {wait.until(lambda _: place(opened) != start and place(opened))}
-    wait.until(lambda _: on_the_way.add(place(opened)) or len(on_the_way) > 4)  # type: ignore[func-returns-value]
-    opened.find_element("id", "walk").click()
-    wait.until(lambda _: place(opened) == start)
+    places = []
+    for offset in ((170, -120), (-150, 100)):
+        ActionChains(opened).move_to_element_with_offset(canvas, *offset).perform()
+        places.append(place(opened))
+    end, start = places
+    ActionChains(opened).click().move_to_element_with_offset(canvas, 170, -120).click().perform()
+    for _ in range(2):
+        wait.until(lambda _: place(opened) not in places)
+        wait.until(lambda _: place(opened) == end)
+        opened.find_element("id", "walk").click()
+    assert start != end
     opened.find_element("id", "reset").click()
     assert not opened.find_element("id", "walk").is_enabled()
     middle = place(opened)
@@ -119,6 +123,12 @@ def test_two_clicks_walk_and_the_buttons_work(opened) -> None:
 
 
 def test_a_finger_points_and_nothing_overflows_a_telephone(opened) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    def touch(kind: str, *shares: float) -> None:
+        points = [{"x": left + share * width, "y": top + 0.5 * width} for share in shares]
+        opened.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
     size = {"width": 400, "height": 800, "deviceScaleFactor": 2, "mobile": True}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     opened.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
@@ -129,18 +139,17 @@ def test_a_finger_points_and_nothing_overflows_a_telephone(opened) -> None:
         left, top, width = opened.execute_script(corner)
         places, pictures = [], []
         for kind, share in (("touchStart", 0.2), ("touchMove", 0.4), ("touchMove", 0.7)):
-            point = {"x": left + share * width, "y": top + 0.5 * width}
-            opened.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            touch(kind, share)
             places.append(place(opened))
             pictures.append(seen(opened))
-        opened.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        touch("touchEnd")
         assert len(set(places)) == 3
         assert np.abs(pictures[0] - pictures[2]).max() > 8
-        for share in (0.3, 0.8):
-            opened.execute_cdp_cmd(
-                "Input.synthesizeTapGesture", {"x": left + share * width, "y": top + 0.4 * width, "duration": 20}
-            )
-        assert opened.find_element("id", "walk").is_enabled()
+        for share, before in ((0.3, places[-1]), (0.8, "")):
+            touch("touchStart", share)
+            touch("touchEnd")
+            assert place(opened) != before
+        WebDriverWait(opened, 20, 0.02).until(lambda _: opened.find_element("id", "walk").is_enabled())
     finally:
         opened.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
         opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
