@@ -1,6 +1,9 @@
 """Time a frame of the Studio's map: from the pointer's event to the decoded picture painted, in headless Chromium.
 
 python bench/studio_speed.py --write docs/studio.md
+
+On a machine with other work the milliseconds hang on that work; the CPU that a frame takes, of the server and of the
+browser's processes together, hardly does.
 """
 
 import argparse
@@ -10,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +83,24 @@ def chromium() -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def frames(driver: webdriver.Chrome, address: str, count: int) -> np.ndarray:
-    """Return milliseconds (count, 2) of frames along a spiral over the map: whole, and of those the server's answer."""
+def cpu_seconds() -> float:
+    """Return the seconds of CPU of all processes that this one started, and of those they started (Linux)."""
+    found: dict[str, tuple[str, int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # a process that has ended meanwhile
+            fields = path.read_text().rpartition(")")[2].split()
+            found[path.parent.name] = (fields[1], int(fields[11]) + int(fields[12]))
+    mine, took = [str(os.getpid())], 0
+    for parent in mine:
+        children = [name for name, (above, _) in found.items() if above == parent]
+        mine += children
+        took += sum(found[name][1] for name in children)
+    return took / os.sysconf("SC_CLK_TCK")
+
+
+def frames(driver: webdriver.Chrome, address: str, count: int) -> tuple[np.ndarray, float]:
+    """Return milliseconds (count, 2) of frames along a spiral over the map, whole and until the server has answered,
+    and milliseconds of CPU a frame."""
     driver.get(address)
     wait = WebDriverWait(driver, WAIT)
     frame = wait.until(lambda page: page.find_element("id", "map-frame"))
@@ -90,19 +109,22 @@ def frames(driver: webdriver.Chrome, address: str, count: int) -> np.ndarray:
     driver.switch_to.default_content()
     corner = driver.execute_script("const b = arguments[0].getBoundingClientRect(); return [b.left, b.top];", frame)
     driver.switch_to.frame(frame)
-    took = []
+    took, before = [], 0.0
     for step in range(count + WARM):
+        before = cpu_seconds() if step == WARM else before
         left, top, width, height = driver.execute_script(ARM)
         turn, far = step / 7, 0.1 + 0.35 * step / (count + WARM)
         x, y = (0.5 + far * np.array([np.cos(turn), np.sin(turn)])) * (width, height) + (left, top) + corner
         driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": float(x), "y": float(y)})
         took.append(driver.execute_async_script("window.painted.then(arguments[0])"))
-    return np.array(took[WARM:])
+    return np.array(took[WARM:]), 1000 * (cpu_seconds() - before) / count
 
 
 def trained(preset: str, data: str, folder: Path) -> Path:
     """Return the file of a model after one epoch: how well it is trained changes nothing in its speed."""
-    path = folder / f"{preset}.safetensors"
+    path = folder / f"{preset}-{data}.safetensors"
+    if path.is_file():
+        return path
     Autoencoder(preset, **PRESETS[preset], epochs=1).fit(open_data(data)).save(path)
     return path
 
@@ -111,16 +133,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="models that are there already, or are kept")
     parser.add_argument("--write", type=Path, metavar="PAGE")
     asked = parser.parse_args()
-    head = f"| {asked.data}, {asked.frames} frames | median | 95 % within | of which until the server has answered |"
-    lines = [head, "|---|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder, chromium() as driver:
+    head = f"| {asked.data}, {asked.frames} frames | median | 95 % within | until the server has answered | CPU |"
+    lines = [head, "|---|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as own, chromium() as driver:
         for preset, dials in PRESETS.items():
-            model = trained(preset, asked.data, Path(folder))
+            model = trained(preset, asked.data, asked.models or Path(own))
             with served([model], asked.data) as address:
-                whole, answer = frames(driver, address, asked.frames).T
-            figures = (np.median(whole), np.quantile(whole, 0.95), np.median(answer))
+                times, cpu = frames(driver, address, asked.frames)
+            whole, answer = times.T
+            figures = (np.median(whole), np.quantile(whole, 0.95), np.median(answer), cpu)
             cells = " | ".join(f"{figure:.1f} ms" for figure in figures)
             lines.append(f"| `{preset}`, {dials['latent']} numbers | {cells} |")
             print(lines[-1], flush=True)

@@ -209,6 +209,20 @@ def test_a_file_that_is_no_picture_is_told_in_the_page(page, tmp_path: Path) -> 
     until(lambda: "16 megapixels" in shown(page, "#reconstruct-tab .warning"))
 
 
+def test_a_file_of_more_than_20_mb_is_told_in_the_page(page, tmp_path: Path) -> None:
+    open_tab(page, "Reconstruct")
+    assert "at most 20 MB" in shown(page, "#reconstruct-tab")
+    until(lambda: "row 0" in shown(page, "#reconstructed"))
+    (tmp_path / "huge.png").write_bytes(bytes((20 << 20) + 1))
+    drop(page, "reconstruct-tab", tmp_path / "huge.png")
+    until(lambda: "huge.png is too large" in shown(page, "#reconstruct-tab .too-large"))
+    Image.new("L", (8, 8), 200).save(tmp_path / "small.png")  # the page takes another afterwards
+    until(lambda: page.find_elements("css selector", "#reconstruct-tab input[type=file]"))
+    drop(page, "reconstruct-tab", tmp_path / "small.png")
+    until(lambda: "the picture" in shown(page, "#reconstructed"))
+    assert not shown(page, "#reconstruct-tab .too-large")
+
+
 def press(page, place: str) -> None:
     """Click the middle of a slider."""
     from selenium.webdriver.common.action_chains import ActionChains

@@ -131,11 +131,12 @@
   const disc = (pen, place, radius, fill, edge) => {
     pen.beginPath();
     pen.arc(...toPixels(place), radius, 0, 2 * Math.PI);
-    if (fill) { pen.fillStyle = fill; pen.fill(); }
+    pen.fillStyle = fill;
+    pen.fill();
     if (edge) { pen.lineWidth = 4; pen.strokeStyle = edge; pen.stroke(); }
   };
 
-  // What does not change while the pointer moves is drawn once.
+  // What does not change while the pointer moves is drawn once; the ring at the code lies over it.
   const background = new Image(), scene = document.createElement("canvas");
   scene.width = scene.height = size;
   const drawScene = () => {
@@ -163,9 +164,8 @@
       pen.stroke();
     }
     ends.forEach((place) => disc(pen, place, 10, "#e76300", "#fff"));
-    disc(pen, state.place, 13, null, "#fff");
-    disc(pen, state.place, 15, null, "#000");
   };
+  const drawCursor = () => toPixels(state.place).forEach((at, i) => { $$("cursor").style[["left", "top"][i]] = `${100 * at / size}%`; });
 
   const tell = (code, more) => {
     const numbers = code.slice(0, 6).map((value) => value.toFixed(2)).join(", ");
@@ -174,7 +174,7 @@
   const sliders = layers || live ? content.sliders : [];
   const show = () => {
     drawPicture();
-    drawMap();
+    drawCursor();
     sliders.forEach((number) => {
       $$("slider-" + number).value = state.code[number];
       $$("value-" + number).textContent = state.code[number].toFixed(2);
@@ -191,6 +191,7 @@
   const mark = (place) => {
     stop();
     ends = ends.length === 2 ? [place] : [...ends, place];
+    drawMap();
     $$("walk").disabled = ends.length < 2;
     if (ends.length === 2) walk(); else goTo(place);
   };
@@ -218,7 +219,7 @@
     walking = requestAnimationFrame(frame);
   };
   $$("walk").addEventListener("click", walk);
-  $$("reset").addEventListener("click", () => { stop(); ends = []; $$("walk").disabled = true; goTo([0, 0]); });
+  $$("reset").addEventListener("click", () => { stop(); ends = []; drawMap(); $$("walk").disabled = true; goTo([0, 0]); });
   $$("background").addEventListener("click", (event) => {
     event.target.ariaPressed = event.target.ariaPressed === "true" ? "false" : "true";
     drawScene();
@@ -265,16 +266,19 @@
     atlas = canvas.getContext("2d", { willReadFrequently: true });
     atlas.drawImage(background, 0, 0);
     drawScene();
+    drawMap();
     show();
   });
   if (grid) background.src = grid.picture;
   picture.hidden = $$("background").hidden = !grid;
   $$("values").hidden = Boolean(grid);
+  if (!grid) $$("save").textContent = "Save row";
   // In a frame of another page (the Studio): that page has the title, and gives as much height as is needed.
   if (window.frameElement) {
     document.body.classList.add("inside");
     new ResizeObserver(() => { frameElement.style.height = document.body.offsetHeight + 2 + "px"; }).observe(document.body);
   }
   drawScene();
+  drawMap();
   show();
 })();

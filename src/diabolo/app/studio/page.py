@@ -18,6 +18,7 @@ from diabolo.app.train import shape_text
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"
+OWN = ("studio.css", "uploads.js")
 TABS = {"Reconstruct": reconstruct_tab, "Compress": compress_tab, "Denoise": denoise_tab, "Detect": detect_tab}
 
 
@@ -55,12 +56,12 @@ def about(shelf: Shelf, name: str) -> str:
 
 def mounted(app: Any, shelf: Shelf) -> Any:
     """Return a FastAPI app with the page at /."""
-    style = files("diabolo.app.studio").joinpath("studio.css").read_text(encoding="utf-8")
+    style, script = (files("diabolo.app.studio").joinpath(name).read_text(encoding="utf-8") for name in OWN)
     theme = gr.themes.Base(
         primary_hue=gr.themes.colors.blue, neutral_hue=gr.themes.colors.gray, font=FONTS, font_mono=("monospace",)
     )
     return gr.mount_gradio_app(
         app, page(shelf), path="/", server_name="127.0.0.1", footer_links=[], run_history=False, ssr_mode=False,
-        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, enable_monitoring=False, pwa=False,
+        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=f"<script>{script}</script>", enable_monitoring=False, pwa=False,
         mcp_server=False,
     )  # fmt: skip
