@@ -62,6 +62,6 @@ def mounted(app: Any, shelf: Shelf) -> Any:
     )
     return gr.mount_gradio_app(
         app, page(shelf), path="/", server_name="127.0.0.1", footer_links=[], run_history=False, ssr_mode=False,
-        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=f"<script>{script}</script>", enable_monitoring=False, pwa=False,
-        mcp_server=False,
+        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=f"<script>{script}</script>",
+        enable_monitoring=False, pwa=False, mcp_server=False,
     )  # fmt: skip
