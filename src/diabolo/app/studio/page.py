@@ -15,6 +15,7 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
 from diabolo.app.studio.uploads import MOST_BYTES
 from diabolo.app.train import shape_text
+from diabolo.jobs.tabular import encoding_of
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"
@@ -48,9 +49,11 @@ def page(shelf: Shelf) -> gr.Blocks:
 
 def about(shelf: Shelf, name: str) -> str:
     """Return the head of the page: what the model is, and on what it is shown."""
-    config = shelf.opened(name).trained.model.config
+    trained = shelf.opened(name).trained
+    config, table = trained.model.config, encoding_of(trained)
+    shape = shape_text(config.shape) if table is None else f"{len(table.names)} columns"
     data = "" if shelf.data is None else f", shown on {shelf.data.name}"
-    words = f"{name}: {config.preset}, {shape_text(config.shape)} to {config.latent} numbers{data}"
+    words = f"{name}: {config.preset}, {shape} to {config.latent} numbers{data}"
     return f'<h1>{TITLE}</h1><p class="lead">{escape(words)}</p>'
 
 
