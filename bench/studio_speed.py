@@ -3,7 +3,7 @@
 python bench/studio_speed.py --write docs/studio.md
 
 On a machine with other work the milliseconds hang on that work; the CPU that a frame takes, of the server and of the
-browser's processes together, hardly does.
+browser's page, does less.
 """
 
 import argparse
@@ -83,24 +83,25 @@ def chromium() -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def cpu_seconds() -> float:
-    """Return the seconds of CPU of all processes that this one started, and of those they started (Linux)."""
-    found: dict[str, tuple[str, int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def cpu_milliseconds() -> np.ndarray:
+    """Return the CPU (2,) that the server and the pages of Chromium have taken, started by this process (Linux)."""
+    found: dict[str, tuple[str, int, str]] = {}
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # a process that has ended meanwhile
-            fields = path.read_text().rpartition(")")[2].split()
-            found[path.parent.name] = (fields[1], int(fields[11]) + int(fields[12]))
-    mine, took = [str(os.getpid())], 0
+            fields = (path / "stat").read_text().rpartition(")")[2].split()
+            found[path.name] = (fields[1], int(fields[11]) + int(fields[12]), (path / "cmdline").read_text())
+    mine, took = [str(os.getpid())], np.zeros(2)
     for parent in mine:
-        children = [name for name, (above, _) in found.items() if above == parent]
+        children = [name for name, (above, *_) in found.items() if above == parent]
         mine += children
-        took += sum(found[name][1] for name in children)
-    return took / os.sysconf("SC_CLK_TCK")
+        for name in children:
+            took += np.array([mark in found[name][2] for mark in ("diabolo", "--type=renderer")]) * found[name][1]
+    return took * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def frames(driver: webdriver.Chrome, address: str, count: int) -> tuple[np.ndarray, float]:
+def frames(driver: webdriver.Chrome, address: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return milliseconds (count, 2) of frames along a spiral over the map, whole and until the server has answered,
-    and milliseconds of CPU a frame."""
+    and milliseconds (2,) of CPU a frame: the server's and the page's."""
     driver.get(address)
     wait = WebDriverWait(driver, WAIT)
     frame = wait.until(lambda page: page.find_element("id", "map-frame"))
@@ -109,15 +110,15 @@ def frames(driver: webdriver.Chrome, address: str, count: int) -> tuple[np.ndarr
     driver.switch_to.default_content()
     corner = driver.execute_script("const b = arguments[0].getBoundingClientRect(); return [b.left, b.top];", frame)
     driver.switch_to.frame(frame)
-    took, before = [], 0.0
+    took, before = [], np.zeros(2)
     for step in range(count + WARM):
-        before = cpu_seconds() if step == WARM else before
+        before = cpu_milliseconds() if step == WARM else before
         left, top, width, height = driver.execute_script(ARM)
         turn, far = step / 7, 0.1 + 0.35 * step / (count + WARM)
         x, y = (0.5 + far * np.array([np.cos(turn), np.sin(turn)])) * (width, height) + (left, top) + corner
         driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": float(x), "y": float(y)})
         took.append(driver.execute_async_script("window.painted.then(arguments[0])"))
-    return np.array(took[WARM:]), 1000 * (cpu_seconds() - before) / count
+    return np.array(took[WARM:]), (cpu_milliseconds() - before) / count
 
 
 def trained(preset: str, data: str, folder: Path) -> Path:
@@ -136,15 +137,15 @@ def main() -> None:
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="models that are there already, or are kept")
     parser.add_argument("--write", type=Path, metavar="PAGE")
     asked = parser.parse_args()
-    head = f"| {asked.data}, {asked.frames} frames | median | 95 % within | until the server has answered | CPU |"
-    lines = [head, "|---|---|---|---|---|"]
+    head = f"| {asked.data}, {asked.frames} frames | median | 95 % within | until the answer | CPU: server | page |"
+    lines = [head, "|---|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as own, chromium() as driver:
         for preset, dials in PRESETS.items():
             model = trained(preset, asked.data, asked.models or Path(own))
             with served([model], asked.data) as address:
                 times, cpu = frames(driver, address, asked.frames)
             whole, answer = times.T
-            figures = (np.median(whole), np.quantile(whole, 0.95), np.median(answer), cpu)
+            figures = (np.median(whole), np.quantile(whole, 0.95), np.median(answer), *cpu)
             cells = " | ".join(f"{figure:.1f} ms" for figure in figures)
             lines.append(f"| `{preset}`, {dials['latent']} numbers | {cells} |")
             print(lines[-1], flush=True)

@@ -165,7 +165,10 @@
     }
     ends.forEach((place) => disc(pen, place, 10, "#e76300", "#fff"));
   };
-  const drawCursor = () => toPixels(state.place).forEach((at, i) => { $$("cursor").style[["left", "top"][i]] = `${100 * at / size}%`; });
+  const drawCursor = () => {
+    const [x, y] = toPixels(state.place).map((at) => `${(100 * at / size).toFixed(2)}cqw`);
+    $$("cursor").style.transform = `translate(${x}, ${y})`;
+  };
 
   const tell = (code, more) => {
     const numbers = code.slice(0, 6).map((value) => value.toFixed(2)).join(", ");
