@@ -324,6 +324,19 @@ def test_a_model_of_another_kind_than_the_data_is_told_on_every_tab(page, tmp_pa
     until(lambda: "takes tables (5 columns), no pictures" in shown(page, "#reconstruct-tab .warning"))
 
 
+def test_all_tabs_fit_a_telephone(page) -> None:
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        tabs = ["Explore", "Reconstruct", "Compress", "Denoise", "Detect"]
+        until(lambda: [tab.text for tab in page.find_elements("css selector", "button[role=tab]") if tab.text] == tabs)
+        for tab in tabs:
+            open_tab(page, tab)
+            assert page.execute_script("return document.documentElement.scrollWidth") <= 400
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_two_sessions_do_not_meet(page, address: str) -> None:
     own = page.current_window_handle
     choose_model(page, "dense")
