@@ -1,4 +1,4 @@
-"""The commands of generate as a user calls them, and the page of the map in a browser."""
+"""The commands of generate as a user calls them."""
 
 import json
 import shutil
@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diabolo.app import explorer
 from diabolo.app.cli import main
-from diabolo.app.explorer import explorer_page
 from diabolo.data.opening import open_data
-from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
 
 
@@ -127,52 +124,3 @@ def test_training_tells_labels_of_a_table(tmp_path: Path, capsys) -> None:
     assert run(*train, "--condition", f"{table}:even", "--force") == 2
     assert "has no column 'even'" in capsys.readouterr().err
     assert run(*train, "--condition", "nothing.csv", "--force") == 2
-
-
-PIXELS = """
-const canvas = document.getElementById("picture");
-return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0);
-"""
-
-
-@pytest.mark.parametrize(("preset", "latent"), [("vae", 2), ("vae", 6), ("dense", 3)])
-def test_the_page_decodes_where_one_points(
-    browser, tmp_path: Path, preset: str, latent: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    data = open_data("digits")
-    trained = Autoencoder(preset, latent=latent, epochs=2).fit(data).trained_
-    if preset == "dense":  # as a decoder that the page cannot compute: the grid is blended
-        monkeypatch.setattr(explorer, "MOST_WEIGHTS", 0)
-    page = tmp_path / "page.html"
-    page.write_text(explorer_page(trained, data), encoding="utf-8")
-    assert "://" not in page.read_text(encoding="utf-8")
-    browser.get(page.as_uri())
-    canvas = browser.find_element("id", "map")
-    seen = []
-    for offset in ((-150, 100), (200, -180)):
-        ActionChains(browser).move_to_element_with_offset(canvas, *offset).perform()
-        seen.append(np.array(browser.execute_script(PIXELS), float))
-    assert np.abs(seen[0] - seen[1]).max() > 8
-    if preset == "vae":  # the decoder in the page is the model's
-        browser.find_element("id", "reset").click()
-        content = json.loads(browser.find_element("id", "content").get_attribute("textContent"))
-        from diabolo.jobs.apply import decode
-
-        wanted = decode(trained, np.array([content["mean"]], np.float32))[0].ravel().astype(float)
-        assert np.abs(np.array(browser.execute_script(PIXELS)) - wanted).max() <= 2
-        slider = f"slider-{content['sliders'][0]}"
-        move = f"const s = document.getElementById('{slider}'); s.value = s.max; s.dispatchEvent(new Event('input'));"
-        browser.execute_script(move)
-        assert np.abs(np.array(browser.execute_script(PIXELS)) - wanted).max() > 8
-    assert browser.get_log("browser") == []
-
-
-def test_a_page_needs_pictures_and_codes() -> None:
-    table = Autoencoder("vae", latent=2, epochs=1).fit(np.random.default_rng(0).normal(size=(64, 5))).trained_
-    with pytest.raises(InputError, match="are none"):
-        explorer_page(table)
-    plain = Autoencoder("dense", latent=2, epochs=1).fit(open_data("digits")).trained_
-    with pytest.raises(InputError, match="give DATA"):
-        explorer_page(plain)

@@ -209,6 +209,20 @@ def test_a_file_that_is_no_picture_is_told_in_the_page(page, tmp_path: Path) -> 
     until(lambda: "16 megapixels" in shown(page, "#reconstruct-tab .warning"))
 
 
+def test_a_file_of_more_than_20_mb_is_told_in_the_page(page, tmp_path: Path) -> None:
+    open_tab(page, "Reconstruct")
+    assert "at most 20 MB" in shown(page, "#reconstruct-tab")
+    until(lambda: "row 0" in shown(page, "#reconstructed"))
+    (tmp_path / "huge.png").write_bytes(bytes((20 << 20) + 1))
+    drop(page, "reconstruct-tab", tmp_path / "huge.png")
+    until(lambda: "huge.png is too large" in shown(page, "#reconstruct-tab .too-large"))
+    Image.new("L", (8, 8), 200).save(tmp_path / "small.png")  # the page takes another afterwards
+    until(lambda: page.find_elements("css selector", "#reconstruct-tab input[type=file]"))
+    drop(page, "reconstruct-tab", tmp_path / "small.png")
+    until(lambda: "the picture" in shown(page, "#reconstructed"))
+    assert not shown(page, "#reconstruct-tab .too-large")
+
+
 def press(page, place: str) -> None:
     """Click the middle of a slider."""
     from selenium.webdriver.common.action_chains import ActionChains
@@ -308,6 +322,19 @@ def test_a_model_of_another_kind_than_the_data_is_told_on_every_tab(page, tmp_pa
     Image.new("L", (8, 8)).save(tmp_path / "grey.png")
     drop(page, "reconstruct-tab", tmp_path / "grey.png")
     until(lambda: "takes tables (5 columns), no pictures" in shown(page, "#reconstruct-tab .warning"))
+
+
+def test_all_tabs_fit_a_telephone(page) -> None:
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        tabs = ["Explore", "Reconstruct", "Compress", "Denoise", "Detect"]
+        until(lambda: [tab.text for tab in page.find_elements("css selector", "button[role=tab]") if tab.text] == tabs)
+        for tab in tabs:
+            open_tab(page, tab)
+            assert page.execute_script("return document.documentElement.scrollWidth") <= 400
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_two_sessions_do_not_meet(page, address: str) -> None:

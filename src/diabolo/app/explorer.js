@@ -131,11 +131,12 @@
   const disc = (pen, place, radius, fill, edge) => {
     pen.beginPath();
     pen.arc(...toPixels(place), radius, 0, 2 * Math.PI);
-    if (fill) { pen.fillStyle = fill; pen.fill(); }
+    pen.fillStyle = fill;
+    pen.fill();
     if (edge) { pen.lineWidth = 4; pen.strokeStyle = edge; pen.stroke(); }
   };
 
-  // What does not change while the pointer moves is drawn once.
+  // What does not change while the pointer moves is drawn once; the ring at the code lies over it.
   const background = new Image(), scene = document.createElement("canvas");
   scene.width = scene.height = size;
   const drawScene = () => {
@@ -163,8 +164,10 @@
       pen.stroke();
     }
     ends.forEach((place) => disc(pen, place, 10, "#e76300", "#fff"));
-    disc(pen, state.place, 13, null, "#fff");
-    disc(pen, state.place, 15, null, "#000");
+  };
+  const drawCursor = () => {
+    const [x, y] = toPixels(state.place).map((at) => `${(100 * at / size).toFixed(2)}cqw`);
+    $$("cursor").style.transform = `translate(${x}, ${y})`;
   };
 
   const tell = (code, more) => {
@@ -174,7 +177,7 @@
   const sliders = layers || live ? content.sliders : [];
   const show = () => {
     drawPicture();
-    drawMap();
+    drawCursor();
     sliders.forEach((number) => {
       $$("slider-" + number).value = state.code[number];
       $$("value-" + number).textContent = state.code[number].toFixed(2);
@@ -185,16 +188,20 @@
   const stop = () => { cancelAnimationFrame(walking); walking = 0; };
 
   const pointedAt = (event) => {
-    const box = map.getBoundingClientRect();
-    return toPlace((event.clientX - box.left) * size / box.width, (event.clientY - box.top) * size / box.height);
+    const box = map.getBoundingClientRect(), inside = (share) => size * Math.max(0, Math.min(1, share));
+    return toPlace(inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height));
   };
   const mark = (place) => {
     stop();
     ends = ends.length === 2 ? [place] : [...ends, place];
+    drawMap();
     $$("walk").disabled = ends.length < 2;
     if (ends.length === 2) walk(); else goTo(place);
   };
-  map.addEventListener("pointermove", (event) => { if (!walking) goTo(pointedAt(event)); });
+  // A finger that is put down has not moved yet; one that leaves the map stays at its edge.
+  for (const what of ["pointerdown", "pointermove"]) {
+    map.addEventListener(what, (event) => { if (!walking) goTo(pointedAt(event)); });
+  }
   map.addEventListener("click", (event) => mark(pointedAt(event)));
   map.addEventListener("keydown", (event) => {
     if (event.key === "Enter") mark(state.place);
@@ -215,7 +222,7 @@
     walking = requestAnimationFrame(frame);
   };
   $$("walk").addEventListener("click", walk);
-  $$("reset").addEventListener("click", () => { stop(); ends = []; $$("walk").disabled = true; goTo([0, 0]); });
+  $$("reset").addEventListener("click", () => { stop(); ends = []; drawMap(); $$("walk").disabled = true; goTo([0, 0]); });
   $$("background").addEventListener("click", (event) => {
     event.target.ariaPressed = event.target.ariaPressed === "true" ? "false" : "true";
     drawScene();
@@ -228,6 +235,9 @@
     link.href = grid ? picture.toDataURL("image/png") : "data:text/csv," + encodeURIComponent(lines.join("\n"));
     link.click();
   });
+  $$("numbers").hidden = !sliders.length;
+  $$("numbers").textContent = sliders.length === mean.length ? "The numbers of the code, those first that change most"
+    : `The ${sliders.length} of the ${mean.length} numbers of the code that change most`;
   for (const number of sliders) {
     const row = document.createElement("label");
     row.append("z" + number);
@@ -259,16 +269,19 @@
     atlas = canvas.getContext("2d", { willReadFrequently: true });
     atlas.drawImage(background, 0, 0);
     drawScene();
+    drawMap();
     show();
   });
   if (grid) background.src = grid.picture;
   picture.hidden = $$("background").hidden = !grid;
   $$("values").hidden = Boolean(grid);
+  if (!grid) $$("save").textContent = "Save row";
   // In a frame of another page (the Studio): that page has the title, and gives as much height as is needed.
   if (window.frameElement) {
     document.body.classList.add("inside");
     new ResizeObserver(() => { frameElement.style.height = document.body.offsetHeight + 2 + "px"; }).observe(document.body);
   }
   drawScene();
+  drawMap();
   show();
 })();

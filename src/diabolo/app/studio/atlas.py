@@ -105,7 +105,8 @@ def reason(error: Exception) -> str:
 
 def apology(error: Exception) -> str:
     """Return a page that says why there is no map."""
-    style = "body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem 0; color: GrayText }"
+    paper = "background: light-dark(#f7f7f5, #14171b); color: light-dark(#5a616c, #a3abb6)"
+    style = f"body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1rem 0; {paper} }}"
     head = f'<meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>{style}</style>'
     return f'<!doctype html>{head}<link rel="icon" href="data:,"><p id="where">{escape(reason(error))}</p>'
 

@@ -16,7 +16,6 @@ from diabolo.app.studio.uploads import read_upload
 from diabolo.app.text import compared_rows
 from diabolo.data.pictures import open_pictures
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
-from diabolo.errors import InputError
 from diabolo.jobs.compare import compare
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.decompress import one_item, unpacked
@@ -25,14 +24,17 @@ from diabolo.training.model_file import Trained
 OWN, QUALITY, LOSSLESS = "the model's own rate", "quality", "lossless"
 BESIDE = ("PNG", "WebP lossless", "JPEG", "WebP")
 MOST, SHOWN = 500, 8
+NOTHING = '<p class="lead">Drop a picture; rows of data where the Studio is started with DATA.</p>'
 ALIKE = 120.0
 """dB that stand for no difference at all."""
 
 
-def archived(trained: Trained, file: str | None, data: Source | None, way: str, quality: float) -> tuple[str, str]:
+def archived(
+    trained: Trained, file: str | None, data: Source | None, way: str, quality: float
+) -> tuple[str, str | None]:
     """Return what an archive of a picture's file, or else of samples, comes to, as HTML, and the path of the archive.
 
-    Raises InputError for a model that cannot compress, or where there is nothing to compress.
+    Where there is nothing to compress, it is said what to give. Raises InputError for a model that cannot compress.
     """
     folder = Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
     promise, _ = promised(quality if way == QUALITY else None, None, lossless=way == LOSSLESS)
@@ -45,7 +47,7 @@ def archived(trained: Trained, file: str | None, data: Source | None, way: str, 
         back = np.concatenate([strip.array for strip in strips])
         return _told(trained, found, ArraySource(picture[None]), picture[None], back[None]), str(path)
     if data is None:
-        raise InputError("Drop a picture first, or start the Studio with DATA: diabolo studio -m MODEL DATA.")
+        return NOTHING, None
     path = folder / "samples.dbo"
     found = compress(trained, data, path, promise=promise, quality=wanted)
     first = next(unpacked(trained, path)).array[:SHOWN]
@@ -104,7 +106,7 @@ def compress_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State)
         data = None if file is not None else shelf.data_for(trained)
         some = None if data is None else Subset(data.train, spaced(len(data.train), int(count)))
         html, path = archived(trained, file, some, way, quality)
-        return html, gr.update(value=path, visible=True)
+        return html, gr.update(value=path, visible=path is not None)
 
     def work_quality(name: str, file: str | None, count: float, quality: float) -> tuple[Any, ...]:
         return (QUALITY, *work(name, file, count, QUALITY, quality))
@@ -122,13 +124,14 @@ def compress_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State)
             shown = gr.HTML(elem_id="compressed")
             archive = gr.File(label="The archive", interactive=False, visible=False)
     inputs, outputs = [model, file, count, way, quality], [told_here, shown, archive]
-    run = told(work, "", None)
+    gone = gr.update(value=None, visible=False)
+    run = told(work, "", gone)
     on_shown(tab, place, model, run, inputs, outputs)
     for event in (file.upload, file.clear, count.release, way.input):
         on(event, run, inputs, outputs)
     on(
         quality.release,
-        told(work_quality, QUALITY, "", None),
+        told(work_quality, QUALITY, "", gone),
         [model, file, count, quality],
         [told_here, way, shown, archive],
     )

@@ -18,7 +18,6 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, Dataset
-from diabolo.errors import InputError
 from diabolo.jobs import detect as job
 from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval
 from diabolo.training.model_file import Trained
@@ -68,16 +67,20 @@ FOREMOST = "the most suspicious, in their order"
 
 
 def _listed(table: pl.DataFrame, raised: Any) -> str:
-    named = "item" in table.columns
-    head = ["row", *(["item"] if named else []), "score", "p", "", "reasons"]
-    rows = []
-    for entry, alert in zip(table.head(MOST_LISTED).iter_rows(named=True), raised, strict=False):
-        reasons = "<br>".join(escape(reason) for reason in entry["reasons"].split("; "))
-        sign = '<span class="sign">alert</span>' if alert else ""
-        cells = [f"{entry['row']:,}", *([escape(entry["item"])] if named else [])]
-        rows.append([*cells, markup.brief(entry["score"]), f"{entry['p_value']:.3g}", sign, reasons])
-    numeric = [True, *([False] if named else []), True, True, False, False]
-    return markup.table(head, rows, numeric=numeric, caption=f"The first {len(rows)} of {len(table):,}")
+    """Return the first rows as a table, with the items' names and the reasons where there are any."""
+    first = table.head(MOST_LISTED)
+    signs = ['<span class="sign">alert</span>' if alert else "" for alert in raised[: len(first)]]
+    columns: dict[str, list[str]] = {"row": [f"{row:,}" for row in first["row"]]}
+    if "item" in table.columns:
+        columns["item"] = [escape(item) for item in first["item"]]
+    columns["score"] = [markup.brief(score) for score in first["score"]]
+    columns["p"] = [f"{p:.3g}" for p in first["p_value"]]
+    columns[""] = signs
+    if (first["reasons"] != "").any():
+        columns["reasons"] = ["<br>".join(map(escape, reasons.split("; "))) for reasons in first["reasons"]]
+    numeric = [name in ("row", "score", "p") for name in columns]
+    caption = f"The first {len(first)} of {len(table):,}"
+    return markup.table(list(columns), list(zip(*columns.values(), strict=True)), numeric=numeric, caption=caption)
 
 
 def _scores(scores: Scores, calibration: Scores, raised: Any) -> str:
@@ -104,7 +107,7 @@ def detect_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) -
         job.of(trained)
         data = shelf.data_for(trained) if file is None else matched(open_data(file), trained)
         if data is None:
-            raise InputError("Drop a file first, or start the Studio with DATA: diabolo studio -m MODEL DATA.")
+            return None, '<p class="lead">Drop a file of rows or pictures, to rank what is in it.</p>'
         found = ranking(trained, data)
         return found, alerts_page(found, rate)
 

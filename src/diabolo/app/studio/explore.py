@@ -10,6 +10,8 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
 
 NO_LABEL = "(none)"
+WAITING = '<p class="lead">The map is being drawn …</p>'
+"""Lies under the map, which covers it as soon as it is there."""
 
 
 def explore_tab(shelf: Shelf, model: gr.Dropdown) -> None:
@@ -18,7 +20,8 @@ def explore_tab(shelf: Shelf, model: gr.Dropdown) -> None:
     def frame(name: str, label: str) -> str:
         asked = {"model": name, "version": shelf.opened(name).version}
         asked |= {} if label == NO_LABEL else {"label": label}
-        return f'<iframe id="map-frame" src="/explore?{escape(urlencode(asked))}" title="Map of codes"></iframe>'
+        source = f"/explore?{escape(urlencode(asked))}"
+        return f'<div class="map">{WAITING}<iframe id="map-frame" src="{source}" title="Map of codes"></iframe></div>'
 
     def work(name: str) -> tuple[Any, ...]:
         classes = list(shelf.opened(name).trained.model.config.classes)

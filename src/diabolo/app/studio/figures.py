@@ -52,7 +52,8 @@ def code_bars(code: Array) -> str:
     def paint(axes: "Axes") -> None:
         axes.bar(np.arange(len(code)), code.astype(float), color=FIRST, width=0.8)
         axes.axhline(0, color=MUTED, linewidth=0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+        steps = MaxNLocator(12, integer=True, min_n_ticks=1).tick_values(0, len(code) - 1)
+        axes.set_xticks([step for step in steps if step == int(step) and 0 <= step < len(code)])
         axes.set_xlim(-max(1.0, 6 - len(code)), len(code) + max(0.0, 5 - len(code)))
         axes.set(xlabel="number of the code")
         axes.grid(visible=False, axis="x")

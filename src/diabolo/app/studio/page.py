@@ -15,9 +15,11 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
 from diabolo.app.studio.uploads import MOST_BYTES
 from diabolo.app.train import shape_text
+from diabolo.jobs.tabular import encoding_of
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"
+OWN = ("studio.css", "uploads.js")
 TABS = {"Reconstruct": reconstruct_tab, "Compress": compress_tab, "Denoise": denoise_tab, "Detect": detect_tab}
 
 
@@ -47,20 +49,22 @@ def page(shelf: Shelf) -> gr.Blocks:
 
 def about(shelf: Shelf, name: str) -> str:
     """Return the head of the page: what the model is, and on what it is shown."""
-    config = shelf.opened(name).trained.model.config
+    trained = shelf.opened(name).trained
+    config, table = trained.model.config, encoding_of(trained)
+    shape = shape_text(config.shape) if table is None else f"{len(table.names)} columns"
     data = "" if shelf.data is None else f", shown on {shelf.data.name}"
-    words = f"{name}: {config.preset}, {shape_text(config.shape)} to {config.latent} numbers{data}"
+    words = f"{name}: {config.preset}, {shape} to {config.latent} numbers{data}"
     return f'<h1>{TITLE}</h1><p class="lead">{escape(words)}</p>'
 
 
 def mounted(app: Any, shelf: Shelf) -> Any:
     """Return a FastAPI app with the page at /."""
-    style = files("diabolo.app.studio").joinpath("studio.css").read_text(encoding="utf-8")
+    style, script = (files("diabolo.app.studio").joinpath(name).read_text(encoding="utf-8") for name in OWN)
     theme = gr.themes.Base(
         primary_hue=gr.themes.colors.blue, neutral_hue=gr.themes.colors.gray, font=FONTS, font_mono=("monospace",)
     )
     return gr.mount_gradio_app(
         app, page(shelf), path="/", server_name="127.0.0.1", footer_links=[], run_history=False, ssr_mode=False,
-        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, enable_monitoring=False, pwa=False,
-        mcp_server=False,
+        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=f"<script>{script}</script>",
+        enable_monitoring=False, pwa=False, mcp_server=False,
     )  # fmt: skip

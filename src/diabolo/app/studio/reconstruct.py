@@ -1,5 +1,6 @@
 """The tab Reconstruct: a sample, what the model makes of it, what is lost, its code and its bytes."""
 
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import chosen, message, on, on_panel, on_shown, panel, told
 from diabolo.app.studio.uploads import drawn, fitted
 from diabolo.data.source import Array, ArraySource
+from diabolo.errors import DiaboloError
 from diabolo.jobs.apply import decode, encode, score
 from diabolo.jobs.codecs import CODECS
 from diabolo.jobs.quality import psnr
@@ -77,17 +79,24 @@ def reconstruct_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.Sta
         sample = fitted(drawn(drawing or "", bright_ink=ink == BRIGHT), trained)
         return (reconstructed(trained, sample, "what was drawn"),)
 
+    def paper_for(name: str) -> Any:
+        with suppress(DiaboloError):  # the tab tells it
+            return gr.update(visible=is_picture(shelf.opened(name).trained))
+        return gr.skip()
+
     script = files("diabolo.app.studio").joinpath("pad.js").read_text(encoding="utf-8")
     told_here = message()
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             given = panel(shelf)
-            pad = gr.HTML(html_template=PAD, js_on_load=script, elem_id="pad")
-            ink = gr.Radio([BRIGHT, DARK], value=BRIGHT, label="The model sees the strokes")
+            with gr.Column(visible=is_picture(shelf.opened(shelf.names[0]).trained)) as paper:
+                pad = gr.HTML(html_template=PAD, js_on_load=script, elem_id="pad")
+                ink = gr.Radio([BRIGHT, DARK], value=BRIGHT, label="The model sees the strokes")
         with gr.Column(scale=3, min_width=320):
             shown = gr.HTML(elem_id="reconstructed")
     outputs, run = [told_here, shown], told(work, "")
     on_panel(given, run, [model, *given.inputs], outputs)
     on_shown(tab, place, model, run, [model, *given.inputs], outputs)
+    on(model.change, paper_for, [model], [paper])
     for event in (pad.input, ink.input):
         on(event, told(work_drawn, ""), [model, pad, ink], outputs)

@@ -19,12 +19,16 @@ LONGEST_CODE = 1 << 20
 
 
 def taken(port: int) -> socket.socket:
-    """Return a socket that listens on a port of 127.0.0.1; 0 takes any free one. Raises InputError if it is in use."""
+    """Return a socket that listens on a port of 127.0.0.1; 0 takes any free one. Raises InputError if it is in use.
+
+    It listens at once, so that whoever reads the address and asks is kept waiting, not refused, until the server runs.
+    """
     # The protocol is named because asyncio sends at once (TCP_NODELAY) on such sockets only: 40 ms less an answer.
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))
+        found.listen(128)
     except OSError as error:
         found.close()
         raise InputError(f"Port {port} cannot be had ({error.strerror}); choose another with --port.") from error
