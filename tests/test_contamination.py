@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_bits_and_the_file_keeps_the_share(
     assert back.contamination == SHARE
     assert detect.of(back.trained_).contamination == SHARE
     np.testing.assert_array_equal(back.score_samples(mixed()), told.score_samples(mixed()))
-    assert "0.1 of the training rows were left out as anomalies" in about_text(back.trained_)
+    assert "0.1 of the rows it was fitted to were left out as anomalies" in about_text(back.trained_)
     kept = told.trained_.extras["detect"]
     broken = replace(kept, plain={**kept.plain, "contamination": "much"})
     with pytest.raises(FormatError, match="damaged"):
@@ -108,9 +108,10 @@ def test_few_rows_are_enough(count: int) -> None:
 
 def test_rows_that_are_all_the_same_are_fitted() -> None:
     x = np.zeros((50, 3), np.float32)
-    detector = fit_to_most(lambda rows: rows, x, 0.2)
+    detector, left = fit_to_most(lambda rows: rows, x, 0.2)
     assert np.isfinite(detector.references).all()
     assert len(detector.references) == 40
+    assert left == pytest.approx(0.2)
 
 
 def test_tables_of_words_and_gaps_have_a_share_too() -> None:
@@ -142,7 +143,7 @@ def test_the_commands_take_a_share_say_so_and_refuse_it_beside_labels(
     words = ("--preset", "table", "--epochs", 4, "--out", model, "-q")
     run(capsys, "train", past, *words, "--contamination", SHARE)
     assert "left out as anomalies" in run(capsys, "info", model)[1]
-    assert json.loads(run(capsys, "info", model, "--json")[1])["detector"]["left_out"] == SHARE
+    assert json.loads(run(capsys, "info", model, "--json")[1])["detector"]["left_out"] == pytest.approx(SHARE, abs=1e-3)
     labels = np.repeat([0, 1], [300, 60])
     new = table(tmp_path / "new.csv", np.vstack([correlated(300, 12), alike(60, 13)]), labels)
     page = tmp_path / "page.html"

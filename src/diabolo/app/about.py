@@ -9,7 +9,7 @@ from diabolo.app.latent_curve import curve_text
 from diabolo.app.text import columns_text, figure_rows
 from diabolo.app.train import factor_text, shape_text
 from diabolo.config import to_json
-from diabolo.jobs.detect import left_out, of, usable
+from diabolo.jobs.detect import of, usable
 from diabolo.jobs.evaluation import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.array_file import FORMAT
@@ -26,16 +26,16 @@ def about_json(trained: Trained) -> dict[str, Any]:
 
 
 def _detector(trained: Trained) -> dict[str, Any]:
-    """Return the rule of what an alert is and what it rests on. left_out: share of the training rows."""
+    """Return the rule of what an alert is and what it rests on. left_out: share of the rows it was fitted to."""
     found = of(trained)
-    shares = {"contamination": found.contamination, "left_out": left_out(trained)}
+    shares = {"contamination": found.contamination, "left_out": found.left_out}
     return {**found.rule.to_json(), "calibrated_on": len(found.calibration), **shares}
 
 
 def _detector_text(facts: dict[str, Any]) -> str:
     text = f"detector      {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
     if facts["left_out"]:
-        text += f"; {facts['left_out']:g} of the training rows were left out as anomalies"
+        text += f"; {facts['left_out']:.3g} of the rows it was fitted to were left out as anomalies"
     return f"{text}; {worst(facts)}" if facts["contamination"] else text
 
 

@@ -30,7 +30,8 @@ def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
     facts |= {"contamination": contamination} if contamination else {}
     if rule.name == "false-alarms":
-        facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if interval else {}
+        known = interval and not contamination  # where scores have left, the rest's ranks follow no such law
+        facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if known else {}
         if rule.value * (len(calibration) + 1) < 1 - 1e-9:
             say(
                 f"Warning: {len(calibration)} calibration samples cannot promise a rate of {rule.value:g}: "
@@ -59,9 +60,10 @@ def promise_text(facts: Facts) -> str:
 def worst(facts: Facts) -> str:
     """Return in words what a promise is worth where a share of anomalies was left out on trust."""
     share, rate = float(str(facts["contamination"])), float(str(facts["value"]))
+    most = min(1, rate + share / (1 - share))
     if facts["rule"] != "false-alarms":
         return "p-values hold as far as what was left out were anomalies"
-    return f"the rate holds as far as what was left out were anomalies, at worst it is {rate + share / (1 - share):.3g}"
+    return f"the rate holds as far as what was left out were anomalies, at worst it is {most:.3g}"
 
 
 PROMISES = {

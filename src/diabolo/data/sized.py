@@ -58,6 +58,10 @@ class ArrayImages:
     def read(self, number: int) -> Plane:
         image = np.asarray(self.arrays[number])
         check_finite(image[None])
+        if image.min() < 0:
+            raise InputError(
+                f"Images of any size hold brightnesses from 0 up, got {image.min():g}; give them as they were taken."
+            )
         return image.reshape(*image.shape[:2], -1).astype(np.float32)
 
 
@@ -134,6 +138,8 @@ def sized(images: Array | Sequence[Array]) -> ArrayImages:
     kinds = {np.asarray(image).ndim for image in images}
     if len(shapes) != 1 or not kinds <= {2, 3} or shapes.pop() not in ((), (1,), (3,)):
         raise InputError("Images must be arrays (h, w) or (h, w, 3), all grey or all in colour.")
+    if any(not np.asarray(image).size for image in images):
+        raise InputError("Images must have a pixel or more in height and width; leave out what is empty.")
     channels = 3 if np.asarray(images[0]).shape[2:] == (3,) else 1
     return ArrayImages(images, tuple(str(number) for number in range(len(images))), channels)
 

@@ -18,8 +18,10 @@ DRAWN, EXPECTED = 16, 0.8
 """Rows in a draw at most, and the anomalies that one is expected to hold."""
 
 
-def fit_to_most(reconstruct: Reconstruct, x: Numbers, share: float, *, weights: Numbers | None = None) -> Detector:
-    """Return a detector fitted on prepared rows (n, columns) without the `share` that is most unlike the rest.
+def fit_to_most(
+    reconstruct: Reconstruct, x: Numbers, share: float, *, weights: Numbers | None = None
+) -> tuple[Detector, float]:
+    """Return a detector fitted on prepared rows (n, columns) without the `share` most unlike the rest, and what left.
 
     Four times, each by the detector of those that the time before left.
     """
@@ -28,7 +30,7 @@ def fit_to_most(reconstruct: Reconstruct, x: Numbers, share: float, *, weights: 
     for _ in range(ROUNDS if out and len(x) - out >= FEWEST else 0):
         kept = lowest(_suspicion(Scorer(detector, reconstruct), x, kept, round(EXPECTED / share)), share)
         detector = fit_detector(reconstruct, x[kept], weights=weights)
-    return detector
+    return detector, 1 - float(kept.mean())
 
 
 def lowest(scores: Scores, share: float) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from diabolo.training.kept import Extra, Known
 if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
 
-JOB, CONTAMINATION = "detect", "contamination"
+JOB, SHARES = "detect", ("contamination", "left_out")
 BLOCK_NUMBERS = 2**20
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
@@ -33,12 +33,14 @@ class Calibrated:
     """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is.
 
     contamination: the share of anomalies among those samples that calibration was told of.
+    left_out: the share of the rows that the detector was fitted to that left as anomalies.
     """
 
     detector: Detector
     calibration: Scores
     rule: Rule
     contamination: float = 0.0
+    left_out: float = 0.0
 
 
 def detects(trained: Known) -> bool:
@@ -91,8 +93,8 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = prepared_rows(trained, Subset(fitted, rows))
     trained.model.cpu()
-    detector = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
-    found = _kept(trained, Calibrated(detector, np.zeros(1), rule))
+    detector, left_out = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
+    found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
     scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
     return with_calibration(found, scores, rule, contamination)
 
@@ -100,7 +102,7 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
 def _kept(trained: "Trained", found: Calibrated) -> "Trained":
     extra = to_extra(found.detector)
     plain = {**extra.plain, **found.rule.to_json()}
-    plain |= {CONTAMINATION: found.contamination} if found.contamination else {}
+    plain |= {name: getattr(found, name) for name in SHARES if getattr(found, name)}
     kept = Extra(plain, {**extra.arrays, "calibration": found.calibration})
     return replace(trained, extras={**trained.extras, JOB: kept})
 
@@ -114,7 +116,7 @@ def with_calibration(
     """
     found = of(trained)
     left = without_outliers(scores, contamination)
-    return _kept(trained, Calibrated(found.detector, left, rule or found.rule, contamination))
+    return _kept(trained, replace(found, calibration=left, rule=rule or found.rule, contamination=contamination))
 
 
 def with_rule(trained: T, rule: Rule) -> T:
@@ -133,17 +135,10 @@ def of(trained: Known) -> Calibrated:
     calibration = calibration_of(kept.arrays)
     arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
     detector = from_extra(Extra(kept.plain, arrays), int(np.prod(trained.config.shape)))
-    share = kept.plain.get(CONTAMINATION, 0.0)
-    if not isinstance(share, float) or not 0 <= share < 1:
+    shares = [kept.plain.get(name, 0.0) for name in SHARES]
+    if not all(isinstance(share, float) and 0 <= share < 1 for share in shares):
         raise FormatError("The model's share of anomalies is damaged; calibrate it anew.")
-    return Calibrated(detector, calibration, rule_of(kept.plain), share)
-
-
-def left_out(trained: Known) -> float:
-    """Return the share of the rows that training was told are anomalies, and that the detector does not know."""
-    parameters = trained.about.get("parameters")
-    share = parameters.get(CONTAMINATION) if isinstance(parameters, dict) else None
-    return share if isinstance(share, float) and 0 <= share < 1 else 0.0
+    return Calibrated(detector, calibration, rule_of(kept.plain), *shares)
 
 
 def prepared_rows(trained: Known, source: Source) -> Numbers:

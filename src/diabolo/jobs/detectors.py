@@ -13,7 +13,7 @@ from diabolo.jobs.maps import Mapped
 from diabolo.jobs.thresholds import Rule, Scores, check_contamination
 from diabolo.training.model_file import Trained
 
-BOTH = "--label leaves the anomalies out already, and none are left for --contamination; give one of the two."
+BOTH = "The labels leave the anomalies out already, and none are left for --contamination; give one of the two."
 
 
 def checked(contamination: object, source: Source, *, rows: bool) -> float:

@@ -10,6 +10,7 @@ border, a root mean square; level is the image's own quiet level, the median of 
 training image's: where much is taken off everywhere, a pixel has to stand out more.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ from diabolo.data.sized import (
     enough,
     sized,
 )
-from diabolo.data.source import Array, Source
+from diabolo.data.source import Array, Source, spaced
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.denoise import TILE, applied
 from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of
@@ -49,7 +50,7 @@ QUIET = 0.3
 FORM = 2
 """Of the scores; 1 took images in units of their mean alone."""
 MIRRORED = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-MOST_FITTED, BORDER = 200, 12
+MOST_FITTED, MOST_PIXELS, BORDER = 200, 2**27, 12
 LEAST_USUAL = 0.01
 """Share of the strength of all pixels that is taken for usual at least, where nothing was ever taken off."""
 Map = NDArray[np.float32]
@@ -82,6 +83,8 @@ def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> 
     images = _sized(source)
     rows, held = split(len(images), HELD_SHARE, seed)
     learnt = SomeImages(images, rows)
+    if not any(np.ptp(learnt.read(number)) for number in range(len(learnt))):
+        raise InputError("None of the images has any texture to learn from; give images of good surfaces.")
     left = SomeImages(images, held if len(held) else rows)
     return Pieces(learnt, left, side, enough(learnt, side), seed)
 
@@ -95,12 +98,19 @@ def _sized(source: Source | SizedImages) -> SizedImages:
 def with_maps(trained: Trained, pieces: Pieces) -> Trained:
     """Return the model calibrated on the images that its training left out."""
     images = pieces.images
-    some = range(0, len(images), max(1, len(images) // MOST_FITTED))
-    strengths = [_strength(trained, images.read(number)) for number in some]
+    strengths = [_strength(trained, images.read(int(number))) for number in _looked_at(images)]
     level = float(np.median([_level(one) for one in strengths]))
     found = Mapped(1.0, level or 1.0, _usual(strengths), np.zeros(1), Rule())
     unit = float(np.median([_parts(one, found).sum(dtype=np.float64) for one in strengths]))
     return calibrate(_kept(trained, replace(found, unit=unit or 1.0)), pieces.held)
+
+
+def _looked_at(images: SizedImages) -> NDArray[np.int64]:
+    """Return the numbers of up to 200 images, evenly spaced, and of no more than memory holds the maps of."""
+    some = spaced(len(images), MOST_FITTED)
+    pixels = np.cumsum([math.prod(images.size(int(number))) for number in some])
+    fitting = max(1, int((pixels <= MOST_PIXELS).sum()))
+    return some[spaced(len(some), fitting)]
 
 
 def _level(strength: Map) -> float:

@@ -12,6 +12,7 @@ from diabolo.app import markup
 from diabolo.app.alerts import ranked
 from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
 from diabolo.app.known import matched
+from diabolo.app.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
@@ -30,19 +31,23 @@ MOST_LISTED, MOST_PICTURES = 50, 16
 
 @dataclass(frozen=True)
 class Ranking:
-    """table: as `ranked` gives it. calibration: scores of held-out normal samples. first: the foremost pictures."""
+    """table: as `ranked` gives it. calibration: scores of held-out normal samples. first: the foremost pictures.
+
+    contamination: the share of anomalies among those samples that left on trust.
+    """
 
     table: pl.DataFrame
     calibration: Scores
     first: Array | None
+    contamination: float = 0.0
 
 
 def ranking(trained: Trained, data: Dataset) -> Ranking:
     """Return the samples of the data, most suspicious first. Raises InputError if the model has no detector."""
-    calibration = job.of(trained).calibration
+    known = job.of(trained)
     table = ranked(trained, data.train, data.columns, data.items).frame()
     first = data.train.take(table["row"].to_numpy()[:MOST_PICTURES]) if is_picture(trained) else None
-    return Ranking(table, calibration, first)
+    return Ranking(table, known.calibration, first, known.contamination)
 
 
 def alerts_page(found: Ranking, rate: float) -> str:
@@ -50,16 +55,23 @@ def alerts_page(found: Ranking, rate: float) -> str:
     table = found.table
     scores = table["score"].to_numpy()
     raised = alerts(scores, found.calibration, Rule("false-alarms", rate))
-    low, high = rate_interval(len(found.calibration), rate)
     known = [
         ("samples", f"{len(table):,}"),
         ("alerts", f"{int(raised.sum()):,}"),
         ("calibrated on", f"{len(found.calibration):,}"),
-        ("rate of false alarms, 95 %", f"{low:.3g} to {high:.3g}"),
+        _kept_to(found, rate),
     ]
     plot = f'<figure class="bars">{_scores(scores, found.calibration, raised)}<figcaption>{WORDS}</figcaption></figure>'
     first = "" if found.first is None else figures.row([figures.rows_of(found.first, FOREMOST, columns=8)])
     return f"{figures.facts(known)}{plot}{first}{_listed(table, raised)}"
+
+
+def _kept_to(found: Ranking, rate: float) -> tuple[str, str]:
+    """Return what a promise is worth: within what the rate lies, or how high it may be where scores left on trust."""
+    if found.contamination:
+        return "rate of false alarms, at worst", f"{min(1, rate + found.contamination / (1 - found.contamination)):.3g}"
+    low, high = rate_interval(len(found.calibration), rate)
+    return "rate of false alarms, 95 %", f"{low:.3g} to {high:.3g}"
 
 
 WORDS = "Scores: held-out normal samples in grey, these samples in blue; the line is where alerts begin."
@@ -77,7 +89,7 @@ def _listed(table: pl.DataFrame, raised: Any) -> str:
     columns["p"] = [f"{p:.3g}" for p in first["p_value"]]
     columns[""] = signs
     if (first["reasons"] != "").any():
-        columns["reasons"] = ["<br>".join(map(escape, reasons.split("; "))) for reasons in first["reasons"]]
+        columns["reasons"] = ["<br>".join(map(escape, split(reasons))) for reasons in first["reasons"]]
     numeric = [name in ("row", "score", "p") for name in columns]
     caption = f"The first {len(first)} of {len(table):,}"
     return markup.table(list(columns), list(zip(*columns.values(), strict=True)), numeric=numeric, caption=caption)
