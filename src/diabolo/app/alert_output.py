@@ -50,11 +50,9 @@ def promise_text(facts: Facts) -> str:
     text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
     text += f" (contamination {facts['contamination']:g}: {worst(facts)})" if "contamination" in facts else ""
     interval = facts.get("rate_interval")
-    return (
-        f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
-        if isinstance(interval, list)
-        else text
-    )
+    if not isinstance(interval, list) or not interval[1]:
+        return text
+    return f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
 
 
 def worst(facts: Facts) -> str:

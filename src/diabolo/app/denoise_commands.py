@@ -190,7 +190,7 @@ def _one(
     from diabolo.jobs.quality import psnr, ssim
 
     found = cleaned(trained, picture.pixels, watch=told)
-    row: dict[str, Any] = {"noise": 255 * found.noise}
+    row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share}
     if truth is not None:
         for stage, image in (("noisy", picture.pixels), ("cleaned", found.image)):
             decibels = psnr(truth.pixels, image)
@@ -199,8 +199,13 @@ def _one(
     return row, replace(picture, pixels=found.image)
 
 
+LEFT = " (so little counts as clean: left as it was)"
+
+
 def _line(row: dict[str, Any]) -> str:
     text = f"{row['name']}: noise about {row['noise']:.1f}/255"
+    if row["share"] < 1:
+        text += f" (cleaned by {row['share']:.0%}: so little counts as clean)" if row["share"] else LEFT
     if "cleaned_psnr" in row:
         before, after = (
             "same" if row[f"{stage}_psnr"] is None else f"{row[f'{stage}_psnr']:.2f} dB"

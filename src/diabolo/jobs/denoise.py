@@ -29,10 +29,14 @@ OPPONENT /= np.sqrt(np.square(OPPONENT).sum(1, keepdims=True))
 
 @dataclass(frozen=True)
 class Denoised:
-    """image: of the same shape and dtype as what was given. noise: its estimated spread, of values in [0, 1]."""
+    """image: of the same shape and dtype as what was given. noise: its estimated spread, of values in [0, 1].
+
+    share: of the model's correction that was taken, from 0 (left as it was) to 1.
+    """
 
     image: Array
     noise: float
+    share: float = 1.0
 
 
 def denoise(
@@ -61,7 +65,7 @@ def denoise(
         mixed = given + share * (found - given) if share < 1 else found
         cleaned[window.tile] = _stored(mixed[window.inner], image.dtype)
         watch(number / len(todo))
-    return Denoised(cleaned.reshape(image.shape), noise)
+    return Denoised(cleaned.reshape(image.shape), noise, float(share))
 
 
 def is_blind(config: ModelConfig) -> bool:

@@ -36,6 +36,8 @@ def archived(
 
     Where there is nothing to compress, it is said what to give. Raises InputError for a model that cannot compress.
     """
+    if file is None and data is None:
+        return NOTHING, None
     folder = Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
     promise, _ = promised(quality if way == QUALITY else None, None, lossless=way == LOSSLESS)
     wanted = quality if way == QUALITY else None
@@ -46,8 +48,7 @@ def archived(
         strips = list(one_item(trained, path, Path(file).name))
         back = np.concatenate([strip.array for strip in strips])
         return _told(trained, found, ArraySource(picture[None]), picture[None], back[None]), str(path)
-    if data is None:
-        return NOTHING, None
+    assert data is not None
     path = folder / "samples.dbo"
     found = compress(trained, data, path, promise=promise, quality=wanted)
     first = next(unpacked(trained, path)).array[:SHOWN]
