@@ -28,7 +28,7 @@ def run(*words: object) -> int:
 
 def test_samples_as_a_sheet_a_folder_and_an_array(model: Path, tmp_path: Path) -> None:
     assert run("generate", "-m", model, "--count", 10, "--out", tmp_path / "s.png") == 0
-    assert Image.open(tmp_path / "s.png").size == (4 * 9 - 1, 3 * 9 - 1)
+    assert Image.open(tmp_path / "s.png").size == (6 * (4 * 9 - 1), 6 * (3 * 9 - 1))  # 8 x 8, magnified
     assert run("generate", "-m", model, "--count", 3, "--like", "digits:5", "--out", tmp_path / "folder") == 0
     assert len(list((tmp_path / "folder").iterdir())) == 3
     assert run("generate", "-m", model, "--like", tmp_path / "folder" / "0.png", "--out", tmp_path / "a.npy") == 0
@@ -72,9 +72,9 @@ def test_a_walk_and_a_map(model: Path, tmp_path: Path) -> None:
         assert moving.n_frames == 10
     out = tmp_path / "w.png"
     assert run("interpolate", "digits:1", "digits:5", "-m", model, "--spherical", "--steps", 6, "-o", out) == 0
-    assert Image.open(out).size == (6 * 9 - 1, 8)
+    assert Image.open(out).size == (6 * (6 * 9 - 1), 6 * 8)
     assert run("map", "-m", model, "--side", 5, "--out", tmp_path / "map.png") == 0
-    assert Image.open(tmp_path / "map.png").size == (44, 44)
+    assert Image.open(tmp_path / "map.png").size == (6 * 44, 6 * 44)
 
 
 def test_the_likelihood_as_text_and_as_json(model: Path, capsys) -> None:

@@ -1,5 +1,6 @@
 """Pictures in one file: a sheet of them in rows, or one after the other as a moving picture."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SHEET, MOVING = ".png", ".gif"
 GAP, PAPER = 1, 255
 MOST_PIXELS = 2**26
+LEAST_TILE = 48
+"""Pixels that the longer side of a sheet's pictures is magnified to, at most and in whole steps."""
 SHOWN = 224
 """Pixels that the longer side of a moving picture is magnified to, at most and in whole steps."""
 
@@ -73,9 +76,12 @@ def sheet(images: Array, *, columns: int) -> NDArray[np.uint8]:
 
 
 def save_sheet(path: Path, images: Array, *, columns: int, force: bool) -> None:
+    """Write a sheet; small pictures are magnified."""
     from PIL import Image
 
-    page = Image.fromarray(sheet(images, columns=columns))
+    pixels = sheet(images, columns=columns)
+    times = max(1, min(LEAST_TILE // max(images.shape[1:3]), math.isqrt(MOST_PIXELS // pixels.size)))
+    page = Image.fromarray(pixels.repeat(times, 0).repeat(times, 1))
     with written_whole(path, force=force) as temporary:
         page.save(temporary, "PNG", optimize=True)
 
