@@ -160,7 +160,7 @@ def train(
 ) -> None:
     """Learn the code of DATA and write a model file."""
     from diabolo.app.material import Wanted, material
-    from diabolo.app.train import fitted, learnt_from, windowed
+    from diabolo.app.train import advice, fitted, learnt_from, windowed
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
@@ -218,7 +218,7 @@ def train(
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
     print_figures(figures)
     print_curve(about)
-    print(f"Written: {out}")
+    print(f"Written: {out}", *advice(opened, preset, contamination), sep="\n")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diabolo.app.known import as_seen
 from diabolo.data.source import Array, Dataset, Subset, spaced
-from diabolo.data.windows import learnt_windows
+from diabolo.data.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs import tabular
@@ -62,22 +62,24 @@ def _measured(trained: Trained, data: Dataset) -> tuple[tuple[Figures, ...], str
     return figures(trained, unseen.samples, data.train), unseen.split
 
 
-ALL_NORMAL = "All rows are taken for normal; where some may not be, say what share: --contamination 0.01"
-
-
 def learnt_from(data: Dataset, preset: str, contamination: float = 0.0) -> Dataset:
     """Return what a preset learns from: of a labelled table the normal rows only, for presets that detect.
 
     contamination: the share of anomalies that is to be left out of rows without labels.
     Raises InputError for labels that are not 0 and 1, or where every row is an anomaly; ArgumentError for both.
     """
-    if preset not in CURVED:
+    if preset not in CURVED or data.labels is None:
         return data
-    if data.labels is None:
-        return data if contamination else replace(data, notes=(*data.notes, ALL_NORMAL))
     if contamination:
         raise ArgumentError(BOTH)
     return normal_of(data)
+
+
+def advice(data: Dataset, preset: str, contamination: float) -> tuple[str, ...]:
+    """Return what a detector of rows without labels might yet be told."""
+    if preset not in CURVED or data.labels is not None or contamination or isinstance(data.train, Windows):
+        return ()
+    return ("All rows were taken for normal; where some may not be, say what share: --contamination 0.01",)
 
 
 def normal_of(data: Dataset) -> Dataset:
