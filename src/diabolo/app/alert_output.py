@@ -57,8 +57,9 @@ def promise_text(facts: Facts) -> str:
 
 def worst(facts: Facts) -> str:
     """Return in words what a promise is worth where a share of anomalies was left out on trust."""
-    share, rate = float(str(facts["contamination"])), float(str(facts["value"]))
-    most = min(1, rate + share / (1 - share))
+    from diabolo.jobs.thresholds import worst_rate
+
+    most = worst_rate(float(str(facts["value"])), float(str(facts["contamination"])))
     if facts["rule"] != "false-alarms":
         return "p-values hold as far as what was left out were anomalies"
     return f"the rate holds as far as what was left out were anomalies, at worst it is {most:.3g}"

@@ -17,7 +17,7 @@ FINE, LEAST_GRAIN, ROBUST = 1.0, 0.005, 1.4826
 def in_own_units(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return an image (h, w, channels) of brightnesses in units of its own mean and grain."""
     mean = float(image.mean(dtype=np.float64))
-    share = np.maximum(image / np.float32(mean), 0) if mean > 0 else np.zeros_like(image)
+    share = image / np.float32(mean) if mean > 0 else np.zeros_like(image)
     bright = np.log(share + np.float32(FLOOR))
     bright -= np.median(bright)
     return np.asarray(bright / np.float32(grain(bright)), np.float32)

@@ -189,7 +189,7 @@ def detection_of(
         raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
-    return replace(ranked, left_out=detect.of(trained).left_out)
+    return replace(ranked, left_out=found.left_out)
 
 
 def _of_steps(normal: NDArray[np.float64], source: Source, length: int) -> dict[str, Scores]:

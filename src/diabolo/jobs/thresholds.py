@@ -77,6 +77,11 @@ def check_contamination(share: object) -> float:
     return float(share)  # type: ignore[arg-type]
 
 
+def worst_rate(rate: float, contamination: float) -> float:
+    """Return how high a promised rate may be if all that left of calibration as anomalies were normal."""
+    return min(1.0, rate + contamination / (1 - contamination))
+
+
 def without_outliers(scores: Scores, share: float) -> Scores:
     """Return held-out scores (n,), sorted, without those of the `share` of the highest that are far beyond the rest.
 

@@ -72,14 +72,16 @@ DENOISER_EPOCHS = 9
 
 def denoiser(samples: int, epochs: int | None) -> Recipe:
     """The default one, for 9 epochs at least: more than 6 still pay where noise is drawn anew (docs/denoise.md)."""
-    found = default(samples, epochs)
-    return replace(found, epochs=max(DENOISER_EPOCHS, found.epochs))
+    return _longer(default(samples, epochs))
 
 
 def deep_denoiser(samples: int, epochs: int | None) -> Recipe:
     """As that of deep images, for 9 epochs at least."""
-    found = deep_images(samples, epochs)
-    return replace(found, epochs=epochs or max(DENOISER_EPOCHS, found.epochs))
+    return _longer(deep_images(samples, epochs))
+
+
+def _longer(recipe: Recipe) -> Recipe:
+    return replace(recipe, epochs=max(DENOISER_EPOCHS, recipe.epochs))
 
 
 def deep_images(samples: int, epochs: int | None) -> Recipe:

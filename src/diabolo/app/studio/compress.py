@@ -36,23 +36,25 @@ def archived(
 
     Where there is nothing to compress, it is said what to give. Raises InputError for a model that cannot compress.
     """
-    if file is None and data is None:
-        return NOTHING, None
-    folder = Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
     promise, _ = promised(quality if way == QUALITY else None, None, lossless=way == LOSSLESS)
     wanted = quality if way == QUALITY else None
     if file is not None:
         picture = read_upload(file)
-        path = folder / f"{Path(file).stem}.dbo"
+        path = _place(f"{Path(file).stem}.dbo")
         found = compress(trained, open_pictures(Path(file)), path, promise=promise, quality=wanted)
         strips = list(one_item(trained, path, Path(file).name))
         back = np.concatenate([strip.array for strip in strips])
         return _told(trained, found, ArraySource(picture[None]), picture[None], back[None]), str(path)
-    assert data is not None
-    path = folder / "samples.dbo"
+    if data is None:
+        return NOTHING, None
+    path = _place("samples.dbo")
     found = compress(trained, data, path, promise=promise, quality=wanted)
     first = next(unpacked(trained, path)).array[:SHOWN]
     return _told(trained, found, data, data.take(np.arange(len(first))), first), str(path)
+
+
+def _place(name: str) -> Path:
+    return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR"))) / name
 
 
 def _told(trained: Trained, found: Compressed, images: Source, before: Array, after: Array) -> str:

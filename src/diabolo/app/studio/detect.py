@@ -20,7 +20,7 @@ from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, Dataset
 from diabolo.jobs import detect as job
-from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval
+from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval, worst_rate
 from diabolo.training.model_file import Trained
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def alerts_page(found: Ranking, rate: float) -> str:
 def _kept_to(found: Ranking, rate: float) -> tuple[str, str]:
     """Return what a promise is worth: within what the rate lies, or how high it may be where scores left on trust."""
     if found.contamination:
-        return "rate of false alarms, at worst", f"{min(1, rate + found.contamination / (1 - found.contamination)):.3g}"
+        return "rate of false alarms, at worst", f"{worst_rate(rate, found.contamination):.3g}"
     low, high = rate_interval(len(found.calibration), rate)
     return "rate of false alarms, 95 %", f"{low:.3g} to {high:.3g}"
 

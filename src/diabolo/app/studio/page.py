@@ -60,11 +60,12 @@ def about(shelf: Shelf, name: str) -> str:
 def mounted(app: Any, shelf: Shelf) -> Any:
     """Return a FastAPI app with the page at /."""
     style, script = (files("diabolo.app.studio").joinpath(name).read_text(encoding="utf-8") for name in OWN)
+    head = f"<script>const MOST_BYTES = {MOST_BYTES};\n{script}</script>"
     theme = gr.themes.Base(
         primary_hue=gr.themes.colors.blue, neutral_hue=gr.themes.colors.gray, font=FONTS, font_mono=("monospace",)
     )
     return gr.mount_gradio_app(
         app, page(shelf), path="/", server_name="127.0.0.1", footer_links=[], run_history=False, ssr_mode=False,
-        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=f"<script>{script}</script>",
+        show_error=True, max_file_size=MOST_BYTES, theme=theme, css=style, head=head,
         enable_monitoring=False, pwa=False, mcp_server=False,
     )  # fmt: skip

@@ -1,9 +1,8 @@
-// A file that is too large is refused before it is sent, and told in the tab where it was dropped.
+// A file of more than MOST_BYTES, which the page gives, is refused before it is sent, and told where it was dropped.
 (() => {
-  const most = 20 << 20;
   const refuse = (event, files) => {
     document.querySelectorAll(".too-large").forEach((old) => old.remove());
-    const large = [...files].find((file) => file.size > most), told = document.createElement("p");
+    const large = [...files].find((file) => file.size > MOST_BYTES), told = document.createElement("p");
     if (!large) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -11,7 +10,7 @@
     else event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true }));
     told.className = "warning too-large";
     told.role = "alert";
-    told.textContent = `${large.name} is too large; the Studio takes files of at most 20 MB.`;
+    told.textContent = `${large.name} is too large; the Studio takes files of at most ${MOST_BYTES >> 20} MB.`;
     event.target.closest("[role=tabpanel]")?.prepend(told);
   };
   document.addEventListener("change", (event) => { if (event.target.type === "file") refuse(event, event.target.files); }, true);
