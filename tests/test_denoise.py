@@ -79,6 +79,15 @@ def test_sixteen_bits_are_worth_as_much_as_floats() -> None:
     np.testing.assert_allclose(deep / 65535, np.clip(denoise(bundled_denoiser(), image).image, 0, 1), atol=1e-3)
 
 
+def test_twelve_bits_in_sixteen_are_cleaned_as_twelve() -> None:
+    image = np.clip(noisy(camera(), 20), 0, 1)
+    given = np.rint(image * 4095).astype(np.uint16)
+    given[0, 0] = 4095
+    found, wanted = denoise(bundled_denoiser(), given), denoise(bundled_denoiser(), given / np.float32(4095))
+    assert found.noise == pytest.approx(wanted.noise, rel=1e-4)
+    np.testing.assert_allclose(found.image / 4095, np.clip(wanted.image, 0, 1), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("image", "said"),
     [

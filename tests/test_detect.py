@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
+from diabolo.app.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import detect
@@ -179,6 +180,46 @@ def test_the_commands_train_detect_and_calibrate(tmp_path: Path, capsys: pytest.
         ]
         == "false-alarms"
     )
+
+
+def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, model = correlated(600, 13), tmp_path / "m.safetensors"
+    rows[:6, 1] += 8
+    frame = pl.DataFrame(rows, schema=list("abcdef")).with_columns(
+        pl.Series("id", [f"N{number:04}" for number in range(600)]), pl.Series("Class", np.repeat([1, 0], [6, 594]))
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    words = ["train", tmp_path / "t.csv", "--preset", "table", "--epochs", "5", "--out", model, "-q", "--force"]
+    _, told, _ = run(capsys, *words, "--label", "Class")
+    assert "Its detector: false-alarms = 0.0" in told
+    assert "It ranks the held-out samples, 59, and 6 anomalies: AUROC " in told
+    assert f"Next: diabolo detect NEW -m {model}" in told
+    assert "--ignore id" in told
+    heads = next(line for line in told.splitlines() if "latent" in line)
+    assert heads.split() == ["latent", "parameters", "MSE"]
+    found = json.loads(run(capsys, *words, "--label", "Class", "--ignore", "id", "--json")[1])
+    assert (found["columns"], found["detector"]["calibrated_on"]) == (list("abcdef"), 59)
+    assert found["detector"]["average_precision"] > 0.5
+    _, told, _ = run(capsys, *words, "--ignore", "id", "--ignore", "Class")
+    assert "--ignore" not in told
+    assert "--contamination" in told
+    run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", tmp_path / "a.csv")
+    assert len(set(pl.read_csv(tmp_path / "a.csv")["row"].head(6)) & set(range(6))) >= 4
+
+
+def test_reasons_are_no_small_shares_and_expect_nothing_that_is_there(
+    large: Autoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = np.array([[90, 4, 6, 0, 0, 0], [2, 50, 48, 0, 0, 0]], np.float32)
+    monkeypatch.setattr(detect, "explain", lambda *_: parts)
+    rows = correlated(2, 14)
+    monkeypatch.setattr(detect, "expected", lambda *_: np.where(np.arange(6) == 2, rows + 1, rows))
+    told = reasons(large.trained_, ArraySource(rows), np.arange(2), list("abcdef"))
+    seen = [[f"{value:.6g}" for value in row] for row in rows]
+    assert told[0] == f"a: {seen[0][0]} (90%); c: {seen[0][2]}, expected {rows[0, 2] + 1:.6g} (6%)"
+    assert told[1] == f"b: {seen[1][1]} (50%); c: {seen[1][2]}, expected {rows[1, 2] + 1:.6g} (48%)"
 
 
 def test_bad_input_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,7 +124,7 @@ def test_pieces_of_a_pair_are_cut_at_the_same_places(tmp_path: Path) -> None:
         for name, side in (("a", 12), ("b", 9)):
             image = np.arange(9 * side, dtype=np.uint8).reshape(9, side) + np.uint8(more)
             Image.fromarray(image).save(tmp_path / folder / f"{name}.png")
-    wanted = Wanted(None, None, str(tmp_path / "noisy"), str(tmp_path / "clean"), False, 5, None, 0)
+    wanted = Wanted(None, None, (), str(tmp_path / "noisy"), str(tmp_path / "clean"), False, 5, None, 0)
     pieces = material(wanted)[0].train.take(np.arange(50))
     assert np.array_equal(pieces[:, 0], pieces[:, 1] + 1)
 

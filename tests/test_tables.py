@@ -12,6 +12,7 @@ import pytest
 
 from diabolo.data.foreign import open_frame
 from diabolo.data.frames import FrameSource, frame_of
+from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.tables import ParquetSource, open_table
 from diabolo.errors import DiaboloError, FileError, FormatError, InputError
@@ -156,6 +157,21 @@ def test_bad_columns_are_named(tmp_path: Path, text: str, label: str | None, rea
     with pytest.raises(InputError, match=reason) as caught:
         open_table(tmp_path / "a.csv", label)
     assert "\n" not in str(caught.value)
+
+
+def test_columns_may_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,a,b\nx1,1,0\nx2,2,1\n")
+    for ignore in ("id", ["id"]):
+        opened = open_data(tmp_path / "a.csv", label="b", ignore=ignore)
+        assert (opened.columns, opened.train.take(np.arange(2)).tolist()) == (("a",), [[1.0], [2.0]])
+    for data, label, ignore, reason in (
+        (tmp_path / "a.csv", None, "c", "ignore must be a column .* its columns are: id, a, b"),
+        (tmp_path / "a.csv", "b", "b", "the label already"),
+        (tmp_path / "a.csv", None, ["id", "a", "b"], "2 rows and 0 columns"),
+        ("digits", None, "a", "ignore names a column of a table"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            open_data(data, label=label, ignore=ignore)
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2,3\n", b"a,b\n1,\xff\n", b"\xff\xfe\x00\n"])

@@ -4,12 +4,12 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from diabolo.app.alert_output import rule_text, worst
+from diabolo.app.detector_text import detector_text, facts_of
 from diabolo.app.latent_curve import curve_text
 from diabolo.app.text import columns_text, figure_rows
 from diabolo.app.train import factor_text, shape_text
 from diabolo.config import to_json
-from diabolo.jobs.detect import of, usable
+from diabolo.jobs.detectors import detects
 from diabolo.jobs.evaluation import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.array_file import FORMAT
@@ -22,21 +22,7 @@ def about_json(trained: Trained) -> dict[str, Any]:
     history = [asdict(record) for record in trained.history]
     config = to_json(trained.model.config)
     facts = {"format": FORMAT, "config": config, "parameters": totals, **trained.about, "history": history}
-    return facts | ({"detector": _detector(trained)} if usable(trained) else {})
-
-
-def _detector(trained: Trained) -> dict[str, Any]:
-    """Return the rule of what an alert is and what it rests on. left_out: share of the rows it was fitted to."""
-    found = of(trained)
-    shares = {"contamination": found.contamination, "left_out": found.left_out}
-    return {**found.rule.to_json(), "calibrated_on": len(found.calibration), **shares}
-
-
-def _detector_text(facts: dict[str, Any]) -> str:
-    text = f"detector      {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
-    if facts["left_out"]:
-        text += f"; {facts['left_out']:.3g} of the rows it was fitted to were left out as anomalies"
-    return f"{text}; {worst(facts)}" if facts["contamination"] else text
+    return facts | ({"detector": facts_of(trained)} if detects(trained) else {})
 
 
 def about_text(trained: Trained) -> str:
@@ -54,7 +40,7 @@ def about_text(trained: Trained) -> str:
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
-    lines += [_detector_text(_detector(trained))] if usable(trained) else []
+    lines += [f"detector      {detector_text(facts_of(trained))}"] if detects(trained) else []
     if "figures" in about:
         lines += [
             "",

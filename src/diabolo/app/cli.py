@@ -148,6 +148,9 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
+    ] = None,
     contamination: Contamination = 0.0,
     window: Window = None,
     seed: Seed = 0,
@@ -159,12 +162,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
+    from diabolo.app.detector_text import advice, after_training, facts_of, ranking
     from diabolo.app.material import Wanted, material
-    from diabolo.app.train import advice, fitted, learnt_from, windowed
+    from diabolo.app.train import fitted, learnt_from, windowed
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
+    from diabolo.jobs.detectors import detects
     from diabolo.model.presets import PIECED
 
     if out.suffix != ".safetensors":
@@ -178,10 +183,12 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
-    wanted = Wanted(data, label, noisy, clean, self_supervised, patch, noise, seed, preset in PIECED)
-    opened, noise = material(wanted)
+    wanted = Wanted(
+        data, label, tuple(ignore or ()), noisy, clean, self_supervised, patch, noise, seed, preset in PIECED
+    )
+    whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
-    opened = windowed(opened, window, label) if window is not None else learnt_from(opened, preset, contamination)
+    opened = windowed(whole, window, label) if window is not None else learnt_from(whole, preset, contamination)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(
@@ -212,13 +219,16 @@ def train(
         say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
     else:
         checkpoint.unlink(missing_ok=True)
+    detector = facts_of(trained) | ranking(trained, whole) if detects(trained) else {}
     if as_json:
-        print(json.dumps({"model": str(out), **about}, allow_nan=False))
+        told_of = {"detector": detector} if detector else {}
+        print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))
         return
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
     print_figures(figures)
     print_curve(about)
-    print(f"Written: {out}", *advice(opened, preset, contamination), sep="\n")
+    done = after_training(detector, out) if detector else ()
+    print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")
 
 
 @app.command()

@@ -36,7 +36,8 @@ CleanDir = Annotated[
     typer.Option("--clean", metavar="PATH", help="The same pictures without noise: prints PSNR and SSIM."),
 ]
 Page = Annotated[
-    Path | None, typer.Option("--report", metavar="PAGE", help="HTML page to write: before and after, with baselines.")
+    Path | None,
+    typer.Option("--report", metavar="PAGE", help="HTML page: before, after, baselines (which take longer)."),
 ]
 
 
@@ -187,15 +188,17 @@ def _one(
     from dataclasses import replace
 
     from diabolo.jobs.denoise import denoise as cleaned
+    from diabolo.jobs.denoise import white
     from diabolo.jobs.quality import psnr, ssim
 
     found = cleaned(trained, picture.pixels, watch=told)
     row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share}
     if truth is not None:
+        top = white(picture.pixels)
         for stage, image in (("noisy", picture.pixels), ("cleaned", found.image)):
-            decibels = psnr(truth.pixels, image)
+            decibels = psnr(truth.pixels, image, white=top)
             row |= {f"{stage}_psnr": None if decibels == float("inf") else decibels}
-            row |= {f"{stage}_ssim": ssim(truth.pixels, image)}
+            row |= {f"{stage}_ssim": ssim(truth.pixels, image, white=top)}
     return row, replace(picture, pixels=found.image)
 
 

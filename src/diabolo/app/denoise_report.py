@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diabolo.app import markup, pictures
 from diabolo.data.source import Array
+from diabolo.jobs.denoise import white
 from diabolo.jobs.denoise_baselines import applied, baselines
 from diabolo.jobs.quality import psnr, ssim
 
@@ -39,8 +40,9 @@ class Shown:
 
 def shown(name: str, noisy: Array, cleaned: Array, clean: Array | None, noise: float) -> Shown:
     """Return what the page shows of a picture, with every baseline told the same noise level as the model found."""
-    images = [_bytes(_middle(image)) for image in (noisy, cleaned)]
-    truth = None if clean is None else _bytes(_middle(clean))
+    top = white(noisy)
+    images = [_bytes(_middle(image), top) for image in (noisy, cleaned)]
+    truth = None if clean is None else _bytes(_middle(clean), top)
     found = [("noisy", images[0]), ("diabolo", images[1])]
     for title, way in baselines().items():
         found.append((title, np.rint(applied(way, images[0] / 255, noise) * 255).astype(np.uint8)))
@@ -59,8 +61,10 @@ def _middle(image: Array) -> Array:
     return image[top : top + LARGEST, left : left + LARGEST]
 
 
-def _bytes(image: Array) -> Image:
-    return (image // 256 if image.dtype == np.uint16 else image).astype(np.uint8)
+def _bytes(image: Array, top: float) -> Image:
+    """Return pixels of 8 bits as they are, of 16 with `top` as white."""
+    found: Image = np.rint(np.minimum(image.astype(np.float32) * np.float32(255 / top), 255)).astype(np.uint8)
+    return found
 
 
 def denoise_page(items: Sequence[Shown], rows: Sequence[dict[str, Any]], *, title: str) -> str:

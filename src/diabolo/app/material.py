@@ -25,6 +25,7 @@ class Wanted:
 
     data: str | None
     label: str | None
+    ignore: tuple[str, ...]
     noisy: str | None
     clean: str | None
     self_supervised: bool
@@ -40,17 +41,23 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     Raises ArgumentError for options that do not go together, FormatError for pairs that do not match.
     """
     _check(wanted)
+    if wanted.patch is None and not (wanted.self_supervised or wanted.noisy) and not _surfaced(wanted):
+        return open_data(str(wanted.data), label=wanted.label, ignore=wanted.ignore), wanted.noise
+    if wanted.ignore:
+        raise ArgumentError("--ignore names columns of a table, and images have none; leave it out.")
     if wanted.noisy is not None and wanted.clean is not None:
         return _pairs(wanted.noisy, wanted.clean, wanted), "pairs"
-    if wanted.pieced and is_pictures(str(wanted.data)):
+    if _surfaced(wanted):
         return _surfaces(str(wanted.data), wanted), wanted.noise
-    if wanted.patch is None and not wanted.self_supervised:
-        return open_data(str(wanted.data), label=wanted.label), wanted.noise
     opened, sources = _images(str(wanted.data))
     if not wanted.self_supervised:
         return replace(opened, train=_pieces(sources, wanted)), wanted.noise
     _check_patch(sources, wanted.patch)
     return replace(opened, train=Neighbours.of(sources, side=wanted.patch, seed=wanted.seed)), "pairs"
+
+
+def _surfaced(wanted: Wanted) -> bool:
+    return wanted.pieced and is_pictures(str(wanted.data))
 
 
 def _pairs(noisy: str, clean: str, wanted: Wanted) -> Dataset:

@@ -15,13 +15,17 @@ from diabolo.training.kept import Known
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS_NAMED, TOGETHER, LOADED_NUMBERS = 3, 1000, 2**22
+COLUMNS_NAMED, LEAST_SHARE = 3, 0.05
+TOGETHER, LOADED_NUMBERS = 1000, 2**22
 LONGEST, BETWEEN = 60, "; "
 Words = NDArray[np.object_]
 
 
 def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
-    """Return for each of the rows the three columns that add most, with their share of the score."""
+    """Return for each of the rows the columns that add most, with their share of the score: three, but for small ones.
+
+    What the others let expect there is told where it is something else: a value may be rare only among such rows.
+    """
     size = max(TOGETHER, LOADED_NUMBERS // source.shape[0])
     found: list[str] = []
     for start in range(0, len(rows), size):
@@ -43,7 +47,9 @@ def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> l
     for column in most.T:
         seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
         for i, j in enumerate(column):
-            told[i].append(f"{names[j]}: {seen[i]}, expected {wanted[i]} ({share[i, j]:.0%})")
+            if not told[i] or share[i, j] >= LEAST_SHARE:
+                other = "" if seen[i] == wanted[i] else f", expected {wanted[i]}"
+                told[i].append(f"{names[j]}: {seen[i]}{other} ({share[i, j]:.0%})")
     return [joined(lines) for lines in told]
 
 

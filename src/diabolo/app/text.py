@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from diabolo.jobs.compare import WAYS, Row
 from diabolo.jobs.evaluation import Figures
 
-HEADS = ("", "latent", "parameters", "BCE", "MSE", "PSNR dB")
+HEADS = ("", "latent", "parameters", "BCE", "MSE", "PSNR dB", "SSIM")
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -14,14 +14,21 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def figure_rows(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of figures, its heads first."""
+    """Return the rows of the table of figures, its heads first; a column in which nothing was measured is left out."""
     rows = [
-        (item.name, str(item.latent), f"{item.parameters:,}", number(item.bce), number(item.mse), number(item.psnr, 2))
+        (
+            item.name,
+            str(item.latent or "-"),
+            f"{item.parameters:,}" if item.parameters else "-",
+            number(item.bce),
+            number(item.mse),
+            number(item.psnr, 2),
+            number(item.ssim),
+        )
         for item in figures
     ]
-    if all(item.ssim is None for item in figures):
-        return [HEADS, *rows]
-    return [(*HEADS, "SSIM"), *((*row, number(item.ssim)) for row, item in zip(rows, figures, strict=True))]
+    told = [any(row[place] != "-" for row in rows) for place in range(len(HEADS))]
+    return [tuple(cell for cell, kept in zip(row, told, strict=True) if kept) for row in (HEADS, *rows)]
 
 
 def compared_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:

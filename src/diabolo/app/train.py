@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from diabolo.app.known import as_seen
 from diabolo.data.source import Array, Dataset, Subset, spaced
-from diabolo.data.windows import Windows, learnt_windows
+from diabolo.data.windows import learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs import tabular
@@ -73,13 +73,6 @@ def learnt_from(data: Dataset, preset: str, contamination: float = 0.0) -> Datas
     if contamination:
         raise ArgumentError(BOTH)
     return normal_of(data)
-
-
-def advice(data: Dataset, preset: str, contamination: float) -> tuple[str, ...]:
-    """Return what a detector of rows without labels might yet be told."""
-    if preset not in CURVED or data.labels is not None or contamination or isinstance(data.train, Windows):
-        return ()
-    return ("All rows were taken for normal; where some may not be, say what share: --contamination 0.01",)
 
 
 def normal_of(data: Dataset) -> Dataset:

@@ -1,7 +1,7 @@
 """The word DATA of the command line: what a name or a path may be, and the reader that opens it."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,8 +20,10 @@ PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV, TSV or Parqu
 ALLOWED = f"the name of a data set, or {PATHS}"
 
 
-def open_data(data: str | Path, *, label: str | None = None) -> Dataset:
-    """Open a data set by its name or its path; `label` names the column of a table that holds the labels.
+def open_data(data: str | Path, *, label: str | None = None, ignore: str | Sequence[str] = ()) -> Dataset:
+    """Open a data set by its name or its path.
+
+    label: the column of a table that holds the labels. ignore: columns of a table to leave out.
 
     A word that is the name of a data set is that data set; write ./mnist for a path of that name.
     Raises InputError if `data` or `label` cannot be meant; FileError if nothing is there or it cannot
@@ -32,15 +34,16 @@ def open_data(data: str | Path, *, label: str | None = None) -> Dataset:
     """
     if not isinstance(data, str | Path) or str(data) == "":
         raise InputError(f"data must be {ALLOWED}; got {data!r}.")
+    ignore = (ignore,) if isinstance(ignore, str) else ignore
     if isinstance(data, str) and data in SETS:
-        _check_no_label(data, label)
+        _check_no_columns(data, label, ignore)
         return open_named(data)
     path = Path(data)
     with reading(path, "data"):
-        return _open_path(path, label)
+        return _open_path(path, label, ignore)
 
 
-def _open_path(path: Path, label: str | None) -> Dataset:
+def _open_path(path: Path, label: str | None, ignore: Sequence[str]) -> Dataset:
     if not path.exists():
         raise FileError(_missing(path))
     if not path.is_file() and not path.is_dir():
@@ -49,8 +52,8 @@ def _open_path(path: Path, label: str | None) -> Dataset:
     if path.is_file():
         _check_kind(path, name)
         if name.endswith(TABLES):
-            return open_table(path, label)
-    _check_no_label(str(path), label)
+            return open_table(path, label, ignore)
+    _check_no_columns(str(path), label, ignore)
     return open_images(path) if path.is_dir() else _reader(name)(path)
 
 
@@ -63,9 +66,10 @@ def _check_kind(path: Path, name: str) -> None:
         raise FormatError(f"{path} is empty; write it anew.")
 
 
-def _check_no_label(data: str, label: str | None) -> None:
-    if label is not None:
-        raise InputError(f"label names a column of a table, and {data} is no table file; leave '{label}' out.")
+def _check_no_columns(data: str, label: str | None, ignore: Sequence[str]) -> None:
+    for what, names in (("label", [] if label is None else [label]), ("ignore", ignore)):
+        if names:
+            raise InputError(f"{what} names a column of a table, and {data} is no table file; leave '{names[0]}' out.")
 
 
 def _missing(path: Path) -> str:

@@ -102,21 +102,21 @@ class ParquetSource:
         return part.collect().to_numpy()
 
 
-def open_table(path: Path, label: str | None = None) -> Dataset:
+def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = ()) -> Dataset:
     """Open a CSV, TSV (each also `.gz`) or Parquet file.
 
     Where every column holds numbers or booleans and nothing is missing, the samples are numbers; else they are data
     frames, which training learns to encode. A column named by `label` is split off as whole-number class labels (names
-    are numbered in sorted order). A small table is held in memory; of a large one only blocks are, and a CSV above
-    256 MiB is turned into a temporary Parquet file first.
+    are numbered in sorted order); those in `ignore` are left out. A small table is held in memory; of a large one only
+    blocks are, and a CSV above 256 MiB is turned into a temporary Parquet file first.
     Raises FileError if the file cannot be read; FormatError if it is damaged; InputError if it is empty,
     lacks the label, or has columns that share a name, hold lists and the like, or infinite values.
     """
     with parsing(path):
         table = _scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan_csv(path, label)
         schema = table.collect_schema()
-        _check_label(schema.names(), label, path)
-        columns = {name: dtype for name, dtype in schema.items() if name != label}
+        _check_names(schema.names(), label, ignore, path)
+        columns = {name: dtype for name, dtype in schema.items() if name != label and name not in ignore}
         rows = table.select(pl.len()).collect().item()
         check_shape(rows, len(columns), str(path))
         check_kinds([name for name, dtype in columns.items() if not fits(dtype)], str(path))
@@ -229,9 +229,12 @@ def check_names(names: Sequence[str], what: str) -> None:
         raise InputError(f"{what} has columns that share a name: {_some(twice)}; rename or drop them.")
 
 
-def _check_label(names: Sequence[str], label: str | None, path: Path) -> None:
-    if label is not None and label not in names:
-        raise InputError(f"label must be a column of {path}, got '{label}'; its columns are: {_some(names)}.")
+def _check_names(names: Sequence[str], label: str | None, ignore: Sequence[str], path: Path) -> None:
+    for what, name in (("label", label), *(("ignore", each) for each in ignore)):
+        if name is not None and name not in names:
+            raise InputError(f"{what} must be a column of {path}, got '{name}'; its columns are: {_some(names)}.")
+    if label in ignore:
+        raise InputError(f"'{label}' is the label already and not learnt from; leave it out of ignore.")
 
 
 def check_shape(rows: int, columns: int, what: str) -> None:

@@ -29,7 +29,7 @@ OPPONENT /= np.sqrt(np.square(OPPONENT).sum(1, keepdims=True))
 
 @dataclass(frozen=True)
 class Denoised:
-    """image: of the same shape and dtype as what was given. noise: its estimated spread, of values in [0, 1].
+    """image: of the same shape and dtype as what was given. noise: its estimated spread, as a share of white.
 
     share: of the model's correction that was taken, from 0 (left as it was) to 1.
     """
@@ -46,13 +46,15 @@ def denoise(
 
     The image is worked on in tiles of `tile` pixels that overlap as far as the network looks, so that no seam can be
     seen and the memory stays bounded. A grey model cleans lightness and colours of a colour image one by one. A model
-    for all noise levels leaves an image alone that is clean already. watch: told the share that is done.
+    for all noise levels leaves an image alone that is clean already. 16 bits of which the top ones are empty, as a
+    camera's 12, are taken for what they hold, unless the model learnt from 16 bits. watch: told the share that is done.
     Raises InputError for an image that the model is not for.
     """
     _check(image)
     _check_model(trained, image)
     planes = image if image.ndim == 3 else image[..., None]
-    levels = [noise_level(_unit(planes[..., number])) for number in range(planes.shape[2])]
+    top = PIXEL_LIMITS.get(image.dtype, 1.0) if trained.preprocessing.dtype == np.uint16 else white(image)
+    levels = [noise_level(_unit(planes[..., number], top)) for number in range(planes.shape[2])]
     noise = float(np.sqrt(np.mean(np.square(levels))))
     share, cleaned = np.float32(_share(trained.model.config, noise)), planes.copy()
     todo = _windows(trained.model.config, planes, tile) if share else []
@@ -60,10 +62,10 @@ def denoise(
     for number, window in enumerate(todo, 1):
         if window.size not in sized:
             sized[window.size] = _at_size(trained.model, window.size)
-        given = _unit(window.of(planes))
+        given = _unit(window.of(planes), top)
         found = _cleaned(sized[window.size], given)
         mixed = given + share * (found - given) if share < 1 else found
-        cleaned[window.tile] = _stored(mixed[window.inner], image.dtype)
+        cleaned[window.tile] = _stored(mixed[window.inner], image.dtype, top)
         watch(number / len(todo))
     return Denoised(cleaned.reshape(image.shape), noise, float(share))
 
@@ -105,21 +107,31 @@ def _is_own(config: ModelConfig, shape: tuple[int, ...]) -> bool:
     return len(config.shape) > 1 and shape[:2] == config.shape[:2]
 
 
-def _unit(values: Array) -> Pixels:
-    """Return pixels as float32, 8 and 16 bits in [0, 1]."""
+def white(image: Array) -> float:
+    """Return the value that stands for white: of 16 bits, as a camera's 12 in them, what the filled ones can hold.
+
+    >>> white(np.array([[3000]], np.uint16))
+    4095.0
+    """
+    if image.dtype != np.uint16 or not image.size:
+        return PIXEL_LIMITS.get(image.dtype, 1.0)
+    return 2.0 ** max(8, int(image.max()).bit_length()) - 1
+
+
+def _unit(values: Array, top: float) -> Pixels:
+    """Return pixels as float32, whole numbers from 0 to `top` in [0, 1]."""
     if values.dtype.kind == "f":
         return values.astype(np.float32, copy=False)
-    return np.multiply(values, np.float32(1 / PIXEL_LIMITS.get(values.dtype, 1.0)), dtype=np.float32)
+    return np.multiply(values, np.float32(1 / top), dtype=np.float32)
 
 
-def _stored(values: Pixels, dtype: np.dtype[np.generic]) -> Array:
+def _stored(values: Pixels, dtype: np.dtype[np.generic], top: float) -> Array:
     """Return values in [0, 1] as pixels of a type."""
     if dtype.kind == "f":
         return values.astype(dtype, copy=False)
     if dtype == np.bool_:
         return np.asarray(values >= 0.5)
-    limit = PIXEL_LIMITS[dtype]
-    return np.asarray(np.clip(np.rint(values * np.float32(limit)), 0, limit).astype(dtype))
+    return np.asarray(np.clip(np.rint(values * np.float32(top)), 0, top).astype(dtype))
 
 
 def _windows(config: ModelConfig, planes: Array, tile: int) -> list[Window]:

@@ -30,8 +30,8 @@ SHOWN, WORST, POINTS = 16, 8, 5000
 MEASURED, NEW = 1000, 48
 HALF_A_GREY_LEVEL = 1 / 510
 PCA_AGAINST_NOISE = 60
-"""Components that restore noisy MNIST best (noise 0.5; more keep more of the noise)."""
-NOISY = "noisy"
+"""Components that restore noisy MNIST best (noise 0.5; more keep more of the noise); of tables as many as the code."""
+NOISY = "noisy input"
 """What the model is given, as the baseline of doing nothing."""
 PAIRS_TOGETHER = 16
 LIKENED = 1000
@@ -76,10 +76,16 @@ class _Sums:
         return Figures(name, latent, parameters, self.entropy / self.count if unit else None, mse, psnr, like)
 
 
+def components(trained: Trained) -> int:
+    """Return how many components the baseline PCA keeps: as many as the code, or what is best against noise."""
+    config = trained.model.config
+    wanted = PCA_AGAINST_NOISE if config.denoises and len(config.shape) > 1 else config.latent
+    return min(wanted, trained.model.dimensions)
+
+
 def pca_of(trained: Trained, training: Source) -> Reconstruct:
     """Return PCA of the model's latent size, fitted on its training samples (as many as fit in 256 MB)."""
-    dimensions, config = trained.model.dimensions, trained.model.config
-    latent = PCA_AGAINST_NOISE if config.denoises else config.latent
+    dimensions, latent = trained.model.dimensions, components(trained)
     rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
     count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
     samples = trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
@@ -110,7 +116,7 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
     own = model.figures(config.preset, config.latent, count_parameters(trained.model), unit=unit)
     if pca is None:
         return (own,)
-    return own, baseline.figures("PCA", min(config.latent, trained.model.dimensions), 0, unit=unit)
+    return own, baseline.figures("PCA", components(trained), 0, unit=unit)
 
 
 def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> tuple[Figures, ...]:
@@ -150,7 +156,7 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
             for name, mean in found.items():
                 least = 1e-7 if name == config.preset else HALF_A_GREY_LEVEL
                 sums[name].add(x.reshape(len(x), -1), mean.reshape(len(x), -1), unit=unit, least=least)
-    latents = {config.preset: config.latent, "PCA": min(PCA_AGAINST_NOISE, trained.model.dimensions)}
+    latents = {config.preset: config.latent, "PCA": components(trained)}
     own = count_parameters(trained.model)
     return tuple(
         found.figures(name, latents.get(name, 0), own if name == config.preset else 0, unit=unit)

@@ -1,0 +1,73 @@
+"""What is said of a model's detector: after its training, and by `info`."""
+
+from pathlib import Path
+from typing import Any
+
+from diabolo.app.alert_output import measured, rule_text, worst
+from diabolo.app.known import matched
+from diabolo.app.train import rows_given, unseen_of
+from diabolo.data.columns import Words
+from diabolo.data.source import Dataset
+from diabolo.data.windows import Windows
+from diabolo.jobs import detect, detectors, tabular
+from diabolo.training.model_file import Trained
+
+NAMELIKE = 0.05
+"""Share of the rows whose word occurs twice or more, below which a column of words is taken for one of names."""
+
+
+def facts_of(trained: Trained) -> dict[str, Any]:
+    """Return the rule of what an alert is and what it rests on. left_out: share of the rows it was fitted to."""
+    found = detectors.of(trained)
+    facts = {**found.rule.to_json(), "calibrated_on": len(found.calibration)}
+    if isinstance(found, detect.Calibrated):
+        facts |= {"contamination": found.contamination, "left_out": found.left_out}
+    return facts
+
+
+def detector_text(facts: dict[str, Any]) -> str:
+    text = f"{rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
+    if facts.get("left_out"):
+        text += f"; {facts['left_out']:.3g} of the rows it was fitted to were left out as anomalies"
+    return f"{text}; {worst(facts)}" if facts.get("contamination") else text
+
+
+def ranking(trained: Trained, data: Dataset) -> dict[str, Any]:
+    """Return how well the detector ranks labelled rows that training did not see, and in words which; else nothing.
+
+    Each held-out normal row stands for as many as make anomalies as rare as they are in the data.
+    """
+    if data.labels is None or not detect.usable(trained):
+        return {}
+    seen = matched(data, trained)
+    rows = rows_given(trained, seen)
+    unseen = unseen_of(trained, seen, rows)
+    marked = detect.marks(unseen.labels)
+    if marked is None:
+        return {}
+    held = 1.0 if rows is None or seen.test is not None else len(rows) / max(1, int((~marked).sum()))
+    found = measured(marked, detect.score(trained, unseen.samples), unseen.weight * held)
+    return {**found, "ranked": unseen.split} if found else {}
+
+
+def after_training(facts: dict[str, Any], out: Path) -> tuple[str, ...]:
+    """Return lines that say what a detector rests on, how well it ranks, and what to do next."""
+    lines = [f"Its detector: {detector_text(facts)}"]
+    if "auroc" in facts:
+        figures = f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"
+        lines.append(f"It ranks the {facts['ranked']}: {figures}")
+    return (*lines, f"Next: diabolo detect NEW -m {out} --out alerts.csv")
+
+
+def advice(trained: Trained, data: Dataset) -> tuple[str, ...]:
+    """Return what a detector of rows might yet be told."""
+    if not detect.usable(trained) or isinstance(data.train, Windows):
+        return ()
+    lines, encoding = [], tabular.encoding_of(trained)
+    for column in encoding.columns if encoding else ():
+        if isinstance(column, Words) and column.total > 1 and sum(column.counts) < NAMELIKE * column.total:
+            lines.append(f"Column {column.name} holds another word in nearly every row; an id is best left out: "
+                         f"--ignore {column.name}")  # fmt: skip
+    if data.labels is None and not detect.of(trained).contamination:
+        lines.append("All rows were taken for normal; where some may not be, say what share: --contamination 0.01")
+    return tuple(lines)
