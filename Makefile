@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/diabolo demo
 
 test: .venv/installed-dev lint browser
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 browser:
 	@command -v chromium chromedriver >/dev/null \

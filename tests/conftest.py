@@ -14,6 +14,11 @@ settings.register_profile("diabolo", deadline=None, derandomize=True)
 settings.load_profile("diabolo")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that one worker has to itself first, so that the other never waits for them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Hold torch to one thread, without importing it for tests that do not need it."""

@@ -355,9 +355,9 @@ ARGUMENTS = [
     "--preset",
     "deep",
     "--epochs",
-    "24",
+    "12",
     "--patience",
-    "24",
+    "12",
     "--quiet",
     "--out",
 ]
