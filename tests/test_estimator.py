@@ -363,7 +363,7 @@ def test_a_latent_larger_than_a_sample_is_warned_of() -> None:
 def test_constant_columns_are_warned_of() -> None:
     x = TABLE.copy()
     x[:, 2] = 7
-    with pytest.warns(UserWarning, match=r"1 columns never change \(numbers 2\)"):
+    with pytest.warns(UserWarning, match=r"1 column never changes \(number 2\)"):
         assert np.isfinite(small().fit(x).reconstruct(x)).all()
 
 

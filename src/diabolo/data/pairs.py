@@ -57,7 +57,7 @@ def check_sizes(label: str, noisy: Photo, clean: Photo) -> None:
     """Raise FormatError if two pictures differ in size, or in being grey or colour, or in depth."""
     one, other = (f"{p.pixels.shape} of {p.pixels.dtype}" for p in (noisy, clean))
     if one != other:
-        raise FormatError(f"{label} is {one}, and its clean partner {other}; crop or convert them to one size.")
+        raise FormatError(f"{label} is {one}, and its clean partner {other}; bring them to one size and depth.")
 
 
 @dataclass(frozen=True)

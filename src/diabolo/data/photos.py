@@ -51,7 +51,7 @@ class Shelf:
                 _check(image, label)
                 deep = _is_deep_colour(image)
                 if not deep:
-                    return _from_pillow(ImageOps.exif_transpose(image))
+                    return _from_pillow(ImageOps.exif_transpose(image), label)
             with self.container.open(name) as stream:
                 return _from_opencv(stream.read(), label)
 
@@ -84,12 +84,16 @@ def _is_deep_colour(image: Image.Image) -> bool:
     return image.mode in ("RGB", "RGBA", "LA") and any("16" in str(tile[3]) for tile in image.tile)  # type: ignore[attr-defined]
 
 
-def _from_pillow(image: Image.Image) -> Photo:
+def _from_pillow(image: Image.Image, label: str) -> Photo:
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
-        if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-            raise FormatError("its values are no 16-bit grey levels; save it with 8 or 16 bits.")
+        if values.dtype.kind == "f":
+            raise FormatError(f"{label} holds floats; save it with 16 bits, or give an .npy of floats from 0 to 1.")
+        if values.min() < 0 or values.max() > 65535:
+            raise FormatError(
+                f"{label} holds {values.min()} to {values.max()}, more than 16 bits; scale it to 0..65535."
+            )
         return Photo(values.astype(np.uint16), profile=profile)
     transparent = image.has_transparency_data
     grey = image.mode in ("L", "LA")

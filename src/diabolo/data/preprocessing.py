@@ -5,7 +5,7 @@ other numbers to mean 0 and standard deviation 1, per column for flat samples an
 Curved: prepared = asinh((x - offset) / scale), which keeps a heavy tail from deciding everything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,6 +68,14 @@ class Preprocessing:
         if self.dtype.kind in "iu":
             x = np.clip(np.rint(x), *_range(self.dtype))
         return (x >= 0.5) if self.dtype.kind == "b" else x.astype(self.dtype)
+
+
+def unchanging(names: Sequence[str], words: str) -> str:
+    """Return a sentence on columns that never change: "2 columns never change (numbers 3, 5); they carry nothing."."""
+    some = f"{words}{', '.join(names[:5])}{', ...' * (len(names) > 5)}"
+    if len(names) == 1:
+        return f"1 column never changes ({some}); it carries nothing."
+    return f"{len(names)} columns never change ({some}); they carry nothing."
 
 
 def _asinh(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -142,7 +142,7 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
     config, unit = trained.model.config, trained.preprocessing.unit
     shape = config.shape if unit and len(config.shape) > 1 else None
     filters: dict[str, Reconstruct] = dict(FILTERS) if shape else {}
-    if training is not None:
+    if training is not None and components(trained) < trained.model.dimensions:
         pca = pca_of(trained, training)
         filters["PCA"] = lambda x: pca(x.reshape(len(x), -1)).reshape(x.shape)
     sums = {name: _Sums(shape) for name in (config.preset, *filters, NOISY)}
@@ -241,8 +241,12 @@ def generation(trained: Trained, samples: Source) -> Generation | None:
 
 
 def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
-    """Return a plain sentence for each baseline that reconstructs with less squared error than the model."""
-    return [_warning(model, baseline) for baseline in baselines if baseline.mse < model.mse]
+    """Return a plain sentence for each baseline that reconstructs with less squared error than the model.
+
+    Of noise that is no image's, nothing is said: a table's columns may have nothing in common to restore them by.
+    """
+    better = [baseline for baseline in baselines if baseline.mse < model.mse]
+    return [_warning(model, one) for one in better if one.name != NOISY or one.psnr is not None]
 
 
 def _warning(model: Figures, baseline: Figures) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from diabolo.data.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
 from diabolo.data.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of
 from diabolo.data.limits import held
-from diabolo.data.preprocessing import bounded
+from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.errors import FormatError, InputError
 from diabolo.training.kept import Extra, Known
@@ -51,7 +51,7 @@ def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
     table, frame = frames_of(source), frame_of(source, bounded(rows, source, MOST_FITTED))
     same = [name for name in frame.columns if len(frame) > 1 and frame[name].n_unique() == 1]
     if same:
-        warnings.warn(f"{len(same)} columns never change ({', '.join(same[:5])}); they carry nothing.", stacklevel=3)
+        warnings.warn(unchanging(same, ""), stacklevel=3)
     return fit_encoding(frame, str(table.path if table else "the table"))
 
 

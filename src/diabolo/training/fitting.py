@@ -13,7 +13,7 @@ import torch
 
 from diabolo.config import ModelConfig, Recipe, VariationalConfig, to_json
 from diabolo.data.limits import available_memory
-from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_preprocessing
+from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_preprocessing, unchanging
 from diabolo.data.source import Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
@@ -150,7 +150,5 @@ def _warn(config: ModelConfig, preprocessing: Preprocessing, *, named: bool) -> 
             stacklevel=4,
         )
     if preprocessing.constant and len(config.shape) == 1 and not (preprocessing.compact or named):
-        some = ", ".join(str(column) for column in preprocessing.constant[:5])
-        warnings.warn(
-            f"{len(preprocessing.constant)} columns never change (numbers {some}); they carry nothing.", stacklevel=4
-        )
+        which = [str(column) for column in preprocessing.constant]
+        warnings.warn(unchanging(which, "number " if len(which) == 1 else "numbers "), stacklevel=4)
