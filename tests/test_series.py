@@ -120,3 +120,33 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "windows of 6 steps" in fails(
         capsys, 2, "detect", new, "-m", model, "--window", 5, "--out", tmp_path / "p.csv"
     )
+
+
+def test_a_series_with_a_clock_leaves_it_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    past, new, model = (tmp_path / name for name in ("past.csv", "new.csv", "m.safetensors"))
+    clock = [f"2026-01-{1 + step // 24:02} {step % 24:02}:00" for step in range(600)]
+    rows = waves(600, 8)
+    for path, some in ((past, rows), (new, waves(600, 9))):
+        pl.DataFrame(some, schema=["sine", "cosine"]).insert_column(0, pl.Series("clock", clock)).write_csv(path)
+    words = ("train", past, "--preset", "table", "--window", 6, "--epochs", 1, "--out", model, "-q")
+    assert "are not: clock; fill gaps in" in fails(capsys, 1, *words)
+    run(capsys, *words, "--ignore", "clock")
+    code, told, _ = run(
+        capsys, "detect", new, "-m", model, "--out", tmp_path / "o.csv", "--alerts", 2, "--per-day", "clock"
+    )
+    assert (code, "50 alerts in 600 samples" in told) == (0, True)
+    table = pl.read_csv(tmp_path / "o.csv")
+    first = told.splitlines()[1].split(":")[0]
+    assert first == f"  row {table['row'][int(table['score'].arg_max() or 0)]}"
+    lines = new.read_text().splitlines()
+    lines[301] = ",".join([*lines[301].split(",")[:2], ""])
+    new.write_text("\n".join(lines))
+    run(capsys, "detect", new, "-m", model, "--out", tmp_path / "o.csv", "--force")
+    table = pl.read_csv(tmp_path / "o.csv")
+    assert abs(int(table["score"].arg_max() or 0) - 300) <= 6
+    run(capsys, "report", model, past, "--out", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    check(page)
+    assert "cosine -5" in page
+    code, told, _ = run(capsys, "encode", past, "-m", model, "--out", tmp_path / "c.npy")
+    assert told.startswith("595 codes of 10 numbers")

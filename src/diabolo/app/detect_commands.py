@@ -113,7 +113,7 @@ def detect(
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print_alerts(facts, table.piece(0, SHOWN))
+    print_alerts(facts, table.highest(SHOWN))
 
 
 def _normal(trained: "Known", train: str, label: str | None) -> "Source":

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diabolo.data.frames import FrameSource
 from diabolo.data.source import Dataset, Reordered
+from diabolo.data.tables import numbers_of
+from diabolo.data.windows import Windows
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import tabular
+from diabolo.jobs.series import window_of
 from diabolo.model.forward import is_dense
 from diabolo.training.kept import Kept, Known, read_kept
 
@@ -45,12 +49,14 @@ def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
 
 
 def matched(data: Dataset, trained: Known) -> Dataset:
-    """Return a table with its columns in the order of the training data, found by their names; other data as they are.
+    """Return a table with the columns of the training data, in their order, found by their names; other data as are.
 
     Raises InputError that names the columns that are missing.
     """
-    wanted = trained.about.get("columns")
-    if tabular.encoding_of(trained) or tabular.is_mixed(data.train):
+    wanted, encoding = trained.about.get("columns"), tabular.encoding_of(trained)
+    if encoding is None and wanted and isinstance(data.train, FrameSource) and set(wanted) <= set(data.train.columns):
+        data = replace(data, train=numbers_of(data.train, wanted), columns=tuple(wanted))
+    if encoding or tabular.is_mixed(data.train):
         return as_seen(data, trained)
     if not wanted or data.columns is None or list(data.columns) == wanted:
         return data
@@ -63,6 +69,19 @@ def matched(data: Dataset, trained: Known) -> Dataset:
     order = np.array([data.columns.index(name) for name in wanted])
     test = None if data.test is None else Reordered(data.test, order)
     return replace(data, train=Reordered(data.train, order), test=test, columns=tuple(wanted))
+
+
+def as_samples(data: Dataset, trained: Known) -> Dataset:
+    """Return data as what a model learns from: windows of a series, where it learnt those; else as they are.
+
+    A number of a window is called by its column and its step, the last of them 0: "load -2", "load -1", "load 0".
+    """
+    length = window_of(trained)
+    if length is None:
+        return data
+    steps, names = range(1 - length, 1), data.columns or [f"c{number}" for number in range(data.train.shape[0])]
+    columns = tuple(f"{name} {step}" for step in steps for name in names)
+    return replace(data, train=Windows(data.train, length), columns=columns, labels=None)
 
 
 def as_seen(data: Dataset, trained: Known) -> Dataset:

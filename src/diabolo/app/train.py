@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.known import as_seen
+from diabolo.data.frames import FrameSource
 from diabolo.data.source import Array, Dataset, Subset, spaced
+from diabolo.data.tables import others_than_numbers
 from diabolo.data.windows import learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs import tabular
 from diabolo.jobs.detect import anomalous, marks
 from diabolo.jobs.detectors import BOTH
 from diabolo.jobs.evaluate import Unseen, evaluate, figures, held_out, paired_figures
@@ -90,8 +91,12 @@ def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
     """
     if label is not None:
         raise ArgumentError("--window learns from a normal series: cut anomalies off, and give --label to detect only.")
-    if tabular.is_mixed(data.train):
-        raise InputError(f"--window takes tables of numbers without gaps, and {data.name} has words, dates or gaps.")
+    if isinstance(data.train, FrameSource):
+        others = ", ".join(others_than_numbers(data.train)[:20])
+        raise InputError(
+            f"--window takes numbers without gaps, and these columns of {data.name} are not: {others}; "
+            "fill gaps in, and leave words and dates out (--ignore COLUMN)."
+        )
     learnt = learnt_windows(data.train, length)
     note = f"{len(learnt):,} windows are learnt from, the last {len(learnt.held or ()):,} steps are held out"
     return replace(data, train=learnt, test=None, labels=None, notes=(*data.notes, note))

@@ -86,9 +86,15 @@ class FrameSource:
         found = pl.concat(pieces) if pieces else self.table.head(0).collect().select(cs.by_name(self.columns))
         return found if np.array_equal(order, np.arange(len(rows))) else found[np.argsort(order)]
 
+    @property
+    def names(self) -> list[str]:
+        """All columns of the table, also those that are no part of the rows."""
+        with parsing(self.path):
+            return self.table.collect_schema().names()
+
     def column(self, name: str) -> pl.Series:
         """Return a whole column. Raises FileError or FormatError if the file cannot be read."""
-        if self.kept is not None:
+        if self.kept is not None and name in self.kept.columns:
             return self.kept[name]
         with parsing(self.path):
             return self.table.select(cs.by_name(name)).collect().to_series()

@@ -135,6 +135,29 @@ def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType]
     return TableArray(kept.array, source.frames) if isinstance(kept, ArraySource) else kept
 
 
+def numbers_of(source: FrameSource, columns: Sequence[str]) -> Source:
+    """Return some columns of a table as numbers, where they are and nothing is missing in them; else as frames."""
+    with parsing(source.path):
+        schema = source.table.collect_schema()
+        chosen = {name: schema[name] for name in columns}
+        if all(is_number(dtype) for dtype in chosen.values()) and check_values(source.table, chosen, str(source.path)):
+            return _numbers(source.path, source.table, chosen, source.rows)
+    kept = None if source.kept is None else source.kept.select(cs.by_name(tuple(columns)))
+    return replace(source, columns=tuple(columns), kept=kept)
+
+
+def others_than_numbers(source: FrameSource) -> list[str]:
+    """Return the columns of a table that hold something else than numbers, or lack some."""
+    with parsing(source.path):
+        schema = source.table.collect_schema()
+        kinds = {name: schema[name] for name in source.columns}
+        return [
+            name
+            for name, dtype in kinds.items()
+            if not (is_number(dtype) and check_values(source.table, {name: dtype}, str(source.path)))
+        ]
+
+
 def _frames(path: Path, table: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> FrameSource:
     source = FrameSource(table, columns, rows, path)
     some = source.frame(np.arange(min(rows, FEWEST_ROWS)))

@@ -27,10 +27,9 @@ def days_of(source: Source, name: str) -> NDArray[np.int64]:
     table = frames_of(source)
     if table is None:
         raise InputError(f"--per-day names a column of a table, got '{name}' for rows without named columns.")
-    if name not in table.columns:
-        raise InputError(
-            f"--per-day must be a column of {table.path}, got '{name}'; it has {', '.join(table.columns[:50])}."
-        )
+    there = table.names
+    if name not in there:
+        raise InputError(f"--per-day must be a column of {table.path}, got '{name}'; it has {', '.join(there[:50])}.")
     values = table.column(name)
     values = values if len(values) == len(source) else values.gather(rows_of(source, np.arange(len(source))))
     if values.null_count():

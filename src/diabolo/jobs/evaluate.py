@@ -11,7 +11,8 @@ from diabolo.config import VariationalConfig
 from diabolo.data.frames import frame_of, frames_of
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
-from diabolo.jobs import detect
+from diabolo.data.windows import Windows
+from diabolo.jobs import detect, detectors
 from diabolo.jobs.apply import batches, decode, encode, score
 from diabolo.jobs.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.choose_latent import choice_of
@@ -220,11 +221,15 @@ def _rows(trained: Trained, source: Source, rows: NDArray[np.int64]) -> Array:
 
 
 def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Detection:
-    """Return the detector's ranking of unseen samples; labels other than 0 and 1 say nothing of anomalies."""
+    """Return the detector's ranking of unseen samples; labels other than 0 and 1 say nothing of anomalies.
+
+    Of windows their series is ranked, step by step.
+    """
+    samples = unseen.samples.source if isinstance(unseen.samples, Windows) else unseen.samples
     return detection_of(
         trained,
-        unseen.samples,
-        detect.score(trained, unseen.samples),
+        samples,
+        detectors.score(trained, samples),
         anomalous=detect.marks(unseen.labels),
         learnt=None if training is None else learnt(trained, training),
         weight=unseen.weight,

@@ -84,13 +84,17 @@ def seen_by(trained: Known, source: Source) -> Source:
 
 
 def _of_numbers(trained: Known) -> Encoding:
-    """Return the encoding of a model of plain numbers, so that gaps are evidence and text is named."""
+    """Return the encoding of a model of plain numbers, or of windows of them: gaps are evidence, and text is named."""
     names, shape = trained.about.get("columns"), trained.config.shape
     if trained.preprocessing.unit:
         raise InputError("The model was trained on numbers from 0 to 1, none missing; fill the gaps of these rows.")
-    if not names or len(shape) != 1 or len(names) != shape[0]:
+    if not names or len(shape) != 1 or shape[0] % len(names):
         raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
-    return plain_encoding(names, trained.preprocessing.offset, trained.preprocessing.scale)
+    first = (
+        np.broadcast_to(part, shape)[: len(names)]
+        for part in (trained.preprocessing.offset, trained.preprocessing.scale)
+    )
+    return plain_encoding(names, *first)
 
 
 def with_encoding(trained: T, encoding: Encoding) -> T:
