@@ -200,6 +200,17 @@ def test_rows_of_text_are_right_or_wrong():
     assert '2 <span class="e4">9' in found
 
 
+def test_only_pca_is_called_pca_and_its_size_is_said():
+    (pca,) = evaluation().baselines
+    assert "Beside PCA of the same latent size" in report_page([evaluation()], title="One")
+    more = report_page([evaluation(baselines=(replace(pca, name="median"), replace(pca, latent=60)))], title="Noise")
+    assert "<caption>Beside PCA</caption>" in more
+    for others in ((), (replace(pca, name="noisy input"),)):
+        page = report_page([evaluation(baselines=others)], title="Other data")
+        check(page)
+        assert "PCA’s" not in page
+
+
 def test_no_evaluation_is_refused():
     with pytest.raises(InputError, match="at least one"):
         report_page([], title="Nothing")

@@ -57,11 +57,15 @@ def _summary(evaluations: Sequence[Evaluation], anchors: Sequence[str]) -> str:
     units = {unit(evaluation) for evaluation in evaluations}
     per = units.pop() if len(units) == 1 else "value"
     titles = {"bce": f"BCE per {per}", "mse": f"MSE per {per}", "psnr": "PSNR, dB"}
-    both = [title for name in measures for title in (titles[name], f"PCA’s {name.upper()}")]
+    found = [(_pca(evaluation), evaluation.model) for evaluation in evaluations]
+    pcas = [(pca, model) for pca, model in found if pca is not None]
+    both = [title for name in measures for title in (titles[name], *[f"PCA’s {name.upper()}"] * bool(pcas))]
     head = ["model", "latent", "compression", *both, "parameters", "seconds"]
-    rows = [_row(e, anchor, measures) for e, anchor in zip(evaluations, anchors, strict=True)]
+    rows = [_row(e, anchor, measures, beside=bool(pcas)) for e, anchor in zip(evaluations, anchors, strict=True)]
+    same = " of the same latent size" * all(pca.latent == model.latent for pca, model in pcas)
+    caption = f"Beside PCA{same}" if pcas else "What was reached"
     numeric = [False] + [True] * (len(head) - 1)
-    return markup.table(head, rows, numeric=numeric, caption="Beside PCA of the same latent size", kind="all")
+    return markup.table(head, rows, numeric=numeric, caption=caption, kind="all")
 
 
 def _is_shown(name: str, evaluations: Sequence[Evaluation]) -> bool:
@@ -71,15 +75,19 @@ def _is_shown(name: str, evaluations: Sequence[Evaluation]) -> bool:
     return any(getattr(evaluation.model, name) is not None for evaluation in evaluations)
 
 
-def _row(evaluation: Evaluation, anchor: str, measures: Sequence[str]) -> list[str]:
-    model = evaluation.model
-    baseline = evaluation.baselines[0] if evaluation.baselines else None
+def _pca(evaluation: Evaluation) -> Figures | None:
+    return next((baseline for baseline in evaluation.baselines if baseline.name == "PCA"), None)
+
+
+def _row(evaluation: Evaluation, anchor: str, measures: Sequence[str], *, beside: bool) -> list[str]:
+    """Return the cells of a model; beside: whether each measure is followed by PCA's."""
+    model, baseline = evaluation.model, _pca(evaluation)
     sign = ' <span class="sign">Warning</span>' if evaluation.warnings else ""
     name = f'<a href="#{anchor}">{escape(evaluation.name)}</a>{sign}'
     compression = f"{markup.decimals(evaluation.compression, 1)}×"
-    beside = [cell for measure in measures for cell in _beside(model, baseline, measure)]
+    figures = [cell for measure in measures for cell in _beside(model, baseline, measure)[: 1 + beside]]
     seconds = markup.decimals(evaluation.seconds, 1)
-    return [name, f"{model.latent:,}", compression, *beside, f"{model.parameters:,}", seconds]
+    return [name, f"{model.latent:,}", compression, *figures, f"{model.parameters:,}", seconds]
 
 
 def _beside(model: Figures, baseline: Figures | None, measure: str) -> tuple[str, str]:

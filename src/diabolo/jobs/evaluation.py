@@ -47,7 +47,7 @@ class Generation:
 class Evaluation:
     """Everything that a report shows of one model.
 
-    model, baselines: figures on the same unseen samples; the first baseline is PCA of the same latent size.
+    model, baselines: figures on the same unseen samples.
     compression: dimensions of a sample / dimensions of its code (24.5 for 784 / 32).
     split: in words, what the figures were measured on ("test set, 10,000 samples").
     originals, reconstructions: the first samples, (n, *shape), in the data's own units and dtype.
