@@ -10,7 +10,7 @@ from skimage import data
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.bundled import bundled_denoiser
-from diabolo.jobs.denoise import denoise
+from diabolo.jobs.denoise import denoise, white_of
 from diabolo.jobs.noise_level import noise_level
 from diabolo.jobs.quality import psnr, ssim
 from diabolo.model.noise import parse_noise
@@ -82,10 +82,19 @@ def test_sixteen_bits_are_worth_as_much_as_floats() -> None:
 def test_twelve_bits_in_sixteen_are_cleaned_as_twelve() -> None:
     image = np.clip(noisy(camera(), 20), 0, 1)
     given = np.rint(image * 4095).astype(np.uint16)
-    given[0, 0] = 4095
+    given[0, :3] = 4095, 4096, 5000  # noise may go beyond
     found, wanted = denoise(bundled_denoiser(), given), denoise(bundled_denoiser(), given / np.float32(4095))
-    assert found.noise == pytest.approx(wanted.noise, rel=1e-4)
-    np.testing.assert_allclose(found.image / 4095, np.clip(wanted.image, 0, 1), atol=1e-3)
+    assert (found.white, found.noise) == (4095, pytest.approx(wanted.noise, rel=1e-4))
+    np.testing.assert_allclose(found.image / 4095, np.clip(wanted.image, 0, 2), atol=1e-3)
+
+
+def test_what_learnt_from_sixteen_bits_sees_sixteen() -> None:
+    images = np.rint(np.random.default_rng(0).uniform(0, 4000, (40, 8, 8))).astype(np.uint16)
+    deep = Autoencoder("denoise-small", epochs=1, noise="gaussian:0.1").fit(images)
+    assert denoise(deep.trained_, images[0]).white == 65535
+    assert white_of(bundled_denoiser(), images) == 4095
+    assert white_of(bundled_denoiser(), np.full((4, 4), 60_000, np.uint16)) == 65535
+    assert white_of(bundled_denoiser(), np.zeros((4, 4), np.uint16)) == 255
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
+from diabolo.app.about import about_json, about_text
 from diabolo.app.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
@@ -188,7 +189,9 @@ def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
     rows, model = correlated(600, 13), tmp_path / "m.safetensors"
     rows[:6, 1] += 8
     frame = pl.DataFrame(rows, schema=list("abcdef")).with_columns(
-        pl.Series("id", [f"N{number:04}" for number in range(600)]), pl.Series("Class", np.repeat([1, 0], [6, 594]))
+        pl.Series("id", [f"N{number:04}" for number in range(600)]),
+        pl.Series("n", np.arange(600)),
+        pl.Series("Class", np.repeat([1, 0], [6, 594])),
     )
     frame.write_csv(tmp_path / "t.csv")
     words = ["train", tmp_path / "t.csv", "--preset", "table", "--epochs", "5", "--out", model, "-q", "--force"]
@@ -197,12 +200,14 @@ def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
     assert "It ranks the held-out samples, 59, and 6 anomalies: AUROC " in told
     assert f"Next: diabolo detect NEW -m {model}" in told
     assert "--ignore id" in told
+    assert "Column n counts the rows" in told
+    assert "too few: nothing will be an alert; calibrate on 99" in told
     heads = next(line for line in told.splitlines() if "latent" in line)
     assert heads.split() == ["latent", "parameters", "MSE"]
-    found = json.loads(run(capsys, *words, "--label", "Class", "--ignore", "id", "--json")[1])
+    found = json.loads(run(capsys, *words, "--label", "Class", "--ignore", "id", "--ignore", "n", "--json")[1])
     assert (found["columns"], found["detector"]["calibrated_on"]) == (list("abcdef"), 59)
     assert found["detector"]["average_precision"] > 0.5
-    _, told, _ = run(capsys, *words, "--ignore", "id", "--ignore", "Class")
+    _, told, _ = run(capsys, *words, "--ignore", "id", "--ignore", "Class", "--ignore", "n")
     assert "--ignore" not in told
     assert "--contamination" in told
     run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", tmp_path / "a.csv")
@@ -263,4 +268,6 @@ def test_an_earlier_detector_is_fitted_anew_by_calibrate() -> None:
     source = ArraySource(X)
     with pytest.raises(FormatError, match="earlier version's"):
         detect.score(earlier, source)
+    assert "of an earlier version, or damaged" in about_text(earlier)
+    assert "detector" not in about_json(earlier)
     assert len(detect.score(detect.calibrate(earlier, source), source)) == 300

@@ -200,7 +200,7 @@ def test_an_image_that_changes_or_goes_later_is_named(tmp_path: Path) -> None:
     save(tmp_path / "a.png", picture())
     source = open_images(tmp_path).train
     save(tmp_path / "a.png", picture((8, 6)))
-    with pytest.raises(FormatError, match=r"a\.png .* has changed"):
+    with pytest.raises(FormatError, match=r"a\.png has changed"):
         source.take(np.array([0]))
     (tmp_path / "a.png").unlink()
     with pytest.raises(FileError, match=r"a\.png"):

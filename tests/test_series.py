@@ -148,5 +148,9 @@ def test_a_series_with_a_clock_leaves_it_out(tmp_path: Path, capsys: pytest.Capt
     page = (tmp_path / "page.html").read_text()
     check(page)
     assert "cosine -5" in page
+    assert "test set, 55 samples" in page
+    assert "single rows" in fails(capsys, 2, "report", model, past, "--label", "sine", "--out", tmp_path / "q.html")
+    np.savez(tmp_path / "xy.npz", X=waves(600, 8), y=np.arange(600) % 2)
+    assert run(capsys, "train", tmp_path / "xy.npz", *words[2:8], "--out", tmp_path / "n.safetensors", "-q")[0] == 0
     code, told, _ = run(capsys, "encode", past, "-m", model, "--out", tmp_path / "c.npy")
     assert told.startswith("595 codes of 10 numbers")

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from diabolo.data.foreign import open_frame
-from diabolo.data.frames import FrameSource, frame_of
+from diabolo.data.frames import FrameSource, frame_of, frames_of
 from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.tables import ParquetSource, open_table
@@ -161,17 +161,30 @@ def test_bad_columns_are_named(tmp_path: Path, text: str, label: str | None, rea
 
 def test_columns_may_be_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,a,b\nx1,1,0\nx2,2,1\n")
-    for ignore in ("id", ["id"]):
+    for ignore in ("id", ["id"], ("id", "id")):
         opened = open_data(tmp_path / "a.csv", label="b", ignore=ignore)
         assert (opened.columns, opened.train.take(np.arange(2)).tolist()) == (("a",), [[1.0], [2.0]])
     for data, label, ignore, reason in (
         (tmp_path / "a.csv", None, "c", "ignore must be a column .* its columns are: id, a, b"),
         (tmp_path / "a.csv", "b", "b", "the label already"),
-        (tmp_path / "a.csv", None, ["id", "a", "b"], "2 rows and 0 columns"),
-        ("digits", None, "a", "ignore names a column of a table"),
+        (tmp_path / "a.csv", None, ["id", "a", "b"], "No column .* is left"),
+        (tmp_path / "a.csv", None, 5, "ignore must be the name of a column"),
+        ("digits", None, "a", "ignore names a column of a CSV"),
     ):
         with pytest.raises(InputError, match=reason):
             open_data(data, label=label, ignore=ignore)
+
+
+def test_columns_that_a_model_does_not_know_may_hold_anything(tmp_path: Path) -> None:
+    table = pl.DataFrame({"a": [1.0, 2.0], "list": [[1], [2, 3]], "far": [np.inf, 0.0], "day": ["x", None]})
+    table.write_parquet(tmp_path / "t.parquet")
+    opened = open_data(tmp_path / "t.parquet", only=["a"])
+    assert (opened.columns, opened.train.take(np.arange(2)).tolist()) == (("a",), [[1.0], [2.0]])
+    frames = frames_of(open_data(tmp_path / "t.parquet", only=["a", "day"]).train)
+    assert frames is not None
+    assert (frames.columns, frames.column("far").to_list()) == (("a", "day"), [np.inf, 0.0])
+    with pytest.raises(InputError, match="no numbers, words or dates: list"):
+        open_data(tmp_path / "t.parquet", only=["a", "lacking"])
 
 
 @pytest.mark.parametrize("content", [b"a,b\n1,2,3\n", b"a,b\n1,\xff\n", b"\xff\xfe\x00\n"])

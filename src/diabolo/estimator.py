@@ -22,7 +22,7 @@ from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, 
 from diabolo.jobs.compress import Compressed, compress, promised
 from diabolo.jobs.days import days_of
 from diabolo.jobs.decompress import unpacked
-from diabolo.jobs.denoise import denoise
+from diabolo.jobs.denoise import denoise, white_of
 from diabolo.jobs.parameters import plain, seed_of
 from diabolo.jobs.prepare import prepared
 from diabolo.jobs.restore import as_array
@@ -200,7 +200,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         images = np.asarray(X)
         if images.ndim not in (3, 4):
             raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
-        cleaned = np.stack([denoise(self.trained_, image).image for image in images])
+        white = white_of(self.trained_, images)
+        cleaned = np.stack([denoise(self.trained_, image, white=white).image for image in images])
         return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
 
     def compress(

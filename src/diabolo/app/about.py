@@ -9,7 +9,7 @@ from diabolo.app.latent_curve import curve_text
 from diabolo.app.text import columns_text, figure_rows
 from diabolo.app.train import factor_text, shape_text
 from diabolo.config import to_json
-from diabolo.jobs.detectors import detects
+from diabolo.jobs.detectors import detects, usable
 from diabolo.jobs.evaluation import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.array_file import FORMAT
@@ -22,7 +22,7 @@ def about_json(trained: Trained) -> dict[str, Any]:
     history = [asdict(record) for record in trained.history]
     config = to_json(trained.model.config)
     facts = {"format": FORMAT, "config": config, "parameters": totals, **trained.about, "history": history}
-    return facts | ({"detector": facts_of(trained)} if detects(trained) else {})
+    return facts | ({"detector": facts_of(trained)} if usable(trained) else {})
 
 
 def about_text(trained: Trained) -> str:
@@ -40,7 +40,10 @@ def about_text(trained: Trained) -> str:
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
-    lines += [f"detector      {detector_text(facts_of(trained))}"] if detects(trained) else []
+    if usable(trained):
+        lines.append(f"detector      {detector_text(facts_of(trained))}")
+    elif detects(trained):
+        lines.append("detector      of an earlier version, or damaged; `diabolo calibrate` fits it anew, or train anew")
     if "figures" in about:
         lines += [
             "",

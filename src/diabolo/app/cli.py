@@ -244,14 +244,13 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json 
 @app.command()
 def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
     """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
-    from diabolo.app.known import as_samples, matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import as_samples, open_for
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
 
     estimator = load(model)
     check_destination(out, (estimator.trained_.model.config.latent,), pictures=False, force=force)
-    opened = as_samples(matched(open_data(data, label=label), estimator.trained_), estimator.trained_)
+    opened = as_samples(open_for(estimator.trained_, data, label), estimator.trained_)
     say(*opened.notes)
     codes = estimator.encode(opened.train)
     write_samples(out, codes, force=force)
@@ -292,16 +291,18 @@ def report(
     force: Force = False,
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
-    from diabolo.app.known import as_samples, matched
+    from diabolo.app.known import as_samples, open_for
     from diabolo.app.report import report_page
     from diabolo.app.train import evaluation_of
-    from diabolo.data.opening import open_data
     from diabolo.estimator import load
     from diabolo.files import check_free
+    from diabolo.jobs.series import window_of
 
     check_free(out, force=force)
     trained = load(model).trained_
-    opened = as_samples(matched(open_data(data, label=label), trained), trained)
+    if label is not None and window_of(trained) is not None:
+        raise ArgumentError("--label is for single rows; for steps: diabolo detect SERIES --label COLUMN --report P.")
+    opened = as_samples(open_for(trained, data, label), trained)
     evaluation = evaluation_of(trained, opened)
     write_text(
         out, report_page([evaluation], title=f"{evaluation.name} on {opened.name}", notes=opened.notes), force=force

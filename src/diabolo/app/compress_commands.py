@@ -116,10 +116,9 @@ def decompress(
 
 def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source":
     """Return what general codecs are measured on. Raises FormatError, before any work, for images of several sizes."""
-    from diabolo.app.known import matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import open_for
 
-    opened = matched(open_data(data, label=label), trained)
+    opened = open_for(trained, data, label)
     return opened.test if test and opened.test is not None else opened.train
 
 
@@ -140,10 +139,9 @@ def _compared(images: "Source", trained: "Trained", found: "Compressed", model: 
 
 def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source | Pictures":
     """Return images as they are, with their names, or the samples of anything else."""
-    from diabolo.app.known import matched
+    from diabolo.app.known import open_for
     from diabolo.data.images import ENDINGS
     from diabolo.data.named import SETS
-    from diabolo.data.opening import open_data
     from diabolo.data.pictures import open_pictures
 
     path = Path(data)
@@ -153,7 +151,7 @@ def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> 
         if found.others:
             say(f"Files that are not images, left out: {found.others}.")
         return found
-    opened = matched(open_data(data, label=label), trained)
+    opened = open_for(trained, data, label)
     say(*opened.notes)
     if test and opened.test is None:
         raise ArgumentError(f"{opened.name} has no test part; leave --test out.")

@@ -1,6 +1,7 @@
 """The command `diabolo denoise`: pictures in, clean pictures out."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,8 @@ def denoise(
         make_room(report, force=force)
     trained = bundled_denoiser() if model is None else load_model(model)
     if data.suffix.lower() == ".npy":
+        if clean is not None or report is not None:
+            raise ArgumentError("--clean and --report are for pictures; give a folder of them in place of an .npy.")
         _array(data, out, trained, force=force, quiet=quiet, as_json=as_json)
         return
     _pictures(data, out, trained, clean, report, force=force, quiet=quiet, as_json=as_json)
@@ -70,12 +73,14 @@ def _array(data: Path, out: Path, trained: "Trained", *, force: bool, quiet: boo
     from diabolo.data.opening import open_data
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.jobs.denoise import denoise as cleaned
+    from diabolo.jobs.denoise import white_of
 
     source = open_data(data).train
     check_destination(out, source.shape, pictures=True, force=force)
     images = source.take(np.arange(len(source)))
     with _progress("cleaning", quiet=quiet) as told:
-        found = [cleaned(trained, image) for image in _told(images, told)]
+        top = white_of(trained, images)
+        found = [cleaned(trained, image, white=top) for image in _told(images, told)]
     write_samples(out, np.stack([item.image for item in found]), force=force)
     levels = [255 * item.noise for item in found]
     if as_json:
@@ -188,17 +193,15 @@ def _one(
     from dataclasses import replace
 
     from diabolo.jobs.denoise import denoise as cleaned
-    from diabolo.jobs.denoise import white
     from diabolo.jobs.quality import psnr, ssim
 
     found = cleaned(trained, picture.pixels, watch=told)
-    row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share}
+    row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share, "white": found.white}
     if truth is not None:
-        top = white(picture.pixels)
         for stage, image in (("noisy", picture.pixels), ("cleaned", found.image)):
-            decibels = psnr(truth.pixels, image, white=top)
+            decibels = psnr(truth.pixels, image, white=found.white)
             row |= {f"{stage}_psnr": None if decibels == float("inf") else decibels}
-            row |= {f"{stage}_ssim": ssim(truth.pixels, image, white=top)}
+            row |= {f"{stage}_ssim": ssim(truth.pixels, image, white=found.white)}
     return row, replace(picture, pixels=found.image)
 
 
@@ -206,7 +209,8 @@ LEFT = " (so little counts as clean: left as it was)"
 
 
 def _line(row: dict[str, Any]) -> str:
-    text = f"{row['name']}: noise about {row['noise']:.1f}/255"
+    bits = round(math.log2(row["white"] + 1)) if row["white"] > 1 else 8
+    text = f"{row['name']}: noise about {row['noise']:.1f}/255" + (f" ({bits} bits)" if 8 < bits < 16 else "")
     if row["share"] < 1:
         text += f" (cleaned by {row['share']:.0%}: so little counts as clean)" if row["share"] else LEFT
     if "cleaned_psnr" in row:
@@ -237,7 +241,16 @@ def _shown(
 
     if len(there) >= MOST_SHOWN:
         return []
-    return [shown(name, picture.pixels, cleaned.pixels, None if truth is None else truth.pixels, row["noise"] / 255)]
+    return [
+        shown(
+            name,
+            picture.pixels,
+            cleaned.pixels,
+            None if truth is None else truth.pixels,
+            row["noise"] / 255,
+            row["white"],
+        )
+    ]
 
 
 @contextmanager

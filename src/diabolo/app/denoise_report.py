@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from diabolo.app import markup, pictures
 from diabolo.data.source import Array
-from diabolo.jobs.denoise import white
 from diabolo.jobs.denoise_baselines import applied, baselines
 from diabolo.jobs.quality import psnr, ssim
 
@@ -38,11 +37,13 @@ class Shown:
     ways: tuple[tuple[str, Image, float | None, float | None], ...]
 
 
-def shown(name: str, noisy: Array, cleaned: Array, clean: Array | None, noise: float) -> Shown:
-    """Return what the page shows of a picture, with every baseline told the same noise level as the model found."""
-    top = white(noisy)
-    images = [_bytes(_middle(image), top) for image in (noisy, cleaned)]
-    truth = None if clean is None else _bytes(_middle(clean), top)
+def shown(name: str, noisy: Array, cleaned: Array, clean: Array | None, noise: float, white: float = 255) -> Shown:
+    """Return what the page shows of a picture, with every baseline told the same noise level as the model found.
+
+    noise: its spread, as a share of white. Ways are compared as pictures of 8 bits.
+    """
+    images = [_bytes(_middle(image), white) for image in (noisy, cleaned)]
+    truth = None if clean is None else _bytes(_middle(clean), white)
     found = [("noisy", images[0]), ("diabolo", images[1])]
     for title, way in baselines().items():
         found.append((title, np.rint(applied(way, images[0] / 255, noise) * 255).astype(np.uint8)))

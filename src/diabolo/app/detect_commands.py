@@ -62,9 +62,8 @@ def detect(
     Of a data set with two parts, its test part.
     """
     from diabolo.app.alerts import TOGETHER, ranked
-    from diabolo.app.known import matched, of_images, open_model
+    from diabolo.app.known import of_images, open_for, open_model
     from diabolo.app.steps import check_window, stepwise
-    from diabolo.data.opening import open_data
     from diabolo.data.writing import write_pieces
     from diabolo.files import check_free
     from diabolo.jobs import detect as job
@@ -91,7 +90,7 @@ def detect(
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
     job.of(trained)
     trained = job.with_rule(trained, rule) if rule else trained
-    opened = matched(open_data(data, label=label), trained).unseen
+    opened = open_for(trained, data, label).unseen
     say(*opened.notes)
     check_window(trained, window)
     normal = None if train is None else _normal(trained, train, label)
@@ -118,11 +117,10 @@ def detect(
 
 def _normal(trained: "Known", train: str, label: str | None) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
-    from diabolo.app.known import matched
+    from diabolo.app.known import open_for
     from diabolo.app.train import normal_of
-    from diabolo.data.opening import open_data
 
-    opened = matched(open_data(train, label=label), trained)
+    opened = open_for(trained, train, label)
     return opened.train if label is None else normal_of(opened).train
 
 
@@ -145,8 +143,7 @@ def calibrate(
     DATA are normal samples, or with --label rows of both kinds (0 normal, 1 anomaly): the normal ones calibrate.
     A model without a detector gets one: half of the normal samples fit it.
     """
-    from diabolo.app.known import matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import open_for
     from diabolo.estimator import load
     from diabolo.jobs import detect as job
     from diabolo.jobs import detectors
@@ -172,7 +169,7 @@ def calibrate(
         facts = {"model": str(model), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    opened = matched(open_data(data, label=label), trained)
+    opened = open_for(trained, data, label)
     marked = job.anomalous(opened.labels) if label else None
     rule = chosen_rule(false_alarms, alerts, per_day)
     trained = detectors.calibrate(trained, opened.train, marked, rule, contamination)

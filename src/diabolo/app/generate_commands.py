@@ -158,8 +158,7 @@ def likelihood(
     from dataclasses import asdict
 
     from diabolo.app.generate_text import likelihood_text
-    from diabolo.app.known import matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import open_for
     from diabolo.data.source import Subset, spaced
     from diabolo.estimator import load
     from diabolo.jobs.likelihood import measure
@@ -167,7 +166,7 @@ def likelihood(
     if count is not None and count < 1:
         raise ArgumentError(f"count must be 1 or more, got {count}.")
     trained = load(model).trained_
-    opened = matched(open_data(data, label=label), trained)
+    opened = open_for(trained, data, label)
     say(*opened.notes)
     source = opened.train if opened.test is None else opened.test
     chosen = Subset(source, spaced(len(source), count or len(source)))
@@ -195,14 +194,13 @@ def _opened(model: Path, out: Path | None, *, force: bool, moving: bool = False)
 
 def _fitted(trained: "Trained", model: Path, data: str, attributes: Path | None, *, seed: int) -> "Trained":
     """Return the model with a density and directions of `data`, and write them to its file."""
-    from diabolo.app.known import matched
+    from diabolo.app.known import open_for
     from diabolo.data.attributes import numbers_of, read_attributes
-    from diabolo.data.opening import open_data
     from diabolo.jobs.density import fit_density
     from diabolo.jobs.generate import fit_directions
     from diabolo.training.model_file import save_model
 
-    opened = matched(open_data(data), trained)
+    opened = open_for(trained, data)
     say(*opened.notes)
     known = {} if opened.labels is None else {"label": opened.labels}
     known |= {} if attributes is None else read_attributes(attributes, opened)
@@ -233,14 +231,13 @@ def _one(trained: "Trained", place: str) -> "Source":
     """Return one sample: an image of the model's size, or a row of data as DATA:ROW."""
     import numpy as np
 
-    from diabolo.app.known import matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import open_for
     from diabolo.data.source import Subset
 
     name, _, row = (place, "", "0") if Path(place).exists() else place.rpartition(":")
     if not name or not row.isdecimal():
         raise ArgumentError(f"{place} is not there; give an image of the model's size, or DATA:ROW (mnist:12).")
-    source = matched(open_data(name), trained).train
+    source = open_for(trained, name).train
     if int(row) >= len(source):
         raise ArgumentError(f"{name} has the rows 0 to {len(source) - 1:,}, got {row}.")
     return Subset(source, np.array([int(row)]))
@@ -263,11 +260,10 @@ def _steps(towards: list[str] | None) -> dict[str, float]:
 def _write_page(trained: "Trained", html: Path, data: str | None, label: str | None, *, force: bool) -> None:
     from diabolo.app.common import write_text
     from diabolo.app.explorer import explorer_page
-    from diabolo.app.known import matched
-    from diabolo.data.opening import open_data
+    from diabolo.app.known import open_for
     from diabolo.files import check_free
 
     check_free(html, force=force)
-    opened = None if data is None else matched(open_data(data), trained)
+    opened = None if data is None else open_for(trained, data)
     write_text(html, explorer_page(trained, opened, label=label), force=force)
     print(f"The page: {html.absolute()}")

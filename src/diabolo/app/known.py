@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diabolo.data.frames import FrameSource
+from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset, Reordered
-from diabolo.data.tables import numbers_of
 from diabolo.data.windows import Windows
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import tabular
@@ -48,15 +47,18 @@ def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
     return maps(trained)
 
 
+def open_for(trained: Known, data: str | Path, label: str | None = None) -> Dataset:
+    """Open data for a model: of a table the columns that it knows, in their order. Raises as both parts do."""
+    return matched(open_data(data, label=label, only=trained.about.get("columns") or ()), trained)
+
+
 def matched(data: Dataset, trained: Known) -> Dataset:
     """Return a table with the columns of the training data, in their order, found by their names; other data as are.
 
     Raises InputError that names the columns that are missing.
     """
-    wanted, encoding = trained.about.get("columns"), tabular.encoding_of(trained)
-    if encoding is None and wanted and isinstance(data.train, FrameSource) and set(wanted) <= set(data.train.columns):
-        data = replace(data, train=numbers_of(data.train, wanted), columns=tuple(wanted))
-    if encoding or tabular.is_mixed(data.train):
+    wanted = trained.about.get("columns")
+    if tabular.encoding_of(trained) or tabular.is_mixed(data.train):
         return as_seen(data, trained)
     if not wanted or data.columns is None or list(data.columns) == wanted:
         return data

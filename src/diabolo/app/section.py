@@ -157,7 +157,11 @@ def _figures(evaluation: Evaluation) -> str:
     lines = (evaluation.model, *evaluation.baselines)
     shown = [(name, digits) for name, digits in _DIGITS if any(getattr(line, name) is not None for line in lines)]
     rows = [
-        [escape(line.name), f"{line.latent:,}", f"{line.parameters:,}"]
+        [
+            escape(line.name),
+            f"{line.latent:,}" if line.latent else "–",
+            f"{line.parameters:,}" if line.parameters else "–",
+        ]
         + [markup.decimals(getattr(line, name), digits) for name, digits in shown]
         for line in lines
     ]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.alerts import Ranking
-from diabolo.app.reasons import COLUMNS_NAMED, joined
+from diabolo.app.reasons import COLUMNS_NAMED, LEAST_SHARE, joined
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
 from diabolo.jobs import detect, series
@@ -38,4 +38,5 @@ def stepwise(
 
 
 def _told(names: Sequence[str], most: NDArray[np.int64], share: NDArray[np.float32]) -> str:
-    return joined([f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True)])
+    told = [f"{names[column]} ({part:.0%})" for column, part in zip(most, share, strict=True)]
+    return joined(told[: max(1, int((share >= LEAST_SHARE).sum()))])

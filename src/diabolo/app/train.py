@@ -11,7 +11,7 @@ from diabolo.app.known import as_seen
 from diabolo.data.frames import FrameSource
 from diabolo.data.source import Array, Dataset, Subset, spaced
 from diabolo.data.tables import others_than_numbers
-from diabolo.data.windows import learnt_windows
+from diabolo.data.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.detect import anomalous, marks
@@ -23,7 +23,7 @@ from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.model_file import Trained
 
-MOST_PAIRS = 256
+MOST_PAIRS, FEWEST_LEARNT = 256, 3
 
 
 def fitted(
@@ -136,9 +136,19 @@ def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
 
     Where the data are others, there is no PCA: fitted on what it is measured on, it would be no fair baseline.
     """
+    data = _with_held(trained, data)
     rows = rows_given(trained, data)
     training = None if rows is None else Subset(data.train, rows)
     return evaluate(trained, unseen_of(trained, data, rows), training, data=data.name, columns=data.columns)
+
+
+def _with_held(trained: Trained, data: Dataset) -> Dataset:
+    """Return the windows of a model's own series as it learnt them, with those it held out as the test set."""
+    if isinstance(data.train, Windows) and len(data.train) >= FEWEST_LEARNT * data.train.length:
+        learnt = learnt_windows(data.train.source, data.train.length)
+        if learnt.held is not None and fingerprint(learnt) == trained.about.get("fingerprint"):
+            return replace(data, train=learnt, test=Windows(learnt.held, learnt.length))
+    return data
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -121,11 +121,11 @@ class ImagesSource:
         return images
 
     def _decode(self, name: str) -> Array:
-        with reading(_label(self.container, name), "an image"), opened_image(self.container, name) as image:
-            header = _header(image, name, _label(self.container, name))
+        with reading(label_of(self.container, name), "an image"), opened_image(self.container, name) as image:
+            header = _header(image, name, label_of(self.container, name))
             if (header.height, header.width) != self.shape[:2]:
                 raise FormatError(
-                    f"{_label(self.container, name)} has changed since it was opened; open the data anew."
+                    f"{label_of(self.container, name)} has changed since it was opened; open the data anew."
                 )
             upright = ImageOps.exif_transpose(image) if oriented(image) else image
             return _pixels(upright, self.shape, self.dtype)
@@ -201,14 +201,15 @@ def hidden(name: str) -> bool:
     return any(part == "__MACOSX" or part.lstrip(".") not in (part, "") for part in PurePosixPath(name).parts)
 
 
-def _label(container: Container, name: str) -> str:
-    return f"{name} in {container.path}"
+def label_of(container: Container, name: str) -> str:
+    """Return what a file is called in messages: its path, or its name in a zip."""
+    return str(container.path / name) if isinstance(container, Folder) else f"{name} in {container.path}"
 
 
 @contextmanager
 def opened_image(container: Container, name: str) -> Iterator[Image.Image]:
     """Yield an image whose pixels are not decoded yet. Raises FormatError if it is none, or too large."""
-    label = _label(container, name)
+    label = label_of(container, name)
     if container.size(name) > MAX_IMAGE_BYTES:
         raise FormatError(f"{label} has more than {MAX_IMAGE_BYTES} bytes, the most for an image; leave it out.")
     try:
@@ -222,8 +223,8 @@ def opened_image(container: Container, name: str) -> Iterator[Image.Image]:
 
 def read_header(container: Container, name: str) -> Header:
     """Return what an image says of itself. Raises FormatError if it may not be decoded."""
-    with reading(_label(container, name), "an image"), opened_image(container, name) as image:
-        return _header(image, name, _label(container, name))
+    with reading(label_of(container, name), "an image"), opened_image(container, name) as image:
+        return _header(image, name, label_of(container, name))
 
 
 def _header(image: Image.Image, name: str, label: str) -> Header:

@@ -20,10 +20,17 @@ PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV, TSV or Parqu
 ALLOWED = f"the name of a data set, or {PATHS}"
 
 
-def open_data(data: str | Path, *, label: str | None = None, ignore: str | Sequence[str] = ()) -> Dataset:
+def open_data(
+    data: str | Path,
+    *,
+    label: str | None = None,
+    ignore: str | Sequence[str] | None = None,
+    only: Sequence[str] = (),
+) -> Dataset:
     """Open a data set by its name or its path.
 
-    label: the column of a table that holds the labels. ignore: columns of a table to leave out.
+    label: the column of a table file that holds the labels. ignore: columns to leave out. only: those that a model
+    knows; a table that has them all is taken without its others.
 
     A word that is the name of a data set is that data set; write ./mnist for a path of that name.
     Raises InputError if `data` or `label` cannot be meant; FileError if nothing is there or it cannot
@@ -34,16 +41,23 @@ def open_data(data: str | Path, *, label: str | None = None, ignore: str | Seque
     """
     if not isinstance(data, str | Path) or str(data) == "":
         raise InputError(f"data must be {ALLOWED}; got {data!r}.")
-    ignore = (ignore,) if isinstance(ignore, str) else ignore
+    left_out = _names(ignore)
     if isinstance(data, str) and data in SETS:
-        _check_no_columns(data, label, ignore)
+        _check_no_columns(data, label, left_out)
         return open_named(data)
     path = Path(data)
     with reading(path, "data"):
-        return _open_path(path, label, ignore)
+        return _open_path(path, label, left_out, only)
 
 
-def _open_path(path: Path, label: str | None, ignore: Sequence[str]) -> Dataset:
+def _names(ignore: str | Sequence[str] | None) -> tuple[str, ...]:
+    names = (ignore,) if isinstance(ignore, str) else () if ignore is None else ignore
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"ignore must be the name of a column, or a list of them; got {ignore!r}.")
+    return tuple(names)
+
+
+def _open_path(path: Path, label: str | None, ignore: Sequence[str], only: Sequence[str]) -> Dataset:
     if not path.exists():
         raise FileError(_missing(path))
     if not path.is_file() and not path.is_dir():
@@ -52,7 +66,7 @@ def _open_path(path: Path, label: str | None, ignore: Sequence[str]) -> Dataset:
     if path.is_file():
         _check_kind(path, name)
         if name.endswith(TABLES):
-            return open_table(path, label, ignore)
+            return open_table(path, label, ignore, only)
     _check_no_columns(str(path), label, ignore)
     return open_images(path) if path.is_dir() else _reader(name)(path)
 
@@ -69,7 +83,9 @@ def _check_kind(path: Path, name: str) -> None:
 def _check_no_columns(data: str, label: str | None, ignore: Sequence[str]) -> None:
     for what, names in (("label", [] if label is None else [label]), ("ignore", ignore)):
         if names:
-            raise InputError(f"{what} names a column of a table, and {data} is no table file; leave '{names[0]}' out.")
+            raise InputError(
+                f"{what} names a column of a CSV, TSV or Parquet file, and {data} is none; leave '{names[0]}' out."
+            )
 
 
 def _missing(path: Path) -> str:

@@ -9,7 +9,17 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
-from diabolo.data.images import ENDINGS, Container, Header, contents, hidden, opened_image, oriented, read_header
+from diabolo.data.images import (
+    ENDINGS,
+    Container,
+    Header,
+    contents,
+    hidden,
+    label_of,
+    opened_image,
+    oriented,
+    read_header,
+)
 from diabolo.data.limits import reading
 from diabolo.data.source import Array
 from diabolo.errors import FormatError
@@ -52,11 +62,11 @@ class Pictures:
     def file(self, number: int) -> bytes:
         """Return one image's file as it is. Raises FileError if it cannot be read."""
         name = self.headers[number].name
-        with reading(f"{name} in {self.container.path}", "an image"), self.container.open(name) as stream:
+        with reading(label_of(self.container, name), "an image"), self.container.open(name) as stream:
             return stream.read()
 
     def _read(self, header: Header) -> Picture:
-        label = f"{header.name} in {self.container.path}"
+        label = label_of(self.container, header.name)
         with reading(label, "an image"), opened_image(self.container, header.name) as image:
             upright = ImageOps.exif_transpose(image) if oriented(image) else image
             mode = SEEN_THROUGH.get(header.mode, header.mode) if header.transparent else header.mode

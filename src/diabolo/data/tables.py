@@ -102,13 +102,14 @@ class ParquetSource:
         return part.collect().to_numpy()
 
 
-def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = ()) -> Dataset:
+def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = (), only: Sequence[str] = ()) -> Dataset:
     """Open a CSV, TSV (each also `.gz`) or Parquet file.
 
     Where every column holds numbers or booleans and nothing is missing, the samples are numbers; else they are data
     frames, which training learns to encode. A column named by `label` is split off as whole-number class labels (names
-    are numbered in sorted order); those in `ignore` are left out. A small table is held in memory; of a large one only
-    blocks are, and a CSV above 256 MiB is turned into a temporary Parquet file first.
+    are numbered in sorted order); those in `ignore` are left out, and where all of `only` are there, the others too.
+    A small table is held in memory; of a large one only blocks are, and a CSV above 256 MiB is turned into a temporary
+    Parquet file first.
     Raises FileError if the file cannot be read; FormatError if it is damaged; InputError if it is empty,
     lacks the label, or has columns that share a name, hold lists and the like, or infinite values.
     """
@@ -117,6 +118,10 @@ def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = ())
         schema = table.collect_schema()
         _check_names(schema.names(), label, ignore, path)
         columns = {name: dtype for name, dtype in schema.items() if name != label and name not in ignore}
+        if only and columns.keys() >= set(only):
+            columns = {name: dtype for name, dtype in columns.items() if name in only}
+        if ignore and not columns:
+            raise InputError(f"No column of {path} is left to learn from; its columns are: {_some(list(schema))}.")
         rows = table.select(pl.len()).collect().item()
         check_shape(rows, len(columns), str(path))
         check_kinds([name for name, dtype in columns.items() if not fits(dtype)], str(path))
@@ -133,17 +138,6 @@ def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType]
     source = ParquetSource(path, table, tuple(columns), dtype, rows)
     kept = held(source)
     return TableArray(kept.array, source.frames) if isinstance(kept, ArraySource) else kept
-
-
-def numbers_of(source: FrameSource, columns: Sequence[str]) -> Source:
-    """Return some columns of a table as numbers, where they are and nothing is missing in them; else as frames."""
-    with parsing(source.path):
-        schema = source.table.collect_schema()
-        chosen = {name: schema[name] for name in columns}
-        if all(is_number(dtype) for dtype in chosen.values()) and check_values(source.table, chosen, str(source.path)):
-            return _numbers(source.path, source.table, chosen, source.rows)
-    kept = None if source.kept is None else source.kept.select(cs.by_name(tuple(columns)))
-    return replace(source, columns=tuple(columns), kept=kept)
 
 
 def others_than_numbers(source: FrameSource) -> list[str]:
@@ -164,7 +158,7 @@ def _frames(path: Path, table: pl.LazyFrame, columns: tuple[str, ...], rows: int
     size = some.estimated_size() / len(some)
     if not is_small(int(size * rows)):
         return replace(source, row_bytes=int(size))
-    return in_memory(table.select(cs.by_name(columns)).collect(), path)
+    return replace(in_memory(table.select(cs.by_name(columns)).collect(), path), table=table)
 
 
 def _scan_parquet(path: Path) -> pl.LazyFrame:

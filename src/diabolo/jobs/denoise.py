@@ -20,6 +20,7 @@ from diabolo.training.model_file import Trained
 Pixels = NDArray[np.float32]
 """(h, w, c) of values in [0, 1]."""
 TILE = 512
+FEW = 0.001
 UNTOUCHED, FULL = 3 / 255, 6 / 255
 """Below the first noise level a blind model leaves an image as it is, above the second it does all it can."""
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32)
@@ -31,29 +32,35 @@ OPPONENT /= np.sqrt(np.square(OPPONENT).sum(1, keepdims=True))
 class Denoised:
     """image: of the same shape and dtype as what was given. noise: its estimated spread, as a share of white.
 
-    share: of the model's correction that was taken, from 0 (left as it was) to 1.
+    share: of the model's correction that was taken, from 0 (left as it was) to 1. white: what was taken for it.
     """
 
     image: Array
     noise: float
     share: float = 1.0
+    white: float = 1.0
 
 
 def denoise(
-    trained: Trained, image: Array, *, tile: int = TILE, watch: Callable[[float], None] = lambda _: None
+    trained: Trained,
+    image: Array,
+    *,
+    white: float | None = None,
+    tile: int = TILE,
+    watch: Callable[[float], None] = lambda _: None,
 ) -> Denoised:
     """Clean one image (h, w) or (h, w, 3) of 8 or 16 bits, or of floats in [0, 1].
 
     The image is worked on in tiles of `tile` pixels that overlap as far as the network looks, so that no seam can be
     seen and the memory stays bounded. A grey model cleans lightness and colours of a colour image one by one. A model
-    for all noise levels leaves an image alone that is clean already. 16 bits of which the top ones are empty, as a
-    camera's 12, are taken for what they hold, unless the model learnt from 16 bits. watch: told the share that is done.
+    for all noise levels leaves an image alone that is clean already. white: as `white_of` finds it, if not given.
+    watch: told the share that is done.
     Raises InputError for an image that the model is not for.
     """
     _check(image)
     _check_model(trained, image)
     planes = image if image.ndim == 3 else image[..., None]
-    top = PIXEL_LIMITS.get(image.dtype, 1.0) if trained.preprocessing.dtype == np.uint16 else white(image)
+    top = white or white_of(trained, image)
     levels = [noise_level(_unit(planes[..., number], top)) for number in range(planes.shape[2])]
     noise = float(np.sqrt(np.mean(np.square(levels))))
     share, cleaned = np.float32(_share(trained.model.config, noise)), planes.copy()
@@ -67,7 +74,7 @@ def denoise(
         mixed = given + share * (found - given) if share < 1 else found
         cleaned[window.tile] = _stored(mixed[window.inner], image.dtype, top)
         watch(number / len(todo))
-    return Denoised(cleaned.reshape(image.shape), noise, float(share))
+    return Denoised(cleaned.reshape(image.shape), noise, float(share), top)
 
 
 def is_blind(config: ModelConfig) -> bool:
@@ -107,15 +114,18 @@ def _is_own(config: ModelConfig, shape: tuple[int, ...]) -> bool:
     return len(config.shape) > 1 and shape[:2] == config.shape[:2]
 
 
-def white(image: Array) -> float:
-    """Return the value that stands for white: of 16 bits, as a camera's 12 in them, what the filled ones can hold.
+def white_of(trained: Trained, images: Array) -> float:
+    """Return the value that stands for white in one image or several.
 
-    >>> white(np.array([[3000]], np.uint16))
-    4095.0
+    16 bits of which the top ones are empty, as a camera's 12, are taken for what they hold, where no more than one
+    pixel in a thousand goes beyond (noise does); unless the model learnt from 16 bits.
     """
-    if image.dtype != np.uint16 or not image.size:
-        return PIXEL_LIMITS.get(image.dtype, 1.0)
-    return 2.0 ** max(8, int(image.max()).bit_length()) - 1
+    if images.dtype != np.uint16 or not images.size or trained.preprocessing.dtype == np.uint16:
+        return PIXEL_LIMITS.get(images.dtype, 1.0)
+    bits = max(8, int(images.max()).bit_length())
+    if bits > 8 and np.count_nonzero(images >= np.uint16(2 ** (bits - 1))) <= FEW * images.size:
+        bits -= 1
+    return 2.0**bits - 1
 
 
 def _unit(values: Array, top: float) -> Pixels:
@@ -131,7 +141,7 @@ def _stored(values: Pixels, dtype: np.dtype[np.generic], top: float) -> Array:
         return values.astype(dtype, copy=False)
     if dtype == np.bool_:
         return np.asarray(values >= 0.5)
-    return np.asarray(np.clip(np.rint(values * np.float32(top)), 0, top).astype(dtype))
+    return np.asarray(np.clip(np.rint(values * np.float32(top)), 0, PIXEL_LIMITS[dtype]).astype(dtype))
 
 
 def _windows(config: ModelConfig, planes: Array, tile: int) -> list[Window]:

@@ -228,7 +228,7 @@ def anomalous(labels: Array | None) -> NDArray[np.bool_]:
     values = np.unique(labels)
     if not set(values.tolist()) <= {0, 1}:
         shown = ", ".join(str(value) for value in values[:5])
-        raise InputError(f"A label must be 0 (normal) or 1 (anomaly), got {len(values)} values: {shown}.")
+        raise InputError(f"A label must be 0 (normal) or 1 (anomaly), got {len(values)} values: {shown}; write it so.")
     marked: NDArray[np.bool_] = labels == 1
     if marked.all():
         raise InputError("Every row is labelled as an anomaly; training needs normal rows (label 0).")

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from diabolo.data.sized import Pieces
 from diabolo.data.source import Source, Subset
 from diabolo.data.windows import Windows
-from diabolo.errors import ArgumentError
+from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs import detect, maps, series
 from diabolo.jobs.detect import Calibrated
 from diabolo.jobs.maps import Mapped
@@ -36,6 +36,15 @@ def with_detector(trained: Trained, source: Source, *, rows: bool, contamination
 def detects(trained: Trained) -> bool:
     """Return whether a model has a detector."""
     return detect.detects(trained) or maps.maps(trained)
+
+
+def usable(trained: Trained) -> bool:
+    """Return whether a model has a detector, and none that is damaged or that an earlier version made."""
+    try:
+        of(trained)
+    except (FormatError, InputError):
+        return False
+    return True
 
 
 def of(trained: Trained) -> Calibrated | Mapped:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from diabolo.config import VariationalConfig
-from diabolo.data.frames import frame_of, frames_of
+from diabolo.data.frames import frame_of, frames_of, root_of
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.windows import Windows
@@ -225,15 +225,23 @@ def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Dete
 
     Of windows their series is ranked, step by step.
     """
-    samples = unseen.samples.source if isinstance(unseen.samples, Windows) else unseen.samples
+    samples, given = _series(unseen.samples), None if training is None else _series(training)
+    if given is not None and given is training:
+        given = learnt(trained, given)
     return detection_of(
         trained,
         samples,
         detectors.score(trained, samples),
         anomalous=detect.marks(unseen.labels),
-        learnt=None if training is None else learnt(trained, training),
+        learnt=given,
         weight=unseen.weight,
     )
+
+
+def _series(source: Source) -> Source:
+    """Return the series that windows are of; other samples as they are."""
+    root = root_of(source)
+    return root.source if isinstance(root, Windows) else source
 
 
 def generation(trained: Trained, samples: Source) -> Generation | None:

@@ -11,13 +11,12 @@ import polars as pl
 from diabolo.app import markup
 from diabolo.app.alerts import ranked
 from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
-from diabolo.app.known import matched
+from diabolo.app.known import open_for
 from diabolo.app.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
-from diabolo.data.opening import open_data
 from diabolo.data.source import Array, Dataset
 from diabolo.jobs import detect as job
 from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval, worst_rate
@@ -117,7 +116,7 @@ def detect_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) -
     def work(name: str, file: str | None, rate: float) -> tuple[Any, ...]:
         trained = shelf.opened(name).trained
         job.of(trained)
-        data = shelf.data_for(trained) if file is None else matched(open_data(file), trained)
+        data = shelf.data_for(trained) if file is None else open_for(trained, file)
         if data is None:
             return None, '<p class="lead">Drop a file of rows or pictures, to rank what is in it.</p>'
         found = ranking(trained, data)
