@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.frames import frame_of, frames_of, loaded
-from diabolo.data.source import Source, Subset
+from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs import detect, tabular
 from diabolo.training.kept import Known
@@ -15,20 +15,17 @@ from diabolo.training.kept import Known
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS_NAMED, TOGETHER, LOADED_NUMBERS = 3, 1000, 2**22
+COLUMNS_NAMED, FEWEST_ROWS, MOST_NUMBERS = 3, 1000, 2**22
 LONGEST, BETWEEN = 60, "; "
 Words = NDArray[np.object_]
 
 
 def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
     """Return for each of the rows the three columns that add most, with their share of the score."""
-    size = max(TOGETHER, LOADED_NUMBERS // source.shape[0])
+    size = max(FEWEST_ROWS, MOST_NUMBERS // source.shape[0])
     found: list[str] = []
     for start in range(0, len(rows), size):
-        part = loaded(source, rows[start : start + size])
-        for first in range(0, len(part), TOGETHER):
-            every = np.arange(first, min(first + TOGETHER, len(part)))
-            found += _reasons(trained, Subset(part, every), columns)
+        found += _reasons(trained, loaded(source, rows[start : start + size]), columns)
     return found
 
 
