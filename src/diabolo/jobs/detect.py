@@ -152,7 +152,7 @@ def _found(
 ) -> Iterator[tuple[slice, Numbers]]:
     """Yield rows with what `work` makes of them, a block after the other; blocks are at work side by side."""
     check_shape(trained, source)
-    scorer, most = Scorer(of(trained).detector, trained.forward()), cores()
+    most = cores()
 
     def one(block: Array) -> Numbers:
         torch = sys.modules.get("torch")
@@ -162,6 +162,7 @@ def _found(
 
     start = 0
     with threadpool_limits(1, user_api="blas"):
+        scorer = Scorer(of(trained).detector, trained.forward())
         for block, found in together(one, _blocks(source, most), most=most):
             yield slice(start, start + len(block)), found
             start += len(block)
@@ -215,9 +216,10 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
     """
     x, reconstruct = prepared_rows(trained, source), trained.forward()
     size = rows_together(x.shape[1])
-    for start in range(0, len(x), size):
-        rows = slice(start, start + size)
-        x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]).T).T
+    with threadpool_limits(1, user_api="blas"):  # threads that wait for such small products burn the other cores
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]).T).T
     return trained.preprocessing.restore(x.reshape(len(x), *trained.config.shape))
 
 
