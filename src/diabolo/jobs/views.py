@@ -30,14 +30,14 @@ class Views:
         return len(self.mean)
 
     @cached_property
-    def _lookup(self) -> tuple[Numbers, NDArray[np.int64], Numbers, Numbers]:
+    def _lookup(self) -> tuple[Numbers, NDArray[np.int32], Numbers, Numbers]:
         """Nodes per unit of each column, where its nodes begin, normal scores and their rises.
 
         Each column has one more node below its lowest; from there on, and from its highest, it rises by its spread.
         """
         density = np.float32(NODES - 1) / np.maximum(self.high - self.low, np.float32(1e-12))
         unit = 1 / (density * self.spread)[:, None]
-        begin = np.arange(self.columns)[:, None] * (NODES + 1) + 1
+        begin = np.arange(self.columns, dtype=np.int32)[:, None] * (NODES + 1) + 1
         scores = np.hstack([self.table[:, :1] - unit, self.table])
         rises = np.hstack([unit, np.diff(self.table), unit])
         return density[:, None], begin, scores.ravel(), rises.ravel()
@@ -59,8 +59,9 @@ class Views:
         node = np.floor(place)
         np.clip(node, LOWEST, HIGHEST, out=node)
         place -= node
-        number = node.astype(np.int64)
+        number = node.astype(np.int32)
         number += begin
-        np.take(rises, number, out=out, mode="clip")  # none is beyond the last; that mode alone needs no copy
+        index = number.astype(np.int64)
+        np.take(rises, index, out=out, mode="wrap")  # none is beyond the ends; this is the mode that is fast
         out *= place
-        out += np.take(scores, number, out=node, mode="clip")
+        out += np.take(scores, index, out=node, mode="wrap")
