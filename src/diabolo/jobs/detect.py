@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
@@ -15,7 +14,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detector import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import check_shape, weights_of
 from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of, without_outliers
-from diabolo.jobs.together import cores, together
+from diabolo.jobs.together import alone, cores, together
 from diabolo.training.kept import Extra, Known
 
 if TYPE_CHECKING:
@@ -161,7 +160,7 @@ def _found(
         return work(scorer, _prepared(trained, block))
 
     start = 0
-    with threadpool_limits(1, user_api="blas"):
+    with alone():
         scorer = Scorer(of(trained).detector, trained.forward())
         for block, found in together(one, _blocks(source, most), most=most):
             yield slice(start, start + len(block)), found
@@ -216,7 +215,7 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
     """
     x, reconstruct = prepared_rows(trained, source), trained.forward()
     size = rows_together(x.shape[1])
-    with threadpool_limits(1, user_api="blas"):  # threads that wait for such small products burn the other cores
+    with alone():
         for start in range(0, len(x), size):
             rows = slice(start, start + size)
             x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]).T).T
