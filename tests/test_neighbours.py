@@ -23,14 +23,14 @@ def exact(rows: Numbers, references: Numbers) -> NDArray[np.float64]:
 def distances(found: Neighbours, rows: Numbers) -> Numbers:
     far = np.empty(len(rows), np.float32)
     for cell, some in found.pieces([rows], 100):
-        far[some] = cell.distances(rows[some].T - cell.middle)
+        far[some] = cell.distances(rows[some].T)
     return far
 
 
 def nearest(found: Neighbours, rows: Numbers) -> NDArray[np.int64]:
     named = np.empty((len(rows), 3), np.int64)
     for cell, some in found.pieces([rows], 100):
-        named[some] = cell.members[cell.nearest(rows[some].T - cell.middle)].T
+        named[some] = cell.nearest(rows[some].T).T
     return named
 
 

@@ -116,7 +116,7 @@ class Scorer:
     def _scores(self, cell: Cell, seen: Numbers) -> Numbers:
         left = seen[2 * self.columns :]
         squares = np.einsum("ij,ij->j", left, left)
-        near = cell.distances(seen - cell.middle)
+        near = cell.distances(seen)
         near /= np.float32(self.detector.typical_distance)
         near += self.weight * squares
         return near
@@ -130,8 +130,7 @@ class Scorer:
 
     def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
         """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
-        offsets = seen - cell.middle
-        gaps = offsets.T - cell.offsets[cell.nearest(offsets)]
+        gaps = seen.T - self.neighbours.references[cell.nearest(seen)]
         near = np.square(gaps, out=gaps).mean(0).reshape(-1, 3, self.columns).sum(1)
         parts = near / np.float32(self.detector.typical_distance)
         parts += self.weight * np.square(seen[2 * self.columns :].T)

@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.model.forward import with_ones
+
 NEIGHBOURS = 3
 CELLS_EACH = 2
 FARTHEST = 8.0
@@ -23,33 +25,34 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cell:
-    """Some references: their numbers (m,), their middle (d, 1), what is left of them (m, d), half its squares (m, 1).
+    """Some references: their numbers (m,) and their middle (d, 1); what is compared with them stands in columns.
 
-    What is compared with them stands in columns, (d, n), about the middle.
+    factor: (m, d + 1), what is left of each about the middle, negative, and half its square.
     """
 
     members: Rows
     middle: Numbers
-    offsets: Numbers
-    halves: Numbers
+    factor: Numbers
 
-    def _compared(self, offsets: Numbers) -> Numbers:
-        """Return half the squared distances of the members, (m, n), less half the squares of the columns."""
-        product = np.matmul(self.offsets, offsets)
-        return np.subtract(self.halves, product, out=product)
+    def _compared(self, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Return half the squared distances (m, n) to rows (d, n), less half the rows' own; and the rows centred."""
+        about = with_ones(rows.shape)
+        offsets = np.subtract(rows, self.middle, out=about[:-1])
+        return np.matmul(self.factor, about), offsets
 
-    def distances(self, offsets: Numbers) -> Numbers:
-        """Return the mean squared distance to the 3 nearest members, (n,)."""
-        first, *others = smallest(self._compared(offsets))
+    def distances(self, rows: Numbers) -> Numbers:
+        """Return the mean squared distance of rows (d, n) to their 3 nearest members, (n,)."""
+        halves, offsets = self._compared(rows)
+        first, *others = smallest(halves)
         near = sum(others, first)
         near *= np.float32(2 / (1 + len(others)))
         near += np.einsum("ij,ij->j", offsets, offsets)
         return np.maximum(near, 0, out=near)
 
-    def nearest(self, offsets: Numbers) -> Rows:
-        """Return which members are the 3 nearest, (3, n), or fewer where there are fewer."""
+    def nearest(self, rows: Numbers) -> Rows:
+        """Return the numbers of the references that are the 3 nearest, (3, n), or fewer where there are fewer."""
         count = min(NEIGHBOURS, len(self.members))
-        return np.argpartition(self._compared(offsets), count - 1, 0)[:count]
+        return self.members[np.argpartition(self._compared(rows)[0], count - 1, 0)[:count]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Neighbours:
         chosen = self.references[members]
         middle = chosen.mean(0)
         offsets = chosen - middle
-        return Cell(members, middle[:, None], offsets, np.square(offsets).sum(1, keepdims=True) / 2)
+        return Cell(members, middle[:, None], np.column_stack([-offsets, np.square(offsets).sum(1) / 2]))
 
     def _grades(self, rows: Numbers) -> Numbers:
         """Return how near rows (n, d) are to the centres, (n, cells): whole numbers, exact in float32."""

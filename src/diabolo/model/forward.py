@@ -52,11 +52,11 @@ def dense(
     after = [activations[name] for name in (*between, network.code, *between, "linear")]
 
     def reconstruct(x: Numbers) -> Numbers:
-        filled = _with_ones(x.shape)
+        filled = with_ones(x.shape)
         filled[:-1] = x
         with np.errstate(over="ignore"):  # exp of a far value is infinite, and what is divided by it 0
             for factor, activation in zip(factors, after, strict=True):
-                found = _with_ones((len(factor), x.shape[1]))
+                found = with_ones((len(factor), x.shape[1]))
                 activation(np.matmul(factor, filled, out=found[:-1]))
                 filled = found
         return filled[:-1]
@@ -64,8 +64,8 @@ def dense(
     return reconstruct
 
 
-def _with_ones(shape: tuple[int, ...]) -> Numbers:
-    """Return room for values (m, n) and a last row of ones, which biases are multiplied by."""
+def with_ones(shape: tuple[int, ...]) -> Numbers:
+    """Return room for values (m, n) and a last row of ones, which what is added in a product is multiplied by."""
     found = np.empty((shape[0] + 1, shape[1]), np.float32)
     found[-1] = 1
     return found
