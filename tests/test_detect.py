@@ -85,6 +85,7 @@ def test_order_batch_and_threads_change_no_score(large: Autoencoder, monkeypatch
     shuffled = detect.score(large.trained_, ArraySource(X[order]))
     np.testing.assert_allclose(shuffled, scores[order], rtol=1e-5, atol=1e-6)
     monkeypatch.setattr(detect, "BLOCK_NUMBERS", 6 * 700)
+    monkeypatch.setattr(detect, "LEAST_ROWS", 1)
     for count in (1, 2):
         torch.set_num_threads(count)
         found = detect.score(large.trained_, ArraySource(X))

@@ -25,7 +25,7 @@ def test_numpy_reconstructs_as_torch_does(preset: str, shape: tuple[int, ...]) -
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     with torch.inference_mode():
         wanted = model(x).flatten(1).numpy()
-    np.testing.assert_allclose(dense(config, weights)(x.flatten(1).numpy()), wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dense(config, weights)(x.flatten(1).numpy().T).T, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.frames import frame_of, frames_of, loaded
-from diabolo.data.source import Source, Subset
+from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs import detect, tabular
 from diabolo.training.kept import Known
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 COLUMNS_NAMED, LEAST_SHARE = 3, 0.05
-TOGETHER, LOADED_NUMBERS = 1000, 2**22
+FEWEST_ROWS, MOST_NUMBERS = 1000, 2**22
 LONGEST, BETWEEN = 60, "; "
 Words = NDArray[np.object_]
 
@@ -26,13 +26,10 @@ def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Se
 
     What the others let expect there is told where it is something else: a value may be rare only among such rows.
     """
-    size = max(TOGETHER, LOADED_NUMBERS // source.shape[0])
+    size = max(FEWEST_ROWS, MOST_NUMBERS // source.shape[0])
     found: list[str] = []
     for start in range(0, len(rows), size):
-        part = loaded(source, rows[start : start + size])
-        for first in range(0, len(part), TOGETHER):
-            every = np.arange(first, min(first + TOGETHER, len(part)))
-            found += _reasons(trained, Subset(part, every), columns)
+        found += _reasons(trained, loaded(source, rows[start : start + size]), columns)
     return found
 
 

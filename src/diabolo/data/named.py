@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,6 +146,8 @@ def _download(file: str) -> Path:
 
 def _fetch(url: str, size: int) -> bytes:
     """Return what `url` holds, at most one byte more than `size`."""
+    import urllib.request  # whoever downloads nothing need not wait for it
+
     deadline = time.monotonic() + PATIENCE
     content = bytearray()
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:

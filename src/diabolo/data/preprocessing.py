@@ -15,7 +15,7 @@ from diabolo.data.source import Array, Source, spaced
 from diabolo.errors import InputError
 
 CHUNK_BYTES, HELD_BYTES = 64 << 20, 256 << 20
-FARTHEST = 1e15
+FARTHEST, SIGN = 1e15, np.int32(-(2**31))
 NO_ROWS = np.zeros(0, np.int64)
 PIXEL_LIMITS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
@@ -86,7 +86,8 @@ def _asinh(x: NDArray[np.float32]) -> NDArray[np.float32]:
     np.sqrt(found, out=found)
     found += size
     np.log(found, out=found)
-    np.copysign(found, x, out=found)
+    bits = found.view(np.int32)
+    bits |= x.view(np.int32) & SIGN  # as np.copysign does, in half the time
     return found
 
 

@@ -46,11 +46,11 @@ def _suspicion(scorer: Scorer, x: Numbers, kept: NDArray[np.bool_], size: int) -
     size = min(max(2, size), DRAWN, len(rows) - 1)
     draws = max(1, min(DRAWS, MOST_REFERENCE_NUMBERS // (size * scorer.columns)))
     drawn = np.stack([generator.choice(rows, size, replace=False) for _ in range(draws)])
-    others = scorer.seen(scorer.split(x[drawn.ravel()]), drawn.size).astype(np.float64)
+    others = scorer.seen(x[drawn.ravel()]).astype(np.float64)
     distance, residual = np.empty(len(x)), np.empty(len(x))
     start = 0
     for piece in scorer.split(x):
-        seen, some = scorer.seen([piece], len(piece)), slice(start, start + len(piece))
+        seen, some = scorer.seen(piece), slice(start, start + len(piece))
         far = _far(seen.astype(np.float64), others).reshape(len(piece), *drawn.shape)
         far[drawn == np.arange(len(x))[some, None, None]] = np.inf
         distance[some] = far.min(2).mean(1)

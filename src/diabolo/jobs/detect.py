@@ -3,26 +3,25 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from diabolo.data.preprocessing import bounded, chunks
+from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detector import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.tabular import check_shape, weights_of
 from diabolo.jobs.thresholds import Rule, Scores, calibration_of, rule_of, without_outliers
-from diabolo.jobs.together import cores, together
+from diabolo.jobs.together import alone, cores, together
 from diabolo.training.kept import Extra, Known
 
 if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
 
 JOB, SHARES = "detect", ("contamination", "left_out")
-BLOCK_NUMBERS = 2**20
+BLOCK_NUMBERS, LEAST_ROWS = 2**22, 1024
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
 T = TypeVar("T", bound=Known)
@@ -144,8 +143,7 @@ def of(trained: Known) -> Calibrated:
 def prepared_rows(trained: Known, source: Source) -> Numbers:
     """Return samples in prepared units and flat, (n, dimensions)."""
     check_shape(trained, source)
-    pieces = [trained.preprocessing.prepare(chunk) for chunk in chunks(source, np.arange(len(source)))]
-    return np.concatenate(pieces).reshape(len(source), -1)
+    return np.concatenate([_prepared(trained, chunk) for chunk in chunks(source, np.arange(len(source)))])
 
 
 def _found(
@@ -153,34 +151,45 @@ def _found(
 ) -> Iterator[tuple[slice, Numbers]]:
     """Yield rows with what `work` makes of them, a block after the other; blocks are at work side by side."""
     check_shape(trained, source)
-    scorer, most = Scorer(of(trained).detector, trained.forward()), cores()
+    most = cores()
 
     def one(block: Array) -> Numbers:
         torch = sys.modules.get("torch")
         if torch is not None and most > 1 and len(source) > len(block):
             torch.set_num_threads(1)  # of this thread: the other cores are at work on the other blocks
-        return work(scorer, _seen(trained, scorer, block))
+        return work(scorer, _prepared(trained, block))
 
     start = 0
-    with threadpool_limits(1, user_api="blas"):
-        for block, found in together(one, _blocks(source), most=most):
+    with alone():
+        scorer = Scorer(of(trained).detector, trained.forward())
+        for block, found in together(one, _blocks(source, most), most=most):
             yield slice(start, start + len(block)), found
             start += len(block)
 
 
-def _blocks(source: Source) -> Iterator[Array]:
-    """Yield the samples in order, in blocks so large that each cell of a detector gets many of their rows."""
-    size = max(1, BLOCK_NUMBERS // int(np.prod(source.shape)))
-    for chunk in chunks(source, np.arange(len(source))):
-        yield from (chunk[start : start + size] for start in range(0, len(chunk), size))
+def _blocks(source: Source, most: int) -> Iterator[Array]:
+    """Yield the samples in order, in blocks so large that each cell of a detector gets many of their rows.
+
+    most: blocks at work at once, of which there are as many where there are rows enough. All are about as large.
+    """
+    size = max(LEAST_ROWS, min(BLOCK_NUMBERS // int(np.prod(source.shape)), -(-len(source) // most)))
+    for rows in _even(np.arange(len(source)), max(1, CHUNK_BYTES // sample_bytes(source))):
+        yield from _even(source.take(rows), size)
 
 
-def _seen(trained: Known, scorer: Scorer, block: Array) -> Numbers:
-    """Return samples as the detector sees them; they are prepared a few rows at a time."""
-    size = rows_together(scorer.columns)
-    pieces = (block[start : start + size] for start in range(0, len(block), size))
-    prepared = (trained.preprocessing.prepare(piece).reshape(len(piece), -1) for piece in pieces)
-    return scorer.seen(prepared, len(block))
+def _even(rows: NDArray[Any], size: int) -> list[NDArray[Any]]:
+    """Return rows in parts as large as one another, of at most `size`."""
+    return np.array_split(rows, -(-len(rows) // size)) if len(rows) else []
+
+
+def _prepared(trained: Known, block: Array) -> Numbers:
+    """Return samples in prepared units and flat, (n, dimensions); a few at a time, which then stay in the cache."""
+    prepared = np.empty((len(block), int(np.prod(block.shape[1:]))), np.float32)
+    size = rows_together(2 * prepared.shape[1])
+    for start in range(0, len(block), size):
+        piece = slice(start, start + size)
+        prepared[piece] = trained.preprocessing.prepare(block[piece]).reshape(-1, prepared.shape[1])
+    return prepared
 
 
 def score(trained: Known, source: Source) -> Scores:
@@ -206,9 +215,10 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
     """
     x, reconstruct = prepared_rows(trained, source), trained.forward()
     size = rows_together(x.shape[1])
-    for start in range(0, len(x), size):
-        rows = slice(start, start + size)
-        x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]))
+    with alone():
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]).T).T
     return trained.preprocessing.restore(x.reshape(len(x), *trained.config.shape))
 
 

@@ -7,7 +7,7 @@ it are known (the Cholesky factor of their precision), a Gaussian log-likelihood
 Chosen by bench/detect_quality.py on seeds that its table does not show.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.errors import FormatError
-from diabolo.jobs.neighbours import Neighbours
+from diabolo.jobs.neighbours import Cell, Neighbours, Rows
 from diabolo.jobs.views import NODES, Views
 from diabolo.model.forward import Reconstruct
 from diabolo.training.kept import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
-MOST_ROWS, MOST_NUMBERS = 1024, 2**20
+MOST_ROWS, MOST_NUMBERS = 2048, 2**20
 OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What scores prepared samples (n, columns); images are flattened.
+    """What scores prepared samples; images are flattened. At work samples stand in columns: (columns, n).
 
     references: prepared samples (r, columns). centres: of the cells they lie in, (cells, columns).
     middle: (columns,), the residuals' mean, scaled.
@@ -47,24 +47,27 @@ class Detector:
 
     @cached_property
     def _left(self) -> tuple[Numbers, Numbers]:
-        """What turns a residual into its view: a factor and a shift."""
+        """What turns a residual into its view: a factor and a shift (columns, 1)."""
         factor = self.whitening / self.views.spread[:, None]
         shift = self.middle @ self.whitening if self.whitening.shape[1] > 1 else self.middle * self.whitening[:, 0]
-        return factor * np.float32(SHARE), shift * np.float32(-SHARE)
+        if factor.shape[1] > 1:
+            factor = np.ascontiguousarray(factor.T)
+        return factor * np.float32(SHARE), shift[:, None] * np.float32(-SHARE)
 
-    def residuals(self, residual: Numbers) -> Numbers:
-        """Return whitened residuals, SHARE of them, (n, columns)."""
+    def residuals(self, residual: Numbers, out: Numbers | None = None) -> Numbers:
+        """Return whitened residuals, SHARE of them, (columns, n)."""
         factor, shift = self._left
-        found = residual @ factor if factor.shape[1] > 1 else residual * factor[:, 0]
+        found = (np.matmul if factor.shape[1] > 1 else np.multiply)(factor, residual, out=out)
         found += shift
         return found
 
-    def look(self, x: Numbers, reconstruction: Numbers, out: Numbers) -> None:
-        """Put the three views of samples (n, columns) into `out`, (n, 3 * columns)."""
-        columns = self.views.columns
-        self.views.scaled(x, out[:, :columns])
-        out[:, columns : 2 * columns] = self.views.ranked(x)
-        out[:, 2 * columns :] = self.residuals(x - reconstruction)
+    def look(self, x: Numbers, reconstruction: Numbers) -> Numbers:
+        """Return the three views of samples (columns, n), (3 * columns, n)."""
+        seen = np.empty((3, *x.shape), np.float32)
+        self.views.scaled(x, seen[0])
+        self.views.ranked(x, seen[1])
+        self.residuals(x - reconstruction, seen[2])
+        return seen.reshape(-1, x.shape[1])
 
 
 def rows_together(columns: int) -> int:
@@ -73,50 +76,65 @@ def rows_together(columns: int) -> int:
 
 
 class Scorer:
-    """A detector at work beside its model."""
+    """A detector at work beside its model; it takes prepared samples (n, columns)."""
 
     def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
-        references = self.seen(self.split(detector.references), len(detector.references))
-        self.neighbours = Neighbours(references, detector.centres)
+        self.neighbours = Neighbours(self.seen(detector.references), detector.centres)
 
     def split(self, x: Numbers) -> Iterator[Numbers]:
         """Yield rows (n, ...) in pieces of as many as are looked at together."""
         size = rows_together(self.columns)
         return (x[start : start + size] for start in range(0, len(x), size))
 
-    def seen(self, pieces: Iterable[Numbers], count: int) -> Numbers:
-        """Return the three views of `count` prepared samples, (count, 3 * columns), given in pieces (n, columns)."""
-        seen, start = np.empty((count, 3 * self.columns), np.float32), 0
-        for piece in pieces:
-            self.detector.look(piece, self.reconstruct(piece), seen[start : start + len(piece)])
-            start += len(piece)
-        return seen
+    def _look(self, piece: Numbers) -> Numbers:
+        x = np.ascontiguousarray(piece.T)
+        return self.detector.look(x, self.reconstruct(x))
+
+    def seen(self, x: Numbers) -> Numbers:
+        """Return the three views of samples, (n, 3 * columns)."""
+        return np.concatenate([self._look(piece).T for piece in self.split(x)])
+
+    def _cells(self, x: Numbers) -> Iterator[tuple[Rows, Cell, Numbers]]:
+        """Yield numbers of samples that fall into one cell, with that and their views, (3 * columns, n)."""
+        parts = (self.detector.views.scaled(piece.T).T for piece in self.split(x))
+        for cell, rows in self.neighbours.pieces(parts, rows_together(self.columns)):
+            yield rows, cell, self._look(x.take(rows, 0))
 
     @property
     def weight(self) -> np.float32:
         """What the square of a residual as `seen` has it adds to the score."""
         return np.float32(WEIGHT / SHARE**2 / self.detector.typical_residual)
 
-    def scores(self, seen: Numbers) -> Numbers:
-        """Return the score of samples as `seen` gives them, (n,)."""
-        left = seen[:, 2 * self.columns :]
-        near = self.neighbours.distances(seen)
+    def scores(self, x: Numbers) -> Numbers:
+        """Return the score of samples, (n,)."""
+        found = np.empty(len(x), np.float32)
+        for rows, cell, seen in self._cells(x):
+            found[rows] = self._scores(cell, seen)
+        return found
+
+    def _scores(self, cell: Cell, seen: Numbers) -> Numbers:
+        left = seen[2 * self.columns :]
+        squares = np.einsum("ij,ij->j", left, left)
+        near = cell.distances(seen)
         near /= np.float32(self.detector.typical_distance)
-        near += self.weight * np.einsum("ij,ij->i", left, left)
+        near += self.weight * squares
         return near
 
-    def parts(self, seen: Numbers) -> Numbers:
+    def parts(self, x: Numbers) -> Numbers:
         """Return what each column adds to the score, (n, columns)."""
-        return np.concatenate([self._parts(piece) for piece in self.split(seen)])
+        found = np.empty(x.shape, np.float32)
+        for rows, cell, seen in self._cells(x):
+            found[rows] = self._parts(cell, seen)
+        return found
 
-    def _parts(self, seen: Numbers) -> Numbers:
+    def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
         """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
-        gaps = seen[:, None] - self.neighbours.references[self.neighbours.nearest(seen)]
-        near = np.square(gaps, out=gaps).mean(1).reshape(len(seen), 3, self.columns).sum(1)
+        gaps = seen.T - self.neighbours.references[cell.nearest(seen)]
+        near = np.square(gaps, out=gaps).mean(0).reshape(-1, 3, self.columns).sum(1)
         parts = near / np.float32(self.detector.typical_distance)
-        parts += self.weight * np.square(seen[:, 2 * self.columns :])
-        total, score = parts.sum(1, keepdims=True), self.scores(seen)[:, None]
+        parts += self.weight * np.square(seen[2 * self.columns :].T)
+        total, score = parts.sum(1, keepdims=True), self._scores(cell, seen)[:, None]
         factor = np.divide(score, total, out=np.zeros_like(score), where=total > 0)
         return np.where(total > 0, parts * factor, score / np.float32(self.columns))
 

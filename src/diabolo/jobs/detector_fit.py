@@ -34,13 +34,13 @@ def fit_detector(reconstruct: Reconstruct, x: Numbers, *, weights: Numbers | Non
     residual = np.empty_like(x)
     for start in range(0, len(x), together):
         piece = x[start : start + together]
-        np.subtract(piece, reconstruct(piece), out=residual[start : start + together])
+        np.subtract(piece, reconstruct(piece.T).T, out=residual[start : start + together])
     middle, whitening = _whitening((residual / views.spread).astype(np.float64))
     if weights is not None:
         whitening = whitening * (weights if whitening.shape[1] > 1 else weights[:, None])
-    centres = fit_centres(views.scaled(references))
+    centres = fit_centres(views.scaled(references.T).T)
     unscaled = Detector(views, references, centres, middle, whitening, 1.0, 1.0)
-    left = float(np.median(np.square(unscaled.residuals(residual)).sum(1))) / SHARE**2
+    left = float(np.median(np.square(unscaled.residuals(residual.T)).sum(0))) / SHARE**2
     typical = float(np.median(Scorer(unscaled, reconstruct).neighbours.own()))
     return Detector(views, references, centres, middle, whitening, typical or 1.0, left or 1.0)
 

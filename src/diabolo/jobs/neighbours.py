@@ -6,34 +6,53 @@ Distances are matrix products about the middle of a cell, where float32 loses no
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.model.forward import with_ones
+
 NEIGHBOURS = 3
 CELLS_EACH = 2
 FARTHEST = 8.0
-GRADED, TOGETHER = 1024, 2**17
+TOGETHER = 2**18
 Numbers = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Some references: their numbers (m,), their middle (d,), what is left of them (m, d), half its squares (m, 1)."""
+    """Some references: their numbers (m,) and their middle (d, 1); what is compared with them stands in columns.
+
+    factor: (m, d + 1), what is left of each about the middle, negative, and half its square.
+    """
 
     members: Rows
     middle: Numbers
-    offsets: Numbers
-    halves: Numbers
+    factor: Numbers
 
-    def compare(self, offsets: Numbers) -> Numbers:
-        """Return half the squared distances of the members to rows about the middle (n, d), less half the rows' own."""
-        product = np.matmul(self.offsets, offsets.T)
-        return np.subtract(self.halves, product, out=product)
+    def _compared(self, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Return half the squared distances (m, n) to rows (d, n), less half the rows' own; and the rows centred."""
+        about = with_ones(rows.shape)
+        offsets = np.subtract(rows, self.middle, out=about[:-1])
+        return np.matmul(self.factor, about), offsets
+
+    def distances(self, rows: Numbers) -> Numbers:
+        """Return the mean squared distance of rows (d, n) to their 3 nearest members, (n,)."""
+        halves, offsets = self._compared(rows)
+        first, *others = smallest(halves)
+        near = sum(others, first)
+        near *= np.float32(2 / (1 + len(others)))
+        near += np.einsum("ij,ij->j", offsets, offsets)
+        return np.maximum(near, 0, out=near)
+
+    def nearest(self, rows: Numbers) -> Rows:
+        """Return the numbers of the references that are the 3 nearest, (3, n), or fewer where there are fewer."""
+        count = min(NEIGHBOURS, len(self.members))
+        return self.members[np.argpartition(self._compared(rows)[0], count - 1, 0)[:count]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,7 @@ class Neighbours:
         chosen = self.references[members]
         middle = chosen.mean(0)
         offsets = chosen - middle
-        return Cell(members, middle, offsets, np.square(offsets).sum(1, keepdims=True) / 2)
+        return Cell(members, middle[:, None], np.column_stack([-offsets, np.square(offsets).sum(1) / 2]))
 
     def _grades(self, rows: Numbers) -> Numbers:
         """Return how near rows (n, d) are to the centres, (n, cells): whole numbers, exact in float32."""
@@ -69,56 +88,32 @@ class Neighbours:
     def _centres(self) -> tuple[Numbers, Numbers]:
         return np.ascontiguousarray(2 * self.centres.T), np.square(self.centres).sum(1)
 
-    def distances(self, rows: Numbers) -> Numbers:
-        """Return the mean squared distance of rows (n, d) to the 3 nearest references of their cells, (n,)."""
-        order, pieces = self._pieces(rows)
-        found = np.empty(len(rows), np.float32)
-        for cell, piece in pieces:
-            offsets = rows[order[piece]]
-            offsets -= cell.middle
-            least = smallest(cell.compare(offsets))
-            near = np.add.reduce(least) * np.float32(2 / len(least))
-            near += np.einsum("ij,ij->i", offsets, offsets)
-            found[order[piece]] = np.maximum(near, 0, out=near)
-        return found
-
-    def nearest(self, rows: Numbers) -> Rows:
-        """Return the numbers of the 3 nearest references, (n, 3), or fewer where there are fewer."""
-        order, pieces = self._pieces(rows)
-        count = min(NEIGHBOURS, len(self.references))
-        found = np.empty((len(rows), count), np.int64)
-        for cell, piece in pieces:
-            halves = cell.compare(rows[order[piece]] - cell.middle)
-            found[order[piece]] = cell.members[np.argpartition(halves, count - 1, 0)[:count]].T
-        return found
-
     def own(self) -> Numbers:
         """Return the mean squared distance of each reference to the 3 nearest others of its cells, (r,)."""
-        order, pieces = self._pieces(self.references)
         found = np.zeros(len(self.references), np.float32)
-        for cell, piece in pieces:
-            rows = (self.references[order[piece]] - cell.middle).astype(np.float64)
-            others = cell.offsets.astype(np.float64)
-            far = np.square(rows).sum(1)[:, None] + np.square(others).sum(1) - 2 * rows @ others.T
-            far[cell.members == order[piece, None]] = np.inf
+        for cell, rows in self.pieces([self.references], len(found)):
+            own, others = (
+                self.references[some].astype(np.float64) - cell.middle[:, 0] for some in (rows, cell.members)
+            )
+            far = np.square(own).sum(1)[:, None] + np.square(others).sum(1) - 2 * own @ others.T
+            far[cell.members == rows[:, None]] = np.inf
             count = min(NEIGHBOURS, len(cell.members) - 1)
             if count:
-                found[order[piece]] = np.maximum(np.partition(far, count - 1, 1)[:, :count], 0).mean(1)
+                found[rows] = np.maximum(np.partition(far, count - 1, 1)[:, :count], 0).mean(1)
         return found
 
-    def _pieces(self, rows: Numbers) -> tuple[Rows, Iterator[tuple[Cell, slice]]]:
-        """Return an order of the rows by cell, and pieces of that order, each with its cell."""
-        starts = range(0, len(rows), GRADED)
-        cell = np.concatenate([self._grades(rows[start : start + GRADED]).argmax(1) for start in starts])
+    def pieces(self, parts: Iterable[Numbers], most: int) -> Iterator[tuple[Cell, Rows]]:
+        """Yield cells, each with the numbers of at most `most` rows that fall into it.
+
+        parts: the rows one part after the other, (n, d) or as many of their numbers as decide.
+        """
+        cell = np.concatenate([self._grades(part).argmax(1) for part in parts])
         cell = cell.astype(np.int16)  # NumPy sorts these in two passes
         order = np.argsort(cell, kind="stable")
-        bounds = np.searchsorted(cell[order], np.arange(len(self.cells) + 1))
-        return order, self._cut(bounds)
-
-    def _cut(self, bounds: Rows) -> Iterator[tuple[Cell, slice]]:
-        for cell, start, end in zip(self.cells, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            step = max(1, TOGETHER // len(cell.members))
-            yield from ((cell, slice(first, min(first + step, end))) for first in range(start, end, step))
+        bounds = np.searchsorted(cell[order], np.arange(len(self.cells) + 1)).tolist()
+        for one, start, end in zip(self.cells, bounds[:-1], bounds[1:], strict=True):
+            step = max(1, min(most, TOGETHER // len(one.members)))
+            yield from ((one, order[first : min(first + step, end)]) for first in range(start, end, step))
 
 
 def whole(rows: Numbers) -> Numbers:
@@ -132,17 +127,21 @@ def whole(rows: Numbers) -> Numbers:
 def smallest(x: Numbers) -> list[Numbers]:
     """Return the 3 smallest numbers of each column of x (m, n), rising, each (n,); all of them where there are fewer.
 
-    By halving: of the 3 smallest, at most one is the larger of its pair. What is left is sorted in row by row.
+    By halving, in place: of the 3 smallest, at most one is the larger of its pair. What is left is sorted in row by
+    row; none of the larger ones is the smallest.
     """
-    left: list[Numbers] = []
+    larger: list[Numbers] = []
     while len(x) > NEIGHBOURS:
         half = len(x) // 2
         first, second = x[:half], x[half : 2 * half]
-        left += [np.maximum(first, second).min(0), *x[2 * half :]]
-        x = np.minimum(first, second)
+        larger.append(np.maximum(first, second).min(0))
+        np.minimum(first, second, out=first)
+        x[half : len(x) - half] = x[2 * half :]
+        x = x[: len(x) - half]
     found: list[Numbers] = []
-    for row in (*x, *left):
-        for place, kept in enumerate(found):
-            found[place], row = np.minimum(kept, row), np.maximum(kept, row)
+    for row, begin in [(row, 0) for row in x] + [(row, 1) for row in larger]:
+        for place in range(begin, len(found)):
+            kept, found[place] = found[place], np.minimum(found[place], row)
+            row = np.maximum(kept, row) if place < NEIGHBOURS - 1 else row
         found += [row] * (len(found) < NEIGHBOURS)
     return found

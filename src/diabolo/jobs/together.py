@@ -5,7 +5,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,6 +24,19 @@ def cores() -> int:
         return int(torch.get_num_threads())
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
+
+
+def alone() -> AbstractContextManager[Any]:
+    """Return a context in which NumPy's products take one thread each: the other cores are at work on other blocks.
+
+    BLAS's own threads would burn them between one small product and the next.
+    """
+    return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all that the process has loaded, which takes 3 ms
 
 
 def together(work: Callable[[T], R], things: Iterable[T], *, most: int | None = None) -> Iterator[tuple[T, R]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NODES = 513
+LOWEST, HIGHEST = np.float32(-1), np.float32(NODES - 1)
 Numbers = NDArray[np.float32]
 
 
@@ -29,35 +30,38 @@ class Views:
         return len(self.mean)
 
     @cached_property
-    def _lookup(self) -> tuple[Numbers, Numbers, NDArray[np.int64], Numbers, Numbers]:
-        """Nodes per unit of each column, spreads per node, where its nodes begin, normal scores and their rises."""
+    def _lookup(self) -> tuple[Numbers, NDArray[np.int32], Numbers, Numbers]:
+        """Nodes per unit of each column, where its nodes begin, normal scores and their rises.
+
+        Each column has one more node below its lowest; from there on, and from its highest, it rises by its spread.
+        """
         density = np.float32(NODES - 1) / np.maximum(self.high - self.low, np.float32(1e-12))
-        begin = np.arange(self.columns) * NODES
-        rise = np.diff(self.table, append=self.table[:, -1:])
-        return density, 1 / (density * self.spread), begin, self.table.ravel(), rise.ravel()
+        unit = 1 / (density * self.spread)[:, None]
+        begin = np.arange(self.columns, dtype=np.int32)[:, None] * (NODES + 1) + 1
+        scores = np.hstack([self.table[:, :1] - unit, self.table])
+        rises = np.hstack([unit, np.diff(self.table), unit])
+        return density[:, None], begin, scores.ravel(), rises.ravel()
 
     def scaled(self, x: Numbers, out: Numbers | None = None) -> Numbers:
-        """Return samples (n, columns) in units of each column's spread about its mean."""
-        found = np.subtract(x, self.mean, out=out)
-        found /= self.spread
+        """Return samples (columns, n) in units of each column's spread about its mean."""
+        found = np.subtract(x, self.mean[:, None], out=out)
+        found /= self.spread[:, None]
         return found
 
-    def ranked(self, x: Numbers) -> Numbers:
-        """Return samples (n, columns) as normal scores: a line between nodes; beyond them, units of spread.
+    def ranked(self, x: Numbers, out: Numbers) -> None:
+        """Put samples (columns, n) into `out` as normal scores: a line between nodes; beyond them, units of spread.
 
         By single sums and products: one and the same value has one and the same score, wherever it stands.
         """
-        density, unit, begin, scores, rises = self._lookup
-        place = x - self.low
+        density, begin, scores, rises = self._lookup
+        place = x - self.low[:, None]
         place *= density
-        inside: Numbers = np.clip(place, 0, NODES - 1)
-        node = inside.astype(np.int64)
-        np.minimum(node, NODES - 2, out=node)
-        place -= inside
-        place *= unit
-        inside -= node
-        node += begin
-        inside *= rises.take(node)
-        inside += scores.take(node)
-        inside += place
-        return inside
+        node = np.floor(place)
+        np.clip(node, LOWEST, HIGHEST, out=node)
+        place -= node
+        number = node.astype(np.int32)
+        number += begin
+        index = number.astype(np.int64)
+        np.take(rises, index, out=out, mode="wrap")  # none is beyond the ends; this is the mode that is fast
+        out *= place
+        out += np.take(scores, index, out=node, mode="wrap")

@@ -12,9 +12,9 @@ from diabolo.errors import FormatError
 
 Numbers = NDArray[np.float32]
 Reconstruct = Callable[[Numbers], Numbers]
-"""Prepared samples (n, dimensions) -> what the autoencoder makes of them, (n, dimensions)."""
-Layer = tuple[Numbers, Numbers, str]
-"""Weights (inputs, outputs), biases and the name of the activation that follows."""
+"""Prepared samples in columns, (dimensions, n) -> what the autoencoder makes of them, (dimensions, n)."""
+Activation = Callable[[Numbers], object]
+"""What follows a layer, in place."""
 
 
 def is_dense(config: ModelConfig) -> bool:
@@ -22,37 +22,6 @@ def is_dense(config: ModelConfig) -> bool:
     gaussian = isinstance(config.likelihood, GaussianConfig) and not config.likelihood.bounded
     plain = isinstance(config.network, DenseConfig) and isinstance(config.bottleneck, PlainConfig)
     return plain and gaussian and not config.classes
-
-
-def dense(config: ModelConfig, weights: Mapping[str, NDArray[np.floating]]) -> Reconstruct:
-    """Return the autoencoder of weights as the model file names them. Raises FormatError if they do not fit."""
-    network = config.network
-    assert isinstance(network, DenseConfig)
-    sizes = [prod(config.shape), *network.widths, config.latent]
-    between = [network.hidden] * len(network.widths)
-    encoder = _layers("encoder", sizes, [*between, network.code], weights)
-    decoder = _layers("decoder", sizes[::-1], [*between, "linear"], weights)
-
-    def reconstruct(x: Numbers) -> Numbers:
-        with np.errstate(over="ignore"):  # exp of a far value is infinite, and what is divided by it 0
-            for factor, shift, activation in (*encoder, *decoder):
-                x = np.matmul(x, factor)
-                x += shift
-                ACTIVATIONS[activation](x)
-        return x
-
-    return reconstruct
-
-
-def _layers(part: str, sizes: list[int], after: list[str], weights: Mapping[str, NDArray[np.floating]]) -> list[Layer]:
-    start = f"{part}.network."
-    numbers = sorted({int(name.split(".")[2]) for name in weights if name.startswith(start)})
-    shapes = list(pairwise(sizes))
-    pairs = [tuple(weights.get(f"{start}{i}.{kind}", np.zeros(0)) for kind in ("weight", "bias")) for i in numbers]
-    if [(weight.shape, bias.shape) for weight, bias in pairs] != [((out, into), (out,)) for into, out in shapes]:
-        raise FormatError("its weights do not fit its configuration.")
-    both = [(np.ascontiguousarray(weight.T, np.float32), bias.astype(np.float32)) for weight, bias in pairs]
-    return [(factor, shift, name) for (factor, shift), name in zip(both, after, strict=True)]
 
 
 def _silu(x: Numbers) -> None:
@@ -66,4 +35,48 @@ def _relu(x: Numbers) -> None:
     np.maximum(x, 0, out=x)
 
 
-ACTIVATIONS: dict[str, Callable[[Numbers], None]] = {"relu": _relu, "linear": lambda _: None, "silu": _silu}
+ACTIVATIONS: dict[str, Activation] = {"relu": _relu, "linear": lambda _: None, "silu": _silu}
+
+
+def dense(
+    config: ModelConfig,
+    weights: Mapping[str, NDArray[np.floating]],
+    activations: Mapping[str, Activation] = ACTIVATIONS,
+) -> Reconstruct:
+    """Return the autoencoder of weights as the model file names them. Raises FormatError if they do not fit."""
+    network = config.network
+    assert isinstance(network, DenseConfig)
+    sizes = [prod(config.shape), *network.widths, config.latent]
+    between = [network.hidden] * len(network.widths)
+    factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)
+    after = [activations[name] for name in (*between, network.code, *between, "linear")]
+
+    def reconstruct(x: Numbers) -> Numbers:
+        filled = with_ones(x.shape)
+        filled[:-1] = x
+        with np.errstate(over="ignore"):  # exp of a far value is infinite, and what is divided by it 0
+            for factor, activation in zip(factors, after, strict=True):
+                found = with_ones((len(factor), x.shape[1]))
+                activation(np.matmul(factor, filled, out=found[:-1]))
+                filled = found
+        return filled[:-1]
+
+    return reconstruct
+
+
+def with_ones(shape: tuple[int, ...]) -> Numbers:
+    """Return room for values (m, n) and a last row of ones, which what is added in a product is multiplied by."""
+    found = np.empty((shape[0] + 1, shape[1]), np.float32)
+    found[-1] = 1
+    return found
+
+
+def _factors(part: str, sizes: list[int], weights: Mapping[str, NDArray[np.floating]]) -> list[Numbers]:
+    """Return the weights of each layer and its biases beside them, (outputs, inputs + 1)."""
+    start = f"{part}.network."
+    numbers = sorted({int(name.split(".")[2]) for name in weights if name.startswith(start)})
+    shapes = list(pairwise(sizes))
+    pairs = [tuple(weights.get(f"{start}{i}.{kind}", np.zeros(0)) for kind in ("weight", "bias")) for i in numbers]
+    if [(weight.shape, bias.shape) for weight, bias in pairs] != [((out, into), (out,)) for into, out in shapes]:
+        raise FormatError("its weights do not fit its configuration.")
+    return [np.column_stack([weight, bias]).astype(np.float32) for weight, bias in pairs]

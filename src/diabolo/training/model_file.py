@@ -16,7 +16,7 @@ from diabolo.config import ModelConfig, to_json
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.forward import Reconstruct, dense, is_dense
+from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
 from diabolo.training.history import Record
 from diabolo.training.kept import EXTRA, KEY, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.tensor_file import write_tensors
@@ -37,10 +37,15 @@ class Trained:
         return self.model.config
 
     def forward(self) -> Reconstruct:
-        """Return the autoencoder of prepared samples, by NumPy where it can."""
+        """Return the autoencoder of prepared samples, by NumPy where it can; but torch's SiLU is twice as fast."""
         if not is_dense(self.config):
             return _by_torch(self.model)
-        return dense(self.config, {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()})
+        weights = {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()}
+        return dense(self.config, weights, {**ACTIVATIONS, "silu": _silu})
+
+
+def _silu(x: NDArray[np.float32]) -> None:
+    torch.nn.functional.silu(torch.from_numpy(x), inplace=True)
 
 
 def _by_torch(model: AutoencoderModel) -> Reconstruct:
@@ -48,8 +53,8 @@ def _by_torch(model: AutoencoderModel) -> Reconstruct:
 
     def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            shaped = torch.from_numpy(x).view(len(x), *model.config.shape).to(device)
-            return model(shaped).flatten(1).cpu().numpy()  # type: ignore[no-any-return]
+            shaped = torch.from_numpy(np.ascontiguousarray(x.T)).view(-1, *model.config.shape).to(device)
+            return model(shaped).flatten(1).cpu().numpy().T  # type: ignore[no-any-return]
 
     return reconstruct
 
