@@ -132,12 +132,12 @@ def lines(size: Sequence[int], draws: Draws) -> Tensor:
     sloping = [way for way in (1, 2) if field.shape[way] > 1]
     slope = torch.linalg.vector_norm(torch.stack([torch.zeros_like(field), *torch.gradient(field, dim=sloping)]), dim=0)
     found = (draws.scale(*HALVES) + 0.5 - field.abs() / slope.clamp_min(1e-6)).clamp(0, 1)
-    return found * (draws.noise(size, GAPS) > draws.even(*LOWS))
+    return torch.where(draws.noise(size, GAPS) > draws.even(*LOWS), found, 0)
 
 
 def cracks(size: Sequence[int], draws: Draws) -> Tensor:
     """Return how deep pixels lie in a crack, one an image, (n, h, w, 1)."""
-    lean = CRACK_LEAN * draws.even(-1, 1) ** 3
+    lean = CRACK_LEAN * draws.even(-1, 1).pow(3)
     along, beside = draws.turned(size, CRACK_ALIGNED, lean, away=max(size) / 2)
     path = draws.wander(along, BENDS) * draws.scale(*BENT) + draws.wander(along, KINKS) * draws.scale(*KINKED)
     length = draws.scale(*LENGTHS)
