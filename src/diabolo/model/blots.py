@@ -32,6 +32,8 @@ LENGTHS, CRACK_HALVES, TAPER = (8.0, 160.0), (0.3, 1.6), 0.15
 """Length of a crack in pixels, half its width, and the share of its length over which each end grows thin."""
 CRACK_ALIGNED, CRACK_LEAN = 0.75, 0.35
 """As for noise; the lean is a cube of an even number, so that many cracks lie straight along the grooves."""
+STRAIGHT = 0.3
+"""Of the cracks, those that do not wander."""
 BENDS, BENT = (8.0, 40.0), (0.1, 8.0)
 """How long the bends of a crack are, and how far it strays there, in pixels."""
 KINKS, KINKED = (2.0, 6.0), (0.05, 1.0)
@@ -140,6 +142,7 @@ def cracks(size: Sequence[int], draws: Draws) -> Tensor:
     lean = CRACK_LEAN * draws.even(-1, 1).pow(3)
     along, beside = draws.turned(size, CRACK_ALIGNED, lean, away=max(size) / 2)
     path = draws.wander(along, BENDS) * draws.scale(*BENT) + draws.wander(along, KINKS) * draws.scale(*KINKED)
+    path = torch.where(draws.coin(STRAIGHT), 0, path)
     length = draws.scale(*LENGTHS)
     left = length / 2 - along.abs()
     half = draws.scale(*CRACK_HALVES) * (SWOLLEN * draws.wander(along, SWELLINGS)).exp()
