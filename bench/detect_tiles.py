@@ -3,9 +3,9 @@
     python bench/detect_tiles.py [--seeds 1] [--write docs/detect.md]
 
 Data: DIABOLO_DATA/magnetic_tile.zip (Huang et al. 2018). 160 of the 260 good images, drawn by the seed, train; the
-other 100 and all 104 with blowholes or cracks test. The method was chosen on 50 of seed 0's 160 good images, with
-lines drawn into them and defects of the 16 images that `looked_at` names pasted in, and on those 16; so they are also
-left out once. Seconds are of CPU, on one thread if OMP_NUM_THREADS=1.
+other 100 and all 104 with blowholes or cracks test. The method was chosen on seed 0's 160 good images (50 judged), with
+lines and cracks drawn into them and defects of the 16 images that `looked_at` names pasted in, and on those 16; so
+they are also left out once. Seconds are of CPU, on one thread if OMP_NUM_THREADS=1.
 """
 
 import argparse

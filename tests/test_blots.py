@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diabolo.model.blots import GAPS, LINES, SPOTS, Draws, blotted, grain, shapes
+from diabolo.model.blots import GAPS, LINES, SPOTS, Draws, blotted, cracks, grain, shapes
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -32,6 +32,17 @@ def test_lines_are_thin_and_spots_are_round() -> None:
     assert painted.min() >= 0
     assert painted.max() <= 1
     assert min(SPOTS[0], LINES[0], GAPS[0]) >= 3
+
+
+def test_cracks_are_thin_and_most_lie_along_rows_or_columns() -> None:
+    painted = cracks((64, 64), Draws(400, generator(), torch.device("cpu")))[..., 0] > 0.25
+    painted = painted[painted.sum((1, 2)) >= 12]
+    assert len(painted) > 200
+    assert painted.float().mean((1, 2)).median() < 0.04
+    heights, widths = (painted.any(way).sum(1) for way in (2, 1))
+    longer, shorter = torch.maximum(heights, widths), torch.minimum(heights, widths)
+    assert (longer > 2 * shorter).float().mean() > 0.6
+    assert 0.3 < (heights > widths).float().mean() < 0.7
 
 
 def test_the_change_is_in_units_of_the_grain() -> None:

@@ -178,7 +178,7 @@ def test_the_latent_is_as_asked_for(preset: str, latent: int | None) -> None:
         "denoise-deep": maps,
         "denoise-photo": maps,
         "denoise-small": 8 * 8 + 16 * 16 + 32 * 4 + 64,
-        "surface": 8 * 8 + 16 * 16 + 32 * 4 + 64,
+        "surface": 8 * 8 + 24 * 16 + 48 * 4 + 96,
     }
     wanted = own[preset] if preset in FIXED else latent or own.get(preset, estimator.autoencoder.config.latent)
     assert estimator.encode(SHAPES[8, 8]).shape == (41, wanted)

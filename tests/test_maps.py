@@ -146,16 +146,19 @@ def test_colour_is_seen() -> None:
     np.testing.assert_allclose(sums, -estimator.score_samples(bad), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("words", "bounds"), [("dark-blots", (-np.inf, 0)), ("light-blots", (0, np.inf))])
-def test_only_what_training_laid_over_counts(
-    estimator: Autoencoder, words: str, bounds: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "weights"),
+    [("blots", (1, 1 / 3)), ("even-blots", (1, 1)), ("dark-blots", (1, 0)), ("light-blots", (0, 1))],
+)
+def test_what_training_laid_over_more_rarely_counts_less(
+    estimator: Autoencoder, words: str, weights: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert maps._counted(parse_noise(words)) == bounds
-    assert maps._counted(parse_noise("blots")) == (-np.inf, np.inf)
-    (whole,) = estimator.explain(BAD[:1])
-    monkeypatch.setattr(maps, "_counted", lambda _: bounds)
-    share = estimator.explain(BAD[:1])[0].flat[whole.argmax()] / whole.max()
-    assert share > 0.5 if words == "dark-blots" else share < 0.1
+    assert maps._weights(parse_noise(words)) == pytest.approx(weights)
+    image = BAD[0]
+    (whole,) = estimator.explain([image])
+    monkeypatch.setattr(maps, "_weights", lambda _: weights)
+    share = estimator.explain([image])[0].flat[whole.argmax()] / whole.max()
+    assert (share > 0.1) == (weights[0] == 1)
 
 
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:

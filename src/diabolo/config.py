@@ -247,10 +247,10 @@ class SwappingConfig:
 
 @dataclass(frozen=True)
 class BlotsConfig:
-    """Spots and lines are laid over images, a share `lighter`, others darker, by up to `strength` grains of each."""
+    """Spots, lines and cracks are laid over images, a share `lighter`, others darker, by up to `strength` grains."""
 
-    strength: float = 18.0
-    lighter: float = 0.5
+    strength: float = 36.0
+    lighter: float = 0.25
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0, 1e6)

@@ -1,7 +1,8 @@
 """Detect in images of any size: a map of where each is unlike the training images, and a score that is its sum.
 
 The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, averaged
-over mirrored passes, in grains (data/grain.py), and G a Gaussian of 1 pixel. Its part of the score is
+over mirrored passes, in grains (data/grain.py), and G a Gaussian of 1 pixel; where training laid over lighter blots
+more rarely than darker ones, what is lighter is weighed by the odds. A pixel's part of the score is
 
     (strength / usual / (QUIET + level))^2.5
 
@@ -181,14 +182,19 @@ def _strength(trained: Trained, image: Plane) -> Map:
     """Return how strong what the model takes off is at each pixel, (h, w), in squared grains."""
     values = trained.preprocessing.prepare(in_own_units(image))
     taken = (values - _restored(trained.model.cpu(), values)) * np.float32(trained.preprocessing.scale)
-    taken = np.clip(taken, *_counted(trained.model.config.corruption))
+    darker, lighter = _weights(trained.model.config.corruption)
+    taken *= np.where(taken < 0, np.float32(darker), np.float32(lighter))
     return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
 
 
-def _counted(corruption: CorruptionConfig) -> tuple[float, float]:
-    """Return the bounds of what counts: where all that training laid over was darker, what is lighter does not."""
+def _weights(corruption: CorruptionConfig) -> tuple[float, float]:
+    """Return what a pixel counts where it is darker than it should be, and where it is lighter.
+
+    What training laid over more often counts fully, the other by the odds: not at all where it never did.
+    """
     lighter = corruption.lighter if isinstance(corruption, BlotsConfig) else 0.5
-    return -np.inf if lighter < 1 else 0.0, np.inf if lighter > 0 else 0.0
+    most = max(lighter, 1 - lighter)
+    return (1 - lighter) / most, lighter / most
 
 
 def _restored(model: AutoencoderModel, values: Plane) -> Plane:

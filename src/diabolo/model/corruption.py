@@ -155,7 +155,7 @@ class Swapping(Corruption):
 
 
 class Blots(Corruption):
-    """Spots and lines are laid over images, changed by up to `strength` grains, a share of them `lighter`."""
+    """Spots, lines and cracks are laid over images, changed by up to `strength` grains, a share of them `lighter`."""
 
     def __init__(self, strength: float, lighter: float) -> None:
         super().__init__()

@@ -26,13 +26,14 @@ WORDS: dict[str, CorruptionConfig] = {
     "none": CleanConfig(),
     "pairs": PairedConfig(),
     "blots": BlotsConfig(),
+    "even-blots": BlotsConfig(lighter=0.5),
     "dark-blots": BlotsConfig(lighter=0.0),
     "light-blots": BlotsConfig(lighter=1.0),
 }
 ALLOWED = (
     "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
-    "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, dark-blots or "
-    "light-blots (preset surface); none; or pairs (where the data bring both)"
+    "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, even-blots, "
+    "dark-blots or light-blots (preset surface); none; or pairs (where the data bring both)"
 )
 
 

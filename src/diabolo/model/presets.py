@@ -198,7 +198,7 @@ def table(facts: Facts, latent: int | None) -> ModelConfig:
 
 def surface(facts: Facts, latent: int | None) -> ModelConfig:
     """A U-shaped network that takes blots off surfaces, for `detect` on images of any size: learnt from pieces."""
-    config = _u_shaped("surface", facts, latent, UShapedConfig((16, 32, 64)))
+    config = _u_shaped("surface", facts, latent, UShapedConfig((24, 48, 96)))
     return replace(config, likelihood=GaussianConfig(), corruption=BlotsConfig())
 
 
