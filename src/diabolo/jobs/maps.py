@@ -2,7 +2,7 @@
 
 The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, averaged
 over mirrored passes, in grains (data/grain.py), and G a Gaussian of 1 pixel; where training laid over lighter blots
-more rarely than darker ones, what is lighter is weighed by the odds. A pixel's part of the score is
+more rarely than darker ones, the square of what is lighter is weighed by the odds. A pixel's part of the score is
 
     (strength / usual / (QUIET + level))^2.5
 
@@ -183,12 +183,12 @@ def _strength(trained: Trained, image: Plane) -> Map:
     values = trained.preprocessing.prepare(in_own_units(image))
     taken = (values - _restored(trained.model.cpu(), values)) * np.float32(trained.preprocessing.scale)
     darker, lighter = _weights(trained.model.config.corruption)
-    taken *= np.where(taken < 0, np.float32(darker), np.float32(lighter))
-    return np.asarray(gaussian_filter(np.square(taken).sum(2), SMOOTH, mode="nearest"), np.float32)
+    squares = np.square(taken) * np.where(taken < 0, np.float32(darker), np.float32(lighter))
+    return np.asarray(gaussian_filter(squares.sum(2), SMOOTH, mode="nearest"), np.float32)
 
 
 def _weights(corruption: CorruptionConfig) -> tuple[float, float]:
-    """Return what a pixel counts where it is darker than it should be, and where it is lighter.
+    """Return what the square of a pixel counts where it is darker than it should be, and where it is lighter.
 
     What training laid over more often counts fully, the other by the odds: not at all where it never did.
     """
