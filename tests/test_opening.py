@@ -200,7 +200,7 @@ def test_label_is_for_tables(tmp_path: Path) -> None:
         assert data.labels.tolist() == [1, 0] * 150
     (tmp_path / "a.png").write_bytes(WHOLE["a.png"])
     for what in (tmp_path / "a.png", tmp_path, "digits"):
-        with pytest.raises(InputError, match="label names a column of a table"):
+        with pytest.raises(InputError, match="label names a column of a CSV"):
             open_data(what, label="c")
 
 
