@@ -1,9 +1,9 @@
 """How well `detect` finds anomalies, beside baselines and peers on the same splits; one default for all sets.
 
-    python bench/detect_quality.py [--seeds 5] [--peers 2] [--write docs/detect.md]
+    python bench/detect_quality.py [--seeds 5] [--peers 2] [--tiles 1] [--write docs/detect.md]
 
-Data: DIABOLO_DATA (adbench/*.npz, creditcard/). Peers are PyOD's, where it is installed, with
-their own defaults, on the first `--peers` seeds.
+Data: DIABOLO_DATA (adbench/*.npz, creditcard/, and magnetic_tile.zip, for which see detect_tiles.py). Peers are PyOD's,
+where it is installed, with their own defaults, on the first `--peers` seeds.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+import detect_tiles
 from diabolo import Autoencoder, open_data
 from diabolo.jobs.detect_baselines import BASELINES, Scorer, standardised
 from diabolo.jobs.thresholds import resampled_rates
@@ -151,13 +152,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--peers", type=int, default=2, help="seeds on which PyOD runs")
+    parser.add_argument("--tiles", type=int, default=1, help="seeds of the tiles, 15 minutes of CPU each; 0 for none")
     parser.add_argument("--write", type=Path)
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    text = tables(given.seeds, given.peers)
-    print(text)
-    if given.write:
-        write(given.write, "quality", text)
+    parts = {"quality": tables(given.seeds, given.peers)}
+    print(parts["quality"])
+    if given.tiles:
+        parts["tiles"] = detect_tiles.table(detect_tiles.METHODS, given.tiles)
+    for name, text in parts.items():
+        if given.write:
+            write(given.write, name, text)
 
 
 if __name__ == "__main__":
