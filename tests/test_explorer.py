@@ -140,6 +140,7 @@ def test_a_finger_points_and_nothing_overflows_a_telephone(opened) -> None:
         places, pictures = [], []
         for kind, share in (("touchStart", 0.2), ("touchMove", 0.4), ("touchMove", 0.7)):
             touch(kind, share)
+            WebDriverWait(opened, 10).until(lambda page: place(page) not in places)  # a frame later, on a busy machine
             places.append(place(opened))
             pictures.append(seen(opened))
         touch("touchEnd")
@@ -148,7 +149,7 @@ def test_a_finger_points_and_nothing_overflows_a_telephone(opened) -> None:
         for share, before in ((0.3, places[-1]), (0.8, "")):
             touch("touchStart", share)
             touch("touchEnd")
-            assert place(opened) != before
+            WebDriverWait(opened, 10).until(lambda page, before=before: place(page) != before)
         WebDriverWait(opened, 20, 0.02).until(lambda _: opened.find_element("id", "walk").is_enabled())
     finally:
         opened.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})

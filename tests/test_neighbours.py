@@ -22,15 +22,17 @@ def exact(rows: Numbers, references: Numbers) -> NDArray[np.float64]:
 
 def distances(found: Neighbours, rows: Numbers) -> Numbers:
     far = np.empty(len(rows), np.float32)
-    for cell, some in found.pieces([rows], 100):
-        far[some] = cell.distances(rows[some].T)
+    for some, cuts in found.pieces([rows], 100):
+        for cell, cut in cuts:
+            far[some[cut]] = cell.distances(rows[some[cut]].T)
     return far
 
 
 def nearest(found: Neighbours, rows: Numbers) -> NDArray[np.int64]:
     named = np.empty((len(rows), 3), np.int64)
-    for cell, some in found.pieces([rows], 100):
-        named[some] = cell.nearest(rows[some].T).T
+    for some, cuts in found.pieces([rows], 100):
+        for cell, cut in cuts:
+            named[some[cut]] = cell.nearest(rows[some[cut]].T).T
     return named
 
 

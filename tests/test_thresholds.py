@@ -42,6 +42,22 @@ def test_an_alert_is_the_least_alert_or_more(rule: Rule) -> None:
     assert least_alert(scores, calibration[:9], Rule("false-alarms", 0.05)) is None
 
 
+def test_equal_rows_are_equal_though_their_last_digits_differ() -> None:
+    random = np.random.default_rng(0)
+    kinds = np.sort(random.exponential(size=20))
+    kinds[1:] = np.maximum(kinds[1:], kinds[:-1] + 1e-3)
+    kind = random.integers(0, 20, 3000)
+    scores = kinds[kind] * (1 + random.uniform(-1e-5, 1e-5, 3000))
+    calibration = np.sort(scores[:1000])
+    np.testing.assert_array_equal(p_values(scores, calibration), p_values(kinds, np.sort(kinds[kind[:1000]]))[kind])
+    rule = Rule("false-alarms", 0.1)
+    least = least_alert(scores, calibration, rule)
+    np.testing.assert_array_equal(alerts(scores, calibration, rule), scores >= least)
+    marked = kind >= 18
+    found = alerts(kinds, calibration, cheapest(scores, marked, miss=1, alarm=1))
+    np.testing.assert_array_equal(found, np.arange(20) >= 18)
+
+
 def test_the_cheapest_threshold_is_that_of_trying_all() -> None:
     generator = np.random.default_rng(2)
     scores = generator.integers(0, 30, 200).astype(float)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from diabolo.training.model_file import Trained
 
 JOB, SHARES = "detect", ("contamination", "left_out")
-BLOCK_NUMBERS, LEAST_ROWS = 2**22, 1024
+BLOCK_NUMBERS, LEAST_NUMBERS, LEAST_ROWS = 2**22, 2**18, 1024
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
 T = TypeVar("T", bound=Known)
@@ -170,9 +170,10 @@ def _found(
 def _blocks(source: Source, most: int) -> Iterator[Array]:
     """Yield the samples in order, in blocks so large that each cell of a detector gets many of their rows.
 
-    most: blocks at work at once, of which there are as many where there are rows enough. All are about as large.
+    most: blocks at work at once; there are as many where there are rows enough for them. All are about as large.
     """
-    size = max(LEAST_ROWS, min(BLOCK_NUMBERS // int(np.prod(source.shape)), -(-len(source) // most)))
+    columns = int(np.prod(source.shape))
+    size = max(1, min(LEAST_ROWS, LEAST_NUMBERS // columns), min(BLOCK_NUMBERS // columns, -(-len(source) // most)))
     for rows in _even(np.arange(len(source)), max(1, CHUNK_BYTES // sample_bytes(source))):
         yield from _even(source.take(rows), size)
 

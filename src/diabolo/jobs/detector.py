@@ -22,7 +22,7 @@ from diabolo.model.forward import Reconstruct
 from diabolo.training.kept import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
-MOST_ROWS, MOST_NUMBERS = 2048, 2**20
+MOST_ROWS, MOST_NUMBERS, MOST_LISTED = 2048, 2**20, 2**15 - 1
 OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
 Numbers = NDArray[np.float32]
 
@@ -80,7 +80,8 @@ class Scorer:
 
     def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
-        self.neighbours = Neighbours(self.seen(detector.references), detector.centres)
+        self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
+        assert self.neighbours.cells  # made here, before several threads ask for them
 
     def split(self, x: Numbers) -> Iterator[Numbers]:
         """Yield rows (n, ...) in pieces of as many as are looked at together."""
@@ -96,10 +97,14 @@ class Scorer:
         return np.concatenate([self._look(piece).T for piece in self.split(x)])
 
     def _cells(self, x: Numbers) -> Iterator[tuple[Rows, Cell, Numbers]]:
-        """Yield numbers of samples that fall into one cell, with that and their views, (3 * columns, n)."""
+        """Yield numbers of samples that fall into one cell, with that and their views, (3 * columns, n).
+
+        The samples are looked at as many together as `rows_together` says, whatever their cells.
+        """
         parts = (self.detector.views.scaled(piece.T).T for piece in self.split(x))
-        for cell, rows in self.neighbours.pieces(parts, rows_together(self.columns)):
-            yield rows, cell, self._look(x.take(rows, 0))
+        for rows, cuts in self.neighbours.pieces(parts, rows_together(self.columns)):
+            seen = self._look(x.take(rows, 0))
+            yield from ((rows[cut], cell, seen[:, cut]) for cell, cut in cuts)
 
     @property
     def weight(self) -> np.float32:
@@ -161,8 +166,8 @@ def from_extra(extra: Extra, columns: int) -> Detector:
             raise FormatError(f"The model's detector is damaged ({name}); calibrate it anew.")
     fits = all(kept[name].shape == shape for name, shape in whole.items())
     fits &= kept["whitening"].shape in ((columns, columns), (columns, 1))
-    fits &= all(kept[name].ndim == 2 and kept[name].size > 0 for name in ("references", "centres"))
-    fits &= kept["references"].shape[-1] == kept["centres"].shape[-1] == columns
+    listed = [kept[name].shape for name in ("references", "centres")]
+    fits &= all(len(shape) == 2 and 0 < shape[0] <= MOST_LISTED and shape[1] == columns for shape in listed)
     scales = [_positive(extra.plain.get(name)) for name in ("typical_distance", "typical_residual")]
     if not fits or not (kept["spread"] > 0).all() or None in scales:
         raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")

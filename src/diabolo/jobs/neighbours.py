@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,29 +92,38 @@ class Neighbours:
     def own(self) -> Numbers:
         """Return the mean squared distance of each reference to the 3 nearest others of its cells, (r,)."""
         found = np.zeros(len(self.references), np.float32)
-        for cell, rows in self.pieces([self.references], len(found)):
-            own, others = (
-                self.references[some].astype(np.float64) - cell.middle[:, 0] for some in (rows, cell.members)
-            )
-            far = np.square(own).sum(1)[:, None] + np.square(others).sum(1) - 2 * own @ others.T
-            far[cell.members == rows[:, None]] = np.inf
-            count = min(NEIGHBOURS, len(cell.members) - 1)
-            if count:
-                found[rows] = np.maximum(np.partition(far, count - 1, 1)[:, :count], 0).mean(1)
+        for some, cuts in self.pieces([self.references], len(found)):
+            for cell, cut in cuts:
+                rows = some[cut]
+                own, others = (
+                    self.references[which].astype(np.float64) - cell.middle[:, 0] for which in (rows, cell.members)
+                )
+                far = np.square(own).sum(1)[:, None] + np.square(others).sum(1) - 2 * own @ others.T
+                far[cell.members == rows[:, None]] = np.inf
+                count = min(NEIGHBOURS, len(cell.members) - 1)
+                if count:
+                    found[rows] = np.maximum(np.partition(far, count - 1, 1)[:, :count], 0).mean(1)
         return found
 
-    def pieces(self, parts: Iterable[Numbers], most: int) -> Iterator[tuple[Cell, Rows]]:
-        """Yield cells, each with the numbers of at most `most` rows that fall into it.
+    def pieces(self, parts: Iterable[Numbers], most: int) -> Iterator[tuple[Rows, list[tuple[Cell, slice]]]]:
+        """Yield numbers of at most `most` rows, those of a cell together, and which of these fall into which cell.
 
         parts: the rows one part after the other, (n, d) or as many of their numbers as decide.
         """
         cell = np.concatenate([self._grades(part).argmax(1) for part in parts])
         cell = cell.astype(np.int16)  # NumPy sorts these in two passes
         order = np.argsort(cell, kind="stable")
-        bounds = np.searchsorted(cell[order], np.arange(len(self.cells) + 1)).tolist()
-        for one, start, end in zip(self.cells, bounds[:-1], bounds[1:], strict=True):
-            step = max(1, min(most, TOGETHER // len(one.members)))
-            yield from ((one, order[first : min(first + step, end)]) for first in range(start, end, step))
+        for start in range(0, len(order), most):
+            rows = order[start : start + most]
+            yield rows, list(self._cuts(cell[rows]))
+
+    def _cuts(self, cell: NDArray[np.int16]) -> Iterator[tuple[Cell, slice]]:
+        """Yield the runs of equal numbers of cells, or as much of one as is compared at once."""
+        edges = [0, *(np.flatnonzero(np.diff(cell)) + 1).tolist(), len(cell)]
+        for start, end in pairwise(edges):
+            one = self.cells[cell[start]]
+            step = max(1, TOGETHER // len(one.members))
+            yield from ((one, slice(first, min(first + step, end))) for first in range(start, end, step))
 
 
 def whole(rows: Numbers) -> Numbers:

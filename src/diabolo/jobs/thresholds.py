@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from diabolo.errors import ArgumentError, FormatError, InputError
 
-MOST_CONTAMINATED, TAIL, FAR = 0.5, 0.9, 3.0
+MOST_CONTAMINATED, TAIL, FAR, ALIKE = 0.5, 0.9, 3.0, 2e-5
 Scores = NDArray[np.float64]
 
 
@@ -99,8 +99,11 @@ def without_outliers(scores: Scores, share: float) -> Scores:
 
 
 def p_values(scores: Scores, calibration: Scores) -> Scores:
-    """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted."""
-    above = len(calibration) - np.searchsorted(calibration, scores, side="left")
+    """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted.
+
+    Scores that differ by less than 2e-5 of them are alike: those of equal rows may, by the order of their sums.
+    """
+    above = len(calibration) - np.searchsorted(calibration, scores - ALIKE * np.abs(scores), side="left")
     return np.asarray((1 + above) / (1 + len(calibration)), np.float64)
 
 
@@ -139,7 +142,10 @@ def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None
     if rule.name == "alerts":
         return float(np.sort(scores)[-min(int(rule.value), len(scores))])
     passing = math.floor(rule.value * (len(calibration) + 1) + 1e-9)
-    return float(np.nextafter(calibration[-passing], np.inf)) if passing else None
+    if not passing:
+        return None
+    last = float(calibration[-passing])
+    return float(np.nextafter(last / (1 - math.copysign(ALIKE, last)), np.inf))
 
 
 def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -180,4 +186,5 @@ def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm
     last = np.append(ranked[1:] != ranked[:-1], True)
     best = int(np.flatnonzero(last)[np.argmin(cost[last])])
     nothing = miss * hits.sum()
-    return Rule("threshold", float(np.nextafter(ranked[0], np.inf) if nothing <= cost[best] else ranked[best]))
+    least = ranked[best] - ALIKE * abs(ranked[best])
+    return Rule("threshold", float(ranked[0] + 2 * ALIKE * abs(ranked[0]) if nothing <= cost[best] else least))
