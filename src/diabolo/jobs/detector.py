@@ -22,7 +22,7 @@ from diabolo.model.forward import Reconstruct
 from diabolo.training.kept import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
-MOST_ROWS, MOST_NUMBERS, MOST_LISTED = 2048, 2**20, 2**15 - 1
+MOST_ROWS, MOST_NUMBERS, MOST_LISTED = 4096, 2**20, 2**15 - 1
 OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
 Numbers = NDArray[np.float32]
 
