@@ -34,7 +34,7 @@ X = np.minimum(load_digits().images * 15 + NOISE, 255).astype(np.uint8)
 
 @cache
 def trained() -> Trained:
-    return Autoencoder("codec", latent=8, epochs=12, random_state=0).fit(X[:1500]).trained_
+    return Autoencoder("codec", latent=8, epochs=6, random_state=0).fit(X[:1500]).trained_
 
 
 def restored(model: Trained, path: Path) -> Any:
