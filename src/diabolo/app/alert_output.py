@@ -25,14 +25,14 @@ def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, 
     contamination: the share of anomalies that was left out of them as far as it showed.
     interval: whether that is asked for; it takes a third of a second to load what computes it.
     """
-    from diabolo.jobs.thresholds import rate_interval
+    from diabolo.jobs.thresholds import passing, rate_interval
 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
     facts |= {"contamination": contamination} if contamination else {}
     if rule.name == "false-alarms":
         known = interval and not contamination  # where scores have left, the rest's ranks follow no such law
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if known else {}
-        if rule.value * (len(calibration) + 1) < 1 - 1e-9:
+        if not passing(rule.value, len(calibration)):
             say(
                 f"Warning: {len(calibration)} calibration samples cannot promise a rate of {rule.value:g}: "
                 "nothing will be an alert; calibrate on more normal samples, or ask for a higher rate."

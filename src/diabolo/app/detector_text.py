@@ -16,6 +16,7 @@ from diabolo.data.source import Dataset
 from diabolo.data.windows import Windows
 from diabolo.jobs import detect, detectors, tabular
 from diabolo.jobs.series import window_of
+from diabolo.jobs.thresholds import passing
 from diabolo.training.model_file import Trained
 
 LOOKED_AT, NAMELIKE = 1000, 0.05
@@ -33,7 +34,7 @@ def facts_of(trained: Trained) -> dict[str, Any]:
 
 def detector_text(facts: dict[str, Any]) -> str:
     text = f"{rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
-    if facts["rule"] == "false-alarms" and facts["value"] * (facts["calibrated_on"] + 1) < 1 - 1e-9:
+    if facts["rule"] == "false-alarms" and not passing(facts["value"], facts["calibrated_on"]):
         needed = math.ceil(1 / facts["value"] - 1 - 1e-9)
         text += f" (too few: nothing will be an alert; calibrate on {needed:,}, or ask for a higher rate)"
     if facts.get("left_out"):

@@ -159,8 +159,7 @@ def _figures(evaluation: Evaluation) -> str:
     rows = [
         [
             escape(line.name),
-            f"{line.latent:,}" if line.latent else "–",
-            f"{line.parameters:,}" if line.parameters else "–",
+            *(f"{count:,}" if count else "–" for count in (line.latent, line.parameters)),
         ]
         + [markup.decimals(getattr(line, name), digits) for name, digits in shown]
         for line in lines

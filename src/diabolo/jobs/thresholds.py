@@ -98,12 +98,22 @@ def without_outliers(scores: Scores, share: float) -> Scores:
     return ranked[: max(left, within)]
 
 
+def passing(rate: float, count: int) -> int:
+    """Return how many of `count` calibration scores and a new one a rate lets pass; 0: nothing can be an alert."""
+    return math.floor(rate * (count + 1) + 1e-9)
+
+
+def _least_alike(scores: Scores) -> Scores:
+    """Return the least that counts as equal to each score."""
+    return np.asarray(scores - ALIKE * np.abs(scores))
+
+
 def p_values(scores: Scores, calibration: Scores) -> Scores:
     """Return the p-value of each score; `calibration` holds the scores of held-out normal samples, sorted.
 
     Scores that differ by less than 2e-5 of them are alike: those of equal rows may, by the order of their sums.
     """
-    above = len(calibration) - np.searchsorted(calibration, scores - ALIKE * np.abs(scores), side="left")
+    above = len(calibration) - np.searchsorted(calibration, _least_alike(scores), side="left")
     return np.asarray((1 + above) / (1 + len(calibration)), np.float64)
 
 
@@ -129,8 +139,7 @@ def threshold(calibration: Scores, rule: Rule) -> float:
     if rule.name == "threshold":
         return rule.value
     rate = rule.value if rule.name == "false-alarms" else 0.01
-    passing = math.floor(rate * (len(calibration) + 1) + 1e-9)
-    return float(calibration[-1] if passing < 1 else calibration[-passing])
+    return float(calibration[-max(1, passing(rate, len(calibration)))])
 
 
 def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None:
@@ -141,10 +150,10 @@ def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None
         return rule.value
     if rule.name == "alerts":
         return float(np.sort(scores)[-min(int(rule.value), len(scores))])
-    passing = math.floor(rule.value * (len(calibration) + 1) + 1e-9)
-    if not passing:
+    ranks = passing(rule.value, len(calibration))
+    if not ranks:
         return None
-    last = float(calibration[-passing])
+    last = float(calibration[-ranks])
     return float(np.nextafter(last / (1 - math.copysign(ALIKE, last)), np.inf))
 
 
@@ -156,11 +165,11 @@ def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple
     """
     from scipy.special import betaincinv  # `detect` need not wait for it
 
-    passing = math.floor(rate * (count + 1) + 1e-9)
-    if passing == 0:
+    ranks = passing(rate, count)
+    if ranks == 0:
         return 0.0, 0.0
     tail = (1 - confidence) / 2
-    low, high = betaincinv(passing, count + 1 - passing, (tail, 1 - tail))
+    low, high = betaincinv(ranks, count + 1 - ranks, (tail, 1 - tail))
     return float(low), float(high)
 
 
@@ -186,5 +195,5 @@ def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm
     last = np.append(ranked[1:] != ranked[:-1], True)
     best = int(np.flatnonzero(last)[np.argmin(cost[last])])
     nothing = miss * hits.sum()
-    least = ranked[best] - ALIKE * abs(ranked[best])
-    return Rule("threshold", float(ranked[0] + 2 * ALIKE * abs(ranked[0]) if nothing <= cost[best] else least))
+    beyond = ranked[0] + 2 * ALIKE * abs(ranked[0])
+    return Rule("threshold", float(beyond if nothing <= cost[best] else _least_alike(ranked[best])))
