@@ -32,11 +32,12 @@ CHUNK = 1024
 
 
 class Container(Protocol):
-    """A place with files: where it is, the names in their order, and a stream of the bytes of each."""
+    """A place with files: where it is, the names in their order, what each is called in messages, and its bytes."""
 
     @property
     def path(self) -> Path: ...
     def names(self) -> list[str]: ...
+    def label(self, name: str) -> str: ...
     def size(self, name: str) -> int: ...
     def open(self, name: str) -> IO[bytes]: ...
 
@@ -49,6 +50,9 @@ class Folder:
 
     def names(self) -> list[str]:
         return sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
+
+    def label(self, name: str) -> str:
+        return str(self.path / name)
 
     def size(self, name: str) -> int:
         return (self.path / name).stat().st_size
@@ -67,6 +71,9 @@ class Archive:
 
     def names(self) -> list[str]:
         return sorted({info.filename for info in self.file.infolist() if not info.is_dir()})
+
+    def label(self, name: str) -> str:
+        return f"{name} in {self.path}"
 
     def size(self, name: str) -> int:
         info = self.file.getinfo(name)
@@ -121,12 +128,10 @@ class ImagesSource:
         return images
 
     def _decode(self, name: str) -> Array:
-        with reading(label_of(self.container, name), "an image"), opened_image(self.container, name) as image:
-            header = _header(image, name, label_of(self.container, name))
+        with reading(self.container.label(name), "an image"), opened_image(self.container, name) as image:
+            header = _header(image, name, self.container.label(name))
             if (header.height, header.width) != self.shape[:2]:
-                raise FormatError(
-                    f"{label_of(self.container, name)} has changed since it was opened; open the data anew."
-                )
+                raise FormatError(f"{self.container.label(name)} has changed since it was opened; open the data anew.")
             upright = ImageOps.exif_transpose(image) if oriented(image) else image
             return _pixels(upright, self.shape, self.dtype)
 
@@ -201,15 +206,10 @@ def hidden(name: str) -> bool:
     return any(part == "__MACOSX" or part.lstrip(".") not in (part, "") for part in PurePosixPath(name).parts)
 
 
-def label_of(container: Container, name: str) -> str:
-    """Return what a file is called in messages: its path, or its name in a zip."""
-    return str(container.path / name) if isinstance(container, Folder) else f"{name} in {container.path}"
-
-
 @contextmanager
 def opened_image(container: Container, name: str) -> Iterator[Image.Image]:
     """Yield an image whose pixels are not decoded yet. Raises FormatError if it is none, or too large."""
-    label = label_of(container, name)
+    label = container.label(name)
     if container.size(name) > MAX_IMAGE_BYTES:
         raise FormatError(f"{label} has more than {MAX_IMAGE_BYTES} bytes, the most for an image; leave it out.")
     try:
@@ -223,8 +223,8 @@ def opened_image(container: Container, name: str) -> Iterator[Image.Image]:
 
 def read_header(container: Container, name: str) -> Header:
     """Return what an image says of itself. Raises FormatError if it may not be decoded."""
-    with reading(label_of(container, name), "an image"), opened_image(container, name) as image:
-        return _header(image, name, label_of(container, name))
+    with reading(container.label(name), "an image"), opened_image(container, name) as image:
+        return _header(image, name, container.label(name))
 
 
 def _header(image: Image.Image, name: str, label: str) -> Header:

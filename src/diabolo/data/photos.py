@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from diabolo.data.images import ENDINGS, Container, contents, hidden, label_of, opened_image
+from diabolo.data.images import ENDINGS, Container, contents, hidden, opened_image
 from diabolo.data.limits import MAX_IMAGE_PIXELS, reading
 from diabolo.data.source import Array
 from diabolo.errors import ArgumentError, FileError, FormatError
@@ -39,7 +39,7 @@ class Shelf:
     names: tuple[str, ...]
 
     def label(self, name: str) -> str:
-        return label_of(self.container, name)
+        return self.container.label(name)
 
     def read(self, name: str) -> Photo:
         """Raises FileError if it cannot be read; FormatError if it is damaged or of a kind that is not cleaned."""

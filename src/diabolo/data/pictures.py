@@ -15,7 +15,6 @@ from diabolo.data.images import (
     Header,
     contents,
     hidden,
-    label_of,
     opened_image,
     oriented,
     read_header,
@@ -62,11 +61,11 @@ class Pictures:
     def file(self, number: int) -> bytes:
         """Return one image's file as it is. Raises FileError if it cannot be read."""
         name = self.headers[number].name
-        with reading(label_of(self.container, name), "an image"), self.container.open(name) as stream:
+        with reading(self.container.label(name), "an image"), self.container.open(name) as stream:
             return stream.read()
 
     def _read(self, header: Header) -> Picture:
-        label = label_of(self.container, header.name)
+        label = self.container.label(header.name)
         with reading(label, "an image"), opened_image(self.container, header.name) as image:
             upright = ImageOps.exif_transpose(image) if oriented(image) else image
             mode = SEEN_THROUGH.get(header.mode, header.mode) if header.transparent else header.mode
@@ -82,6 +81,9 @@ class _OneFile:
 
     def names(self) -> list[str]:
         return [self.path.name]
+
+    def label(self, name: str) -> str:
+        return f"{name} in {self.path}"
 
     def size(self, name: str) -> int:  # noqa: ARG002
         return len(self.data)
