@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.text import markdown
+from diabolo.app.output.tables import markdown
 from diabolo.errors import DiaboloError
 from diabolo.estimator import load
-from diabolo.jobs.decompress import salvaged, unpacked
-from diabolo.jobs.pieces import Piece
-from diabolo.training.model_file import Trained
+from diabolo.jobs.compress.chunks import Piece
+from diabolo.jobs.compress.decompress import salvaged, unpacked
+from diabolo.training.files.model_file import Trained
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures"
 NAMES = ("lossy", "bounded", "lossless")

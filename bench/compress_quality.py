@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from diabolo.app.text import compared_rows, markdown
-from diabolo.coding.layout import Promise
+from diabolo.app.output.tables import compared_rows, markdown
+from diabolo.coding.archive.layout import Promise
 from diabolo.data.opening import open_data
 from diabolo.data.source import Source, Subset
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs.compare import compare
-from diabolo.jobs.compress import Compressed, compress
-from diabolo.jobs.decompress import unpacked
+from diabolo.jobs.compress.compare.comparison import compare
+from diabolo.jobs.compress.compress import Compressed, compress
+from diabolo.jobs.compress.decompress import unpacked
 
 FACES = "faces/utkface64.zip"
 HEADS = ("", "bytes each", "bits per pixel", "PSNR dB", "compress, images/s", "decompress, images/s", "model, bytes")

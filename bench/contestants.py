@@ -12,7 +12,7 @@ import numpy as np
 
 from diabolo import Autoencoder
 from diabolo.data.source import ArraySource
-from diabolo.jobs.evaluate import figures
+from diabolo.jobs.evaluate.measure import figures
 from diabolo.training.loop import split
 from torch_lecture import PlainTorch
 

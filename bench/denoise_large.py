@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from diabolo.data.photos import open_shelf
-from diabolo.jobs.bundled import bundled_denoiser
-from diabolo.jobs.denoise import denoise
+from diabolo.data.images.photos import open_shelf
+from diabolo.jobs.denoise.bundled import bundled_denoiser
+from diabolo.jobs.denoise.denoise import denoise
 
 OTHER_TILE = 384
 

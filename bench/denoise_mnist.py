@@ -22,7 +22,7 @@ from denoise_quality import PAGE
 from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset
 from diabolo.estimator import Autoencoder
-from diabolo.jobs.quality import psnr, ssim
+from diabolo.jobs.evaluate.quality import psnr, ssim
 from diabolo.training.history import Record
 from diabolo.training.loop import Callback
 from pages import write

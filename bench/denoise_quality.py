@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.pairs import Neighbours
-from diabolo.data.photos import open_shelf
+from diabolo.data.images.pairs import Neighbours
+from diabolo.data.images.photos import open_shelf
 from diabolo.data.source import ArraySource
 from diabolo.estimator import Autoencoder
-from diabolo.jobs.bundled import bundled_denoiser
-from diabolo.jobs.denoise import denoise
-from diabolo.jobs.denoise_baselines import applied, baselines
-from diabolo.jobs.noise_level import noise_level
-from diabolo.jobs.quality import psnr, ssim
+from diabolo.jobs.denoise.baselines import applied, baselines
+from diabolo.jobs.denoise.bundled import bundled_denoiser
+from diabolo.jobs.denoise.denoise import denoise
+from diabolo.jobs.denoise.noise_level import noise_level
+from diabolo.jobs.evaluate.quality import psnr, ssim
 from pages import write
 
 Image = NDArray[np.float64]

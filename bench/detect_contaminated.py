@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 from detect_quality import DATA, METHODS, Array
 from diabolo import Autoencoder
 from diabolo.data.source import ArraySource
-from diabolo.jobs import detect
-from diabolo.jobs.thresholds import Rule, alerts
+from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.thresholds import Rule, alerts
 from diabolo.training.loop import split
 from pages import write
 

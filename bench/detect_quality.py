@@ -17,8 +17,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import detect_tiles
 from diabolo import Autoencoder, open_data
-from diabolo.jobs.detect_baselines import BASELINES, Scorer, standardised
-from diabolo.jobs.thresholds import resampled_rates
+from diabolo.jobs.detect.baselines import BASELINES, Scorer, standardised
+from diabolo.jobs.detect.thresholds import resampled_rates
 from pages import write
 
 DATA = Path(os.environ.get("DIABOLO_DATA", "data"))

@@ -15,7 +15,7 @@ import torch
 from diabolo.coding.integer_network import quantised
 from diabolo.coding.pixels import PixelCoder
 from diabolo.data.opening import open_data
-from diabolo.training.pixels import fit_pixels
+from diabolo.training.pixel_network import fit_pixels
 
 BLOCK = 2500
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from diabolo.data.opening import open_data
 from diabolo.data.source import Source, Subset, spaced
-from diabolo.jobs.codecs import CODECS
-from diabolo.jobs.compare import WAYS, Comparison, compare
-from diabolo.jobs.equal_quality import at_quality
+from diabolo.jobs.compress.compare.comparison import WAYS, Comparison, compare
+from diabolo.jobs.compress.compare.equal_quality import at_quality
+from diabolo.jobs.compress.compare.general_codecs import CODECS
 
 FACES, FACE_DECIBELS = 200, (25.0, 28.0, 30.0, 32.0, 35.0)
 Cells = list[str]

@@ -18,12 +18,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 
 from diabolo import Autoencoder, load, open_data
-from diabolo.app.sheets import save_sheet
+from diabolo.app.drawing.sheets import save_sheet
 from diabolo.data.source import ArraySource, Dataset, Source, Subset, spaced
-from diabolo.jobs.density import fit_density
-from diabolo.jobs.frechet import NAME, frechet_distance
-from diabolo.jobs.generate import manifold_codes, sample
-from diabolo.jobs.likelihood import measure
+from diabolo.jobs.generate.density import fit_density
+from diabolo.jobs.generate.frechet import NAME, frechet_distance
+from diabolo.jobs.generate.likelihood import measure
+from diabolo.jobs.generate.sample import manifold_codes, sample
 from diabolo.training.history import Record
 from diabolo.training.loop import Callback
 

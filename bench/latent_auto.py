@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from diabolo.app.text import markdown
+from diabolo.app.output.tables import markdown
 from diabolo.data.opening import open_data
 from diabolo.data.source import Source, Subset
-from diabolo.jobs.choose_latent import Choice, Point, choose_latent, curve_of
+from diabolo.jobs.evaluate.choose_latent import Choice, Point, choose_latent, curve_of
 from diabolo.model.presets import configure
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.loop import split

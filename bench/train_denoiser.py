@@ -3,7 +3,7 @@
 The package's own loop, on random patches, for a time that is given: the learning rate falls along a line over the
 time, so that a run on a busy machine ends as it should. Every 20th image is held out; Set12 is never looked at.
 
-    python bench/train_denoiser.py --minutes 53 --out src/diabolo/jobs/denoiser.safetensors
+    python bench/train_denoiser.py --minutes 53 --out src/diabolo/jobs/denoise/denoiser.safetensors
 """
 
 import argparse
@@ -16,18 +16,18 @@ import torch
 
 from diabolo.app.progress import Messages
 from diabolo.config import GaussianConfig, GaussianNoiseConfig, ModelConfig, Recipe, UShapedConfig, to_json
+from diabolo.data.images.patches import Patches
 from diabolo.data.opening import open_data
-from diabolo.data.patches import Patches
 from diabolo.data.preprocessing import fit_preprocessing
 from diabolo.data.source import Subset
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.networks.unet import code_size
 from diabolo.model.summary import count_parameters
-from diabolo.model.unet import code_size
 from diabolo.training.batches import Batches
+from diabolo.training.files.model_file import Trained, save_model
 from diabolo.training.fitting import fingerprint
 from diabolo.training.history import Record
 from diabolo.training.loop import Run, Task, generator_for
-from diabolo.training.model_file import Trained, save_model
 from diabolo.version import __version__
 
 NOISE, HELD_OUT_EVERY, EPOCHS = 55 / 255, 20, 10_000

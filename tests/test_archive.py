@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diabolo.coding.archive import ArchiveReader, ArchiveWriter, Block
-from diabolo.coding.index import write_tail
-from diabolo.coding.items import MAX_ITEMS, Item, pack_items, unpack_items
-from diabolo.coding.layout import (
+from diabolo.coding.archive.archive import ArchiveReader, ArchiveWriter, Block
+from diabolo.coding.archive.general_coder import DICTIONARY, FILTERS, store, unstore
+from diabolo.coding.archive.index import write_tail
+from diabolo.coding.archive.items import MAX_ITEMS, Item, pack_items, unpack_items
+from diabolo.coding.archive.layout import (
     BLOCK,
     BLOCK_MARK,
     MAGIC,
@@ -35,8 +36,7 @@ from diabolo.coding.layout import (
     write_entry,
     write_header,
 )
-from diabolo.coding.salvage import Salvage
-from diabolo.coding.stored import DICTIONARY, FILTERS, store, unstore
+from diabolo.coding.archive.salvage import Salvage
 from diabolo.errors import ArgumentError, FileError, FormatError, InputError
 from diabolo.files import written_whole
 

@@ -9,20 +9,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diabolo.app.cli import app
-from diabolo.app.unpack import write_item
-from diabolo.coding.archive import ArchiveReader, ArchiveWriter
-from diabolo.coding.items import Item
-from diabolo.coding.layout import Header, Method, Promise
-from diabolo.coding.stored import store
-from diabolo.data.pictures import open_pictures
+from diabolo.app.commands.unpack import write_item
+from diabolo.coding.archive.archive import ArchiveReader, ArchiveWriter
+from diabolo.coding.archive.general_coder import store
+from diabolo.coding.archive.items import Item
+from diabolo.coding.archive.layout import Header, Method, Promise
+from diabolo.data.images.mixed import open_pictures
 from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs import pieces
-from diabolo.jobs.blocks import read_files, write_files
-from diabolo.jobs.compress import compress, identity
-from diabolo.jobs.decompress import contents, one_item, salvaged, unpacked
-from diabolo.jobs.restore import joined, to_array, to_folder
+from diabolo.jobs.compress import chunks
+from diabolo.jobs.compress.blocks import read_files, write_files
+from diabolo.jobs.compress.compress import compress, identity
+from diabolo.jobs.compress.decompress import contents, one_item, salvaged, unpacked
+from diabolo.jobs.compress.output import joined, to_array, to_folder
 from test_compress import X, trained
 
 RNG = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def test_a_kept_file_comes_as_pixels_too(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_kept_or_cut_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "NUMBERS", 8000)
+    monkeypatch.setattr(chunks, "NUMBERS", 8000)
     found = compress(trained(), open_pictures(album(tmp_path / "photos")), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     assert found.items == 9
     assert found.size <= size_of(tmp_path / "photos") + 600
@@ -165,7 +165,7 @@ def test_transparency_comes_back(tmp_path: Path) -> None:
 
 def cut_up(path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> Any:
     """Write three large items in strips, and damage one block."""
-    monkeypatch.setattr(pieces, "NUMBERS", 3000)
+    monkeypatch.setattr(chunks, "NUMBERS", 3000)
     large = RNG.integers(0, 256, (3, 150, 40)).astype(np.uint8)
     assert compress(trained(), ArraySource(large), path, promise=Promise.LOSSLESS).items == 3
     with ArchiveReader(path) as reader:
@@ -188,7 +188,7 @@ def test_an_item_with_a_damaged_strip_is_left_out(block: int, tmp_path: Path, mo
 
 
 def test_large_items_without_names_are_found_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "NUMBERS", 3000)
+    monkeypatch.setattr(chunks, "NUMBERS", 3000)
     large = RNG.integers(0, 256, (3, 150, 40)).astype(np.uint8)
     compress(trained(), ArraySource(large), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     for number in range(3):
@@ -200,18 +200,18 @@ def test_large_items_without_names_are_found_by_number(tmp_path: Path, monkeypat
 
 
 def test_wide_rows_come_back_or_are_refused(tmp_path: Path) -> None:
-    wide = np.zeros((1, 3, pieces.NUMBERS), np.uint8)
+    wide = np.zeros((1, 3, chunks.NUMBERS), np.uint8)
     wide[0, 2, -1] = 7
     compress(trained(), ArraySource(wide), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     to_array(unpacked(trained(), tmp_path / "a.dbo"), tmp_path / "b.npy", force=False)
     assert np.array_equal(np.load(tmp_path / "b.npy"), wide)
     with pytest.raises(InputError, match="rows of"):
-        compress(trained(), ArraySource(np.zeros((1, 1, 4 * pieces.NUMBERS + 1), np.uint8)), tmp_path / "c.dbo")
+        compress(trained(), ArraySource(np.zeros((1, 1, 4 * chunks.NUMBERS + 1), np.uint8)), tmp_path / "c.dbo")
     assert not (tmp_path / "c.dbo").exists()
 
 
 def test_many_icons_smaller_than_the_model_come_back(tmp_path: Path) -> None:
-    icons = RNG.integers(0, 256, (pieces.NUMBERS // 48, 1, 1)).astype(np.uint8)
+    icons = RNG.integers(0, 256, (chunks.NUMBERS // 48, 1, 1)).astype(np.uint8)
     compress(trained(), ArraySource(icons), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     to_array(unpacked(trained(), tmp_path / "a.dbo"), tmp_path / "b.npy", force=False)
     assert np.array_equal(np.load(tmp_path / "b.npy"), icons)
@@ -227,7 +227,7 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
 
 
 def test_salvage_by_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "ITEMS", 20)
+    monkeypatch.setattr(chunks, "ITEMS", 20)
     estimator = Autoencoder("codec")
     estimator.trained_ = trained()
     estimator.save(tmp_path / "m.safetensors")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diabolo.model.blots import GAPS, LINES, SPOTS, Draws, blotted, cracks, grain, shapes
+from diabolo.model.corruption.blots import GAPS, LINES, SPOTS, Draws, blotted, cracks, grain, shapes
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -8,10 +8,10 @@ from torch.distributions import Normal, kl_divergence
 from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational, own_noise
-from diabolo.model.couplings import couplings
-from diabolo.model.layers import draw_weights
+from diabolo.model.networks.couplings import couplings
+from diabolo.model.networks.layers import draw_weights
+from diabolo.model.networks.starts import start_at
 from diabolo.model.presets import PRESETS, configure
-from diabolo.model.starts import start_at
 
 FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
 """Presets whose code is all the maps that are handed across."""

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diabolo.coding.layout import Promise
+from diabolo.coding.archive.layout import Promise
 from diabolo.data.source import ArraySource
-from diabolo.jobs import pieces, together
-from diabolo.jobs.compress import compress
-from diabolo.jobs.decompress import contents
-from diabolo.jobs.restore import to_array
+from diabolo.jobs import parallel
+from diabolo.jobs.compress import chunks
+from diabolo.jobs.compress.compress import compress
+from diabolo.jobs.compress.decompress import contents
+from diabolo.jobs.compress.output import to_array
 from test_compress import X, trained
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -22,8 +23,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 @pytest.mark.parametrize("promise", [Promise.LOSSY, Promise.LOSSLESS])
 def test_memory_does_not_grow_with_the_items(promise: Promise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "ITEMS", 100)
-    monkeypatch.setattr(together, "MOST", 1)  # how many blocks are at work at once would depend on the machine's load
+    monkeypatch.setattr(chunks, "ITEMS", 100)
+    monkeypatch.setattr(parallel, "MOST", 1)  # how many blocks are at work at once would depend on the machine's load
     peaks = []
     for number, copies in enumerate((1, 1, 3)):
         data = np.lib.format.open_memmap(tmp_path / f"{number}.npy", "w+", np.uint8, (copies * 800, 8, 8))
@@ -44,7 +45,7 @@ from diabolo.data.source import ArraySource
 from diabolo.estimator import load
 from diabolo.jobs import pieces
 from diabolo.jobs.compress import compress
-pieces.ITEMS = 50
+chunks.ITEMS = 50
 def told(items):
     print("block", flush=True)
     time.sleep(0.05)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from diabolo.app.train import fitted
+from diabolo.app.fit_and_measure import fitted
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import ArgumentError
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs.choose_latent import Point, chosen, knee, latents_of, nested, refined
+from diabolo.jobs.evaluate.choose_latent import Point, chosen, knee, latents_of, nested, refined
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.presets import configure

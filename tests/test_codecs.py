@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from diabolo.data.source import Array
-from diabolo.jobs.codecs import CODECS, Codec
+from diabolo.jobs.compress.compare.general_codecs import CODECS, Codec
 
 HERE = {name: codec for name, codec in CODECS.items() if codec.available()}
 LOSSLESS = sorted(name for name, codec in HERE.items() if codec.lossless)

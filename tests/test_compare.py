@@ -7,8 +7,8 @@ import pytest
 
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import ArgumentError
-from diabolo.jobs.codecs import CODECS
-from diabolo.jobs.compare import Comparison, Row, compare, refusal
+from diabolo.jobs.compress.compare.comparison import Comparison, Row, compare, refusal
+from diabolo.jobs.compress.compare.general_codecs import CODECS
 from test_codecs import HERE, LOSSLESS, photo
 
 

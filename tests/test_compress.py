@@ -14,19 +14,19 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from diabolo.coding.archive import ArchiveReader
-from diabolo.coding.layout import Promise
-from diabolo.data.pictures import open_pictures
+from diabolo.coding.archive.archive import ArchiveReader
+from diabolo.coding.archive.layout import Promise
+from diabolo.data.images.mixed import open_pictures
 from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, DiaboloError, FileError, FormatError, InputError
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs import pieces
-from diabolo.jobs.compress import compress, identity
-from diabolo.jobs.decompress import contents, one_item, salvaged, unpacked
-from diabolo.jobs.levels import NATURAL, levels_of
-from diabolo.jobs.pieces import NUMBERS, Piece, strips, tiles, untiled
-from diabolo.jobs.restore import joined, to_array, to_folder
-from diabolo.training.model_file import Trained
+from diabolo.jobs.compress import chunks
+from diabolo.jobs.compress.chunks import NUMBERS, Piece, strips, tiles, untiled
+from diabolo.jobs.compress.compress import compress, identity
+from diabolo.jobs.compress.decompress import contents, one_item, salvaged, unpacked
+from diabolo.jobs.compress.levels import NATURAL, levels_of
+from diabolo.jobs.compress.output import joined, to_array, to_folder
+from diabolo.training.files.model_file import Trained
 
 NOISE = np.random.default_rng(0).integers(0, 16, (1797, 8, 8))
 X = np.minimum(load_digits().images * 15 + NOISE, 255).astype(np.uint8)
@@ -213,7 +213,7 @@ def test_one_item_is_read_without_the_others(tmp_path: Path) -> None:
 
 
 def test_large_images_go_in_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "NUMBERS", 3000)
+    monkeypatch.setattr(chunks, "NUMBERS", 3000)
     large = np.random.default_rng(0).integers(0, 256, (1, 150, 40)).astype(np.uint8)
     found = compress(trained(), ArraySource(large), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     assert found.blocks == 3
@@ -232,7 +232,7 @@ def test_tiles_are_put_back(item: tuple[int, ...]) -> None:
 
 
 def test_what_is_undamaged_is_salvaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "ITEMS", 20)
+    monkeypatch.setattr(chunks, "ITEMS", 20)
     compress(trained(), ArraySource(X[:100]), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     data = bytearray((tmp_path / "a.dbo").read_bytes())
     with ArchiveReader(tmp_path / "a.dbo") as reader:
@@ -328,7 +328,7 @@ def test_an_archive_of_many_items_holds_them_in_order(tmp_path: Path) -> None:
 
 
 def test_strips_cover_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "NUMBERS", 1000)
+    monkeypatch.setattr(chunks, "NUMBERS", 1000)
     array = np.arange(200 * 10, dtype=np.uint16).reshape(200, 10)
     found: list[Piece] = list(strips("x.png", "I;16", array))
     assert len(found) == 4
@@ -344,7 +344,7 @@ def test_the_estimator_compresses_and_decompresses(tmp_path: Path, monkeypatch: 
     assert np.array_equal(estimator.decompress(tmp_path / "a.dbo"), X[1500:])
     with pytest.raises(ArgumentError, match="exclude each other"):
         estimator.compress(X[:5], tmp_path / "b.dbo", lossless=True, quality=20)
-    monkeypatch.setattr(pieces, "NUMBERS", 3000)
+    monkeypatch.setattr(chunks, "NUMBERS", 3000)
     large = np.zeros((1, 150, 40), np.uint8)
     compress(trained(), ArraySource(large), tmp_path / "c.dbo", promise=Promise.LOSSLESS)
     assert np.array_equal(estimator.decompress(tmp_path / "c.dbo"), large)

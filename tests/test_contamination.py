@@ -10,11 +10,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
-from diabolo.app.about import about_text
+from diabolo.app.output.model import about_text
 from diabolo.errors import ArgumentError, FormatError
-from diabolo.jobs import detect
-from diabolo.jobs.contamination import fit_to_most
-from diabolo.jobs.thresholds import Rule, without_outliers
+from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.rows.contamination import fit_to_most
+from diabolo.jobs.detect.thresholds import Rule, without_outliers
 from test_cli import fails, run
 from test_detect import correlated, table
 from test_report import check

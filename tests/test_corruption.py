@@ -15,7 +15,7 @@ from diabolo.config import (
     ModelConfig,
 )
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.corruption import CORRUPTIONS, Clean, GaussianNoise, Masking, Swapping
+from diabolo.model.corruption.kinds import CORRUPTIONS, Clean, GaussianNoise, Masking, Swapping
 
 CASES = [Clean(), GaussianNoise(0.5, unit=True), GaussianNoise(0.5, unit=False), Masking(0.3)]
 each_case = pytest.mark.parametrize("corrupt", CASES, ids=repr)

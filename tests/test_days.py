@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.data.frames import in_memory
 from diabolo.data.source import ArraySource, Subset
+from diabolo.data.tables.frames import in_memory
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.days import days_of
-from diabolo.jobs.thresholds import Rule, alerts, rule_of
+from diabolo.jobs.detect.days import days_of
+from diabolo.jobs.detect.thresholds import Rule, alerts, rule_of
 from test_cli import fails, run
 
 

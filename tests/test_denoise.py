@@ -9,12 +9,12 @@ from skimage import data
 
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs.bundled import bundled_denoiser
-from diabolo.jobs.denoise import denoise, white_of
-from diabolo.jobs.noise_level import noise_level
-from diabolo.jobs.quality import psnr, ssim
-from diabolo.model.noise import parse_noise
-from diabolo.model.resizing import can_resize, resized
+from diabolo.jobs.denoise.bundled import bundled_denoiser
+from diabolo.jobs.denoise.denoise import denoise, white_of
+from diabolo.jobs.denoise.noise_level import noise_level
+from diabolo.jobs.evaluate.quality import psnr, ssim
+from diabolo.model.corruption.described import parse_noise
+from diabolo.model.networks.resizing import can_resize, resized
 
 
 def camera() -> NDArray[np.float32]:

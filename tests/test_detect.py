@@ -11,15 +11,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
-from diabolo.app.about import about_json, about_text
-from diabolo.app.reasons import reasons
+from diabolo.app.output.model import about_json, about_text
+from diabolo.app.output.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs import detect
-from diabolo.jobs.drift import drift
-from diabolo.jobs.thresholds import Rule, resampled_rates
+from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.drift import drift
+from diabolo.jobs.detect.thresholds import Rule, resampled_rates
 from diabolo.model.presets import PRESETS
-from diabolo.training.kept import Extra
+from diabolo.training.files.contents import Extra
 from test_cli import fails, run
 
 

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diabolo.app.detection_section import detection_part
-from diabolo.app.reasons import joined, split
-from diabolo.jobs.detect_baselines import BASELINES, baseline_scores
-from diabolo.jobs.detection import Detection, judged, ranked_beside
+from diabolo.app.output.reasons import joined, split
+from diabolo.app.pages.detection_section import detection_part
+from diabolo.jobs.detect.baselines import BASELINES, baseline_scores
+from diabolo.jobs.detect.ranking import Detection, judged, ranked_beside
 from test_cli import fails, run
 from test_detect import correlated, table
 from test_report import HOSTILE, check

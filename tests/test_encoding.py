@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diabolo.data.columns import MOST_KEPT, MOST_SHOWN, OTHER
-from diabolo.data.encoding import Encoding, encoding_from_json, fit_encoding
+from diabolo.data.tables.columns import MOST_KEPT, MOST_SHOWN, OTHER
+from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding
 from diabolo.errors import FormatError, InputError
 
 START = dt.datetime(2024, 2, 28, 23, 59, 58)

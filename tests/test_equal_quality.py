@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from diabolo.data.named import open_named
 from diabolo.data.source import Array
 from diabolo.errors import InputError
-from diabolo.jobs.codecs import CODECS
-from diabolo.jobs.equal_quality import PARTS, Measured, at_quality, least, measure, mixed, psnr_of
+from diabolo.jobs.compress.compare.equal_quality import PARTS, Measured, at_quality, least, measure, mixed, psnr_of
+from diabolo.jobs.compress.compare.general_codecs import CODECS
 
 
 def digits(count: int = 20) -> Array:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diabolo.app import explorer
 from diabolo.app.cli import main
-from diabolo.app.explorer import explorer_page
+from diabolo.app.pages import explorer
+from diabolo.app.pages.explorer import explorer_page
 from diabolo.data.opening import open_data
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder

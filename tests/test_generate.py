@@ -10,10 +10,10 @@ from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs import density, frechet, generate
 from diabolo.jobs.apply import decode, encode
-from diabolo.training.kept import Extra
-from diabolo.training.model_file import Trained
+from diabolo.jobs.generate import density, frechet, sample
+from diabolo.training.files.contents import Extra
+from diabolo.training.files.model_file import Trained
 
 
 @cache
@@ -55,7 +55,7 @@ def test_a_density_of_long_codes_has_no_correlations(monkeypatch: pytest.MonkeyP
 
 def test_what_is_drawn_from_the_fitted_density_is_nearer_the_data_than_noise() -> None:
     real = digits().train.take(np.arange(500))
-    new = generate.sample(plain(), 500)
+    new = sample.sample(plain(), 500)
     noise = np.random.default_rng(0).integers(0, 256, (500, 8, 8)).astype(np.uint8)
     near, far = (frechet.frechet_distance(plain(), real, other) for other in (new, noise))
     assert 0 < near < far / 5
@@ -70,11 +70,11 @@ def test_the_frechet_distance_of_normals_is_the_closed_form() -> None:
 
 
 def test_the_same_seed_gives_the_same_samples() -> None:
-    first, same = (generate.sample(flat(), 5, seed=1) for _ in range(2))
+    first, same = (sample.sample(flat(), 5, seed=1) for _ in range(2))
     assert np.array_equal(first, same)
     assert first.shape == (5, 8, 8)
     assert first.dtype == np.uint8
-    assert not np.array_equal(first, generate.sample(flat(), 5, seed=2))
+    assert not np.array_equal(first, sample.sample(flat(), 5, seed=2))
 
 
 def test_a_plain_model_without_a_density_says_what_to_do() -> None:
@@ -82,17 +82,17 @@ def test_a_plain_model_without_a_density_says_what_to_do() -> None:
     with pytest.raises(InputError, match="fit_density"):
         bare.sample(3)
     with pytest.raises(InputError, match="no density"):
-        generate.sample(flat(), 3, density="fitted")
+        sample.sample(flat(), 3, density="fitted")
     assert bare.fit_density(digits()).sample(3).shape == (3, 8, 8)
 
 
 def test_a_density_and_directions_are_kept_in_the_model_file(tmp_path) -> None:
     model = Autoencoder("dense", latent=6, epochs=1).fit(digits()).fit_density(digits())
-    model.trained_ = generate.fit_directions(model.trained_, digits().train, {"ink": ink(digits())})
+    model.trained_ = sample.fit_directions(model.trained_, digits().train, {"ink": ink(digits())})
     model.save(tmp_path / "m.safetensors")
     kept = load(tmp_path / "m.safetensors")
     assert np.array_equal(kept.sample(9), model.sample(9))
-    assert np.array_equal(generate.directions_of(kept.trained_)["ink"], generate.directions_of(model.trained_)["ink"])
+    assert np.array_equal(sample.directions_of(kept.trained_)["ink"], sample.directions_of(model.trained_)["ink"])
 
 
 @pytest.mark.parametrize(
@@ -111,25 +111,25 @@ def test_a_density_that_lies_is_refused(wrong: dict[str, np.ndarray]) -> None:
         trained.model, trained.preprocessing, trained.history, trained.about, {"generate": Extra({}, arrays)}
     )
     with pytest.raises(FormatError, match="fit it anew"):
-        generate.sample(broken, 2)
+        sample.sample(broken, 2)
     named = Extra({"attributes": [1]}, {"directions": np.zeros((1, 6), np.float32)})
     liar = Trained(trained.model, trained.preprocessing, trained.history, trained.about, {"generate": named})
     with pytest.raises(FormatError, match="directions"):
-        generate.directions_of(liar)
+        sample.directions_of(liar)
 
 
 def test_a_straight_walk_is_even_and_a_spherical_one_keeps_its_length() -> None:
     start, end = np.array([3.0, 0.0], np.float32), np.array([0.0, 3.0], np.float32)
-    straight = generate.walk(start, end, 4)
+    straight = sample.walk(start, end, 4)
     np.testing.assert_allclose(np.diff(straight, axis=0), np.tile([[-1, 1]], (3, 1)), atol=1e-6)
-    round_ = generate.walk(start, end, 5, spherical=True)
+    round_ = sample.walk(start, end, 5, spherical=True)
     np.testing.assert_allclose(np.linalg.norm(round_, axis=1), 3, rtol=1e-6)
     np.testing.assert_allclose(round_[[0, -1]], [start, end], atol=1e-6)
     np.testing.assert_allclose(round_[2], 3 * np.sqrt(0.5), rtol=1e-6)
-    assert np.isfinite(generate.walk(start, -start, 3, spherical=True)).all()
-    assert np.isfinite(generate.walk(np.zeros(2, np.float32), end, 3, spherical=True)).all()
+    assert np.isfinite(sample.walk(start, -start, 3, spherical=True)).all()
+    assert np.isfinite(sample.walk(np.zeros(2, np.float32), end, 3, spherical=True)).all()
     with pytest.raises(ArgumentError, match="steps"):
-        generate.walk(start, end, 1)
+        sample.walk(start, end, 1)
 
 
 def test_a_walk_begins_and_ends_at_the_reconstructions() -> None:
@@ -141,15 +141,15 @@ def test_a_walk_begins_and_ends_at_the_reconstructions() -> None:
 
 
 def test_the_grid_is_even_in_the_share_of_codes() -> None:
-    codes = generate.manifold_codes(flat(), 5).reshape(5, 5, 2)
+    codes = sample.manifold_codes(flat(), 5).reshape(5, 5, 2)
     np.testing.assert_allclose(norm.cdf(codes[0, :, 0]), [0.05, 0.275, 0.5, 0.725, 0.95], atol=1e-6)
     assert (np.diff(codes[:, 0, 1]) < 0).all()
     with pytest.raises(InputError, match="2 numbers"):
-        generate.manifold_codes(plain(), 5)
+        sample.manifold_codes(plain(), 5)
 
 
 def test_traversals_move_one_number_each_and_the_most_telling_first() -> None:
-    codes, numbers = generate.traversal_codes(plain(), 7, most=4)
+    codes, numbers = sample.traversal_codes(plain(), 7, most=4)
     rows = codes.reshape(4, 7, 6)
     for row, number in zip(rows, numbers, strict=True):
         assert np.flatnonzero(row.std(0) > 1e-6).tolist() in ([number], [])
@@ -165,25 +165,25 @@ def ink(data: Dataset) -> np.ndarray:
 def test_a_step_along_an_attribute_changes_it_by_most_of_a_standard_deviation() -> None:
     amount = ink(digits())
     noise = np.random.default_rng(0).random(len(amount))
-    trained = generate.fit_directions(plain(), digits().train, {"ink": amount, "noise": noise})
+    trained = sample.fit_directions(plain(), digits().train, {"ink": amount, "noise": noise})
     codes = encode(trained, digits().train)
     before, after = (
         decode(trained, moved)[:, 3:5, 3:5].astype(float).mean()
-        for moved in (codes, generate.towards(trained, codes, {"ink": 1}))
+        for moved in (codes, sample.towards(trained, codes, {"ink": 1}))
     )
     assert (after - before) / amount.std() == pytest.approx(0.7, abs=0.5)
-    steps = generate.directions_of(trained)
+    steps = sample.directions_of(trained)
     assert np.linalg.norm(steps["noise"]) < 0.3 * np.linalg.norm(steps["ink"])
     with pytest.raises(ArgumentError, match="it has ink, noise"):
-        generate.towards(trained, codes, {"age": 1})
+        sample.towards(trained, codes, {"age": 1})
     with pytest.raises(InputError, match="not all the same"):
-        generate.fit_directions(plain(), digits().train, {"one": np.ones(len(amount))})
+        sample.fit_directions(plain(), digits().train, {"one": np.ones(len(amount))})
 
 
 def test_neighbours_are_as_near_as_asked() -> None:
     code = encode(plain(), ArraySource(digits().train.take(np.array([3]))))[0]
-    assert np.array_equal(generate.neighbours(plain(), code, 2, spread=0), np.stack([code, code]))
-    near, far = (np.abs(generate.neighbours(plain(), code, 50, spread=spread) - code).mean() for spread in (0.1, 1))
+    assert np.array_equal(sample.neighbours(plain(), code, 2, spread=0), np.stack([code, code]))
+    near, far = (np.abs(sample.neighbours(plain(), code, 50, spread=spread) - code).mean() for spread in (0.1, 1))
     assert far == pytest.approx(10 * near, rel=1e-3)
 
 
@@ -201,7 +201,7 @@ def test_a_conditional_model_draws_the_label_that_it_is_told() -> None:
     with pytest.raises(InputError, match="label must be one of 0, 1"):
         model.sample(3, label="7")
     with pytest.raises(InputError, match="knows no labels"):
-        generate.sample(flat(), 2, label="1")
+        sample.sample(flat(), 2, label="1")
     with pytest.raises(InputError, match="a label for each sample"):
         Autoencoder("vae", conditional=True).fit(images)
 

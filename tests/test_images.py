@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diabolo.data.images import ImagesSource, open_images
+from diabolo.data.images.one_size import ImagesSource, open_images
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import FileError, FormatError
 from real_data import DATA, needs_set
@@ -229,7 +229,7 @@ def test_odd_paths_in_a_zip_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diabolo.data.images.MAX_IMAGE_BYTES", 2**20)
+    monkeypatch.setattr("diabolo.data.images.one_size.MAX_IMAGE_BYTES", 2**20)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", bytes(2**21))
     with pytest.raises(FormatError, match=r"a\.png .* more than 1048576 bytes"):

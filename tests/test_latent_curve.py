@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from diabolo.app.latent_curve import curve_figure, curve_text
+from diabolo.app.pages.latent_curve import curve_figure, curve_text
 from diabolo.errors import FormatError
-from diabolo.jobs.choose_latent import Choice, Point, choice_of
+from diabolo.jobs.evaluate.choose_latent import Choice, Point, choice_of
 
 CURVE = tuple(Point(latent, 10.0 + latent, latent / 2) for latent in range(1, 21))
 KNEE = Choice(7, None, CURVE)

@@ -15,10 +15,10 @@ from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Subset
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs import likelihood
-from diabolo.jobs.likelihood import measure
+from diabolo.jobs.generate import likelihood
+from diabolo.jobs.generate.likelihood import measure
+from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
-from diabolo.training.model_file import Trained
 
 
 def factors(count: int = 2000) -> NDArray[np.float64]:

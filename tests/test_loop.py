@@ -33,10 +33,10 @@ from diabolo.model.presets import PRESETS, configure
 from diabolo.training import batches as batches_module
 from diabolo.training import loop
 from diabolo.training.batches import Batches
+from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, choose_device, fingerprint, fit
 from diabolo.training.history import Record
 from diabolo.training.loop import Run, generator_for, split
-from diabolo.training.model_file import Trained
 
 RECIPE = Recipe(5, 32, 0.02)
 CPU = torch.device("cpu")

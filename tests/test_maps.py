@@ -11,12 +11,12 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
-from diabolo.data.grain import grain, in_own_units
-from diabolo.data.sized import MARGIN, Pieces, open_sized, sized
+from diabolo.data.images.any_size import MARGIN, Pieces, open_sized, sized
+from diabolo.data.images.grain import grain, in_own_units
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs import maps
-from diabolo.jobs.thresholds import Rule
-from diabolo.model.noise import parse_noise
+from diabolo.jobs.detect import anomaly_maps
+from diabolo.jobs.detect.thresholds import Rule
+from diabolo.model.corruption.described import parse_noise
 from test_cli import fails, run
 from test_report import check
 
@@ -40,7 +40,7 @@ GOOD, BAD = [tile(seed) for seed in range(30)], [tile(seed, spot=True) for seed 
 
 @pytest.fixture(scope="module")
 def estimator() -> Autoencoder:
-    pieces = maps.pieces_of(sized(GOOD), 0, side=32)
+    pieces = anomaly_maps.pieces_of(sized(GOOD), 0, side=32)
     return Autoencoder("surface", epochs=10, batch_size=16).fit(pieces)
 
 
@@ -58,13 +58,13 @@ def test_pieces_are_the_same_each_time_and_cover_the_border() -> None:
 
 def test_without_a_seed_one_is_drawn_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    original = maps.pieces_of
+    original = anomaly_maps.pieces_of
 
-    def seen(images: maps.SizedImages, seed: int) -> Pieces:
+    def seen(images: anomaly_maps.SizedImages, seed: int) -> Pieces:
         drawn.append(seed)
         return original(images, seed, side=16)
 
-    monkeypatch.setattr(maps, "pieces_of", seen)
+    monkeypatch.setattr(anomaly_maps, "pieces_of", seen)
     found = Autoencoder("surface", epochs=1, random_state=None).fit(GOOD[:4])
     assert drawn == [found.trained_.about["seed"]]
 
@@ -113,7 +113,7 @@ def test_any_size_is_scored_whatever_the_tiles(
     assert heat.shape == shape
     assert heat.dtype == np.float32
     assert (heat >= 0).all()
-    monkeypatch.setattr(maps, "TILE", 32)
+    monkeypatch.setattr(anomaly_maps, "TILE", 32)
     np.testing.assert_allclose(estimator.explain([image])[0], heat, rtol=1e-3, atol=1e-6 * heat.sum())
 
 
@@ -138,7 +138,7 @@ def test_colour_is_seen() -> None:
     good, bad = ([np.asarray(image[..., None] * tint, np.uint8) for image in some] for some in (GOOD[:16], BAD[:6]))
     for image in bad:
         image[10:16, 8:14] = image[10:16, 8:14, ::-1]
-    pieces = maps.pieces_of(sized(good), 0, side=32)
+    pieces = anomaly_maps.pieces_of(sized(good), 0, side=32)
     estimator = Autoencoder("surface", epochs=3, batch_size=16).fit(pieces)
     found = estimator.explain(bad)
     assert all(heat.shape == image.shape[:2] for heat, image in zip(found, bad, strict=True))
@@ -153,18 +153,18 @@ def test_colour_is_seen() -> None:
 def test_what_training_laid_over_more_rarely_counts_less(
     estimator: Autoencoder, words: str, weights: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert maps._weights(parse_noise(words)) == pytest.approx(weights)
+    assert anomaly_maps._weights(parse_noise(words)) == pytest.approx(weights)
     mark = np.zeros((32, 32, 1), np.float32)
     mark[8, 8], mark[24, 24] = -2, 2  # what is taken off: a darker pixel and a lighter one
     scale = np.float32(estimator.trained_.preprocessing.scale)
-    monkeypatch.setattr(maps, "_restored", lambda _, values: values - mark / scale)
-    monkeypatch.setattr(maps, "_weights", lambda _: weights)
-    strength = maps._strength(estimator.trained_, BAD[0][:32, :32].reshape(32, 32, 1))
+    monkeypatch.setattr(anomaly_maps, "_restored", lambda _, values: values - mark / scale)
+    monkeypatch.setattr(anomaly_maps, "_weights", lambda _: weights)
+    strength = anomaly_maps._strength(estimator.trained_, BAD[0][:32, :32].reshape(32, 32, 1))
     assert strength[[8, 24], [8, 24]] == pytest.approx(np.array(weights) * 4 / (2 * np.pi), rel=0.03, abs=1e-6)
 
 
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:
-    found = maps.of(estimator.trained_)
+    found = anomaly_maps.of(estimator.trained_)
     assert len(found.calibration) == 6
     assert found.rule == Rule("false-alarms", 1 / 7)
     assert (estimator.predict(BAD) == -1).mean() > 0.8
@@ -179,14 +179,14 @@ def test_damaged_calibrations_and_other_samples_are_refused(estimator: Autoencod
     kept = estimator.trained_.extras["maps"]
     for arrays in ({}, {"calibration": kept.arrays["calibration"] * np.nan}):
         with pytest.raises(FormatError, match="calibrate it anew"):
-            maps.of(replace(estimator.trained_, extras={"maps": replace(kept, arrays=arrays)}))
+            anomaly_maps.of(replace(estimator.trained_, extras={"maps": replace(kept, arrays=arrays)}))
     old = replace(kept, plain={name: value for name, value in kept.plain.items() if name not in ("form", "level")})
     with pytest.raises(FormatError, match="train it anew"):
-        maps.of(replace(estimator.trained_, extras={"maps": old}))
+        anomaly_maps.of(replace(estimator.trained_, extras={"maps": old}))
     for name in ("unit", "level"):
         broken = replace(kept, plain={**kept.plain, name: float("nan")})
         with pytest.raises(FormatError, match="damaged"):
-            maps.of(replace(estimator.trained_, extras={"maps": broken}))
+            anomaly_maps.of(replace(estimator.trained_, extras={"maps": broken}))
     with pytest.raises(InputError, match="all grey or all in colour"):
         estimator.score_samples(np.zeros((3, 5)))
     with pytest.raises(InputError, match="1 channels"):

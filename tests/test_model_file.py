@@ -23,10 +23,10 @@ from torch import Tensor
 
 from diabolo.errors import FileError, FormatError
 from diabolo.estimator import Autoencoder, load
-from diabolo.training import tensor_file
-from diabolo.training.kept import Extra
-from diabolo.training.model_file import load_model, save_model
-from diabolo.training.tensor_file import FORMAT, digest
+from diabolo.training.files import tensor_file
+from diabolo.training.files.contents import Extra
+from diabolo.training.files.model_file import load_model, save_model
+from diabolo.training.files.tensor_file import FORMAT, digest
 from diabolo.version import __version__
 
 X = np.random.default_rng(0).normal(size=(60, 6, 5))

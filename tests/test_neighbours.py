@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from diabolo.jobs.detector_fit import FEW, fit_centres
-from diabolo.jobs.neighbours import Neighbours, smallest, whole
+from diabolo.jobs.detect.rows.fit import FEW, fit_centres
+from diabolo.jobs.detect.rows.neighbours import Neighbours, smallest, whole
 
 Numbers = NDArray[np.float32]
 

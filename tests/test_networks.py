@@ -22,8 +22,8 @@ from diabolo.config import (
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.networks.starts import start_at
 from diabolo.model.presets import PRESETS, configure, default_latent
-from diabolo.model.starts import start_at
 from diabolo.model.summary import summarise
 
 sizes = st.integers(1, 33)

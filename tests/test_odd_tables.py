@@ -10,20 +10,20 @@ import pyarrow as pa
 import pytest
 
 from diabolo import Autoencoder
-from diabolo.app.reasons import reasons
-from diabolo.data.encoding import fit_encoding
-from diabolo.data.foreign import open_frame
-from diabolo.data.frames import Encoded, FrameSource, in_memory, loaded
+from diabolo.app.output.reasons import reasons
 from diabolo.data.source import Subset
-from diabolo.data.tables import open_table
+from diabolo.data.tables.encoding import fit_encoding
+from diabolo.data.tables.files import open_table
+from diabolo.data.tables.frames import Encoded, FrameSource, in_memory, loaded
+from diabolo.data.tables.other_libraries import open_frame
 from diabolo.errors import InputError
-from diabolo.jobs import tabular
+from diabolo.jobs import table_input
 
 
 def test_long_words_are_read_a_block_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pl.DataFrame({"note": [f"{i % 3} " + "x" * 40_000 for i in range(3000)], "n": range(3000)})
     table.write_parquet(tmp_path / "t.parquet")
-    monkeypatch.setattr("diabolo.data.tables.is_small", lambda size: size < 1000)
+    monkeypatch.setattr("diabolo.data.tables.files.is_small", lambda size: size < 1000)
     source = open_table(tmp_path / "t.parquet").train
     assert isinstance(source, FrameSource)
     assert source.row_bytes > 40_000
@@ -48,7 +48,7 @@ def test_dates_beyond_the_year_9999_have_reasons() -> None:
     past = pl.DataFrame({"day": days, "n": np.random.default_rng(0).normal(size=200)})
     trained = Autoencoder("table", epochs=1, random_state=0).fit(past).trained_
     far = past.head(2).with_columns(pl.Series("day", [4_000_000, 19_800], dtype=pl.Int32).cast(pl.Date))
-    told = reasons(trained, tabular.seen_by(trained, in_memory(far)), np.arange(2), None)
+    told = reasons(trained, table_input.seen_by(trained, in_memory(far)), np.arange(2), None)
     assert "day: +12921-08-18, expected 2024" in told[0]
 
 
@@ -72,4 +72,4 @@ def test_a_gap_for_a_model_of_numbers_from_0_to_1_is_said_to_be_one() -> None:
     fitted.trained_.about["columns"] = ["a", "b", "c"]
     gap = in_memory(pl.DataFrame({"a": [0.5, None], "b": [0.1, 0.2], "c": [0.3, 0.4]}))
     with pytest.raises(InputError, match="fill the gaps"):
-        tabular.seen_by(fitted.trained_, Subset(gap, np.arange(2)))
+        table_input.seen_by(fitted.trained_, Subset(gap, np.arange(2)))

@@ -122,7 +122,7 @@ def test_a_damaged_file_opens_or_is_refused_in_one_line(tmp_path: Path, name: st
 
 def test_a_parquet_that_would_end_the_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.parquet").write_bytes(WHOLE["a.parquet"])
-    monkeypatch.setattr("diabolo.data.tables.PROBE", "import os; os.abort()")
+    monkeypatch.setattr("diabolo.data.tables.files.PROBE", "import os; os.abort()")
     assert "reading it ended the process" in (refusal(tmp_path / "a.parquet") or "")
 
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diabolo.app.cli import main
-from diabolo.app.material import Wanted, material
-from diabolo.data.pairs import Neighbours, Pairs
-from diabolo.data.patches import Patches
-from diabolo.data.photos import Photo, open_shelf, write_photo
+from diabolo.app.learning_data import Wanted, material
+from diabolo.data.images.pairs import Neighbours, Pairs
+from diabolo.data.images.patches import Patches
+from diabolo.data.images.photos import Photo, open_shelf, write_photo
 from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, FileError, FormatError, InputError
-from diabolo.jobs.quality import psnr
+from diabolo.jobs.evaluate.quality import psnr
 
 RANDOM = np.random.default_rng(0)
 

@@ -16,7 +16,7 @@ from diabolo.model import pixels
 from diabolo.model.mixture import mixture_distortion
 from diabolo.model.pixels import PixelModel, neighbours
 from diabolo.training.loop import generator_for
-from diabolo.training.pixels import fit_pixels
+from diabolo.training.pixel_network import fit_pixels
 from diabolo.training.recipes import pixels as pixels_recipe
 
 SHAPES = [(5, 4), (4, 5, 3), (1, 1), (1, 9, 2), (7, 1)]

@@ -7,7 +7,7 @@ import pytest
 from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset
 from diabolo.estimator import Autoencoder
-from diabolo.jobs.evaluate import figures
+from diabolo.jobs.evaluate.measure import figures
 from real_data import DATA, needs_set
 
 

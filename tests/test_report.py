@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diabolo.app import markup, pictures, plots, samples
-from diabolo.app.palette import categories
-from diabolo.app.report import report_page
+from diabolo.app.drawing import markup, pictures, plots
+from diabolo.app.drawing.palette import categories
+from diabolo.app.pages import samples
+from diabolo.app.pages.report import report_page
 from diabolo.errors import InputError
-from diabolo.jobs.detection import ranked_beside
-from diabolo.jobs.evaluation import Evaluation, Figures, Generation
+from diabolo.jobs.detect.ranking import ranked_beside
+from diabolo.jobs.evaluate.record import Evaluation, Figures, Generation
 from diabolo.training.history import Record
 
 HOSTILE = "<script>alert('$x$')</script>\"&{}$title"

@@ -9,7 +9,7 @@ import pytest
 
 from diabolo.app import reproduce
 from diabolo.app.reproduce import EXPERIMENTS, tables
-from diabolo.jobs.detect_baselines import BASELINES
+from diabolo.jobs.detect.baselines import BASELINES
 from test_cli import fails, run
 from test_report import check
 

@@ -8,12 +8,12 @@ import pytest
 
 from diabolo.config import Recipe
 from diabolo.data.source import ArraySource, Subset
-from diabolo.data.windows import Windows, learnt_windows
+from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs import detect, detectors, series
+from diabolo.jobs.detect import choice, detect, series
 from diabolo.model.presets import configure
+from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
-from diabolo.training.model_file import Trained
 from test_cli import fails, run
 from test_report import check
 
@@ -81,7 +81,7 @@ def test_calibration_joins_no_steps_across_an_anomaly(trained: Trained) -> None:
     anomalous[[100, 105, 200]] = True
     rows[anomalous] += 5
     wanted = [series.score(trained, ArraySource(rows[start:end])) for start, end in ((0, 100), (106, 200), (201, 300))]
-    found = detectors.calibrate(trained, ArraySource(rows), anomalous)
+    found = choice.calibrate(trained, ArraySource(rows), anomalous)
     np.testing.assert_array_equal(detect.of(found).calibration, np.sort(np.concatenate(wanted)))
     with pytest.raises(InputError, match="more than 8 normal steps in a row"):
         series.calibrate(trained, ArraySource(rows), np.arange(300) % 8 == 0)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diabolo.jobs.sheets import Grid, layout, split
+from diabolo.jobs.compress.compare.sheets import Grid, layout, split
 
 COUNTS, SIZES = st.integers(1, 200), st.integers(1, 40)
 

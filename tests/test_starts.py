@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.networks.starts import start_at
 from diabolo.model.presets import configure
-from diabolo.model.starts import start_at
 
 
 def seeded(seed: int = 0) -> torch.Generator:

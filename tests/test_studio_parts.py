@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from diabolo import Autoencoder, open_data
-from diabolo.app.pictures import data_uri, file_of
+from diabolo.app.drawing.pictures import data_uri, file_of
 from diabolo.app.studio.shelf import Shelf
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import FormatError, InputError

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.data.foreign import open_frame
-from diabolo.data.frames import FrameSource, frame_of, frames_of
 from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Subset
-from diabolo.data.tables import ParquetSource, open_table
+from diabolo.data.tables.files import ParquetSource, open_table
+from diabolo.data.tables.frames import FrameSource, frame_of, frames_of
+from diabolo.data.tables.other_libraries import open_frame
 from diabolo.errors import DiaboloError, FileError, FormatError, InputError
 from real_data import DATA, needs_set
 
@@ -48,9 +48,9 @@ def write(folder: Path, ending: str, frame: pl.DataFrame) -> Path:
 def lazy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Make every table count as large, and blocks as small."""
     monkeypatch.setattr("diabolo.data.limits.SMALL_BYTES", 0)
-    monkeypatch.setattr("diabolo.data.tables.LARGE_CSV_BYTES", 1000)
-    monkeypatch.setattr("diabolo.data.frames.FEWEST_ROWS", 64)
-    monkeypatch.setattr("diabolo.data.frames.MOST_ROWS", 64)
+    monkeypatch.setattr("diabolo.data.tables.files.LARGE_CSV_BYTES", 1000)
+    monkeypatch.setattr("diabolo.data.tables.frames.FEWEST_ROWS", 64)
+    monkeypatch.setattr("diabolo.data.tables.frames.MOST_ROWS", 64)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from diabolo import Autoencoder, load
-from diabolo.data.frames import in_memory
+from diabolo.data.tables.frames import in_memory
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs import tabular
-from diabolo.jobs.drift import drift
-from diabolo.training.kept import Extra
+from diabolo.jobs import table_input
+from diabolo.jobs.detect.drift import drift
+from diabolo.training.files.contents import Extra
 from test_cli import fails, run
 
 KINDS = ("food", "fuel", "books")
@@ -131,7 +131,7 @@ def test_a_damaged_encoding_is_refused(estimator: Autoencoder) -> None:
     for columns in (None, trained.extras["table"].plain["columns"][:-1]):
         broken = replace(trained, extras={**trained.extras, "table": Extra({"columns": columns})})
         with pytest.raises(FormatError, match="train it anew"):
-            tabular.encoding_of(broken)
+            table_input.encoding_of(broken)
 
 
 def test_gaps_in_a_table_that_had_none_are_evidence() -> None:
@@ -161,7 +161,7 @@ def test_drift_names_columns_of_words_and_gaps(estimator: Autoencoder) -> None:
 
 
 def seen(estimator: Autoencoder, frame: pl.DataFrame) -> Any:
-    return tabular.seen_by(estimator.trained_, in_memory(frame))
+    return table_input.seen_by(estimator.trained_, in_memory(frame))
 
 
 def test_the_commands_take_tables_of_any_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.thresholds import Rule, alerts, cheapest, least_alert, p_values, rate_interval, resampled_rates
+from diabolo.jobs.detect.thresholds import (
+    Rule,
+    alerts,
+    cheapest,
+    least_alert,
+    p_values,
+    rate_interval,
+    resampled_rates,
+)
 
 
 def test_p_values_count_the_calibration_scores_at_or_above() -> None:

@@ -13,29 +13,32 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from diabolo.config import ModelConfig, Recipe
 from diabolo.data.arrays import check_array
-from diabolo.data.foreign import as_library, is_frame, open_frame
-from diabolo.data.sized import as_images, sized
+from diabolo.data.images.any_size import as_images, sized
 from diabolo.data.source import Array, ArraySource, Dataset, Source
+from diabolo.data.tables.other_libraries import as_library, is_frame, open_frame
 from diabolo.errors import InputError
-from diabolo.jobs import apply, density, detect, detectors, generate, maps, tabular
-from diabolo.jobs.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
-from diabolo.jobs.compress import Compressed, compress, promised
-from diabolo.jobs.days import days_of
-from diabolo.jobs.decompress import unpacked
-from diabolo.jobs.denoise import denoise, white_of
+from diabolo.jobs import apply, table_input
+from diabolo.jobs.compress.compress import Compressed, compress, promised
+from diabolo.jobs.compress.decompress import unpacked
+from diabolo.jobs.compress.output import as_array
+from diabolo.jobs.compress.prepare import prepared
+from diabolo.jobs.denoise.denoise import denoise, white_of
+from diabolo.jobs.detect import anomaly_maps, detect
+from diabolo.jobs.detect import choice as detectors
+from diabolo.jobs.detect.days import days_of
+from diabolo.jobs.detect.thresholds import Scores, alerts
+from diabolo.jobs.evaluate.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
+from diabolo.jobs.generate import density, sample
 from diabolo.jobs.parameters import plain, seed_of
-from diabolo.jobs.prepare import prepared
-from diabolo.jobs.restore import as_array
-from diabolo.jobs.thresholds import Scores, alerts
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
-from diabolo.model.noise import parse_noise
+from diabolo.model.corruption.described import parse_noise
 from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
+from diabolo.training.files.model_file import load_model, save_model
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
 from diabolo.training.labelled import Labels, classes_of
 from diabolo.training.loop import Callback, split
-from diabolo.training.model_file import load_model, save_model
 from diabolo.training.recipes import recipe_for
 
 Samples = ArrayLike | Source | Dataset
@@ -56,7 +59,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
         see `diabolo.model.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
-        choose it (see `diabolo.jobs.choose_latent`).
+        choose it (see `diabolo.jobs.evaluate.choose_latent`).
     quality : for latent = 'auto': PSNR in dB that the fewest numbers are to reach; None takes the knee of the curve.
     recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
     epochs : passes over the data.
@@ -154,9 +157,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         source = self._source(X, seed)
         curved, encoding = self.preset in CURVED, None
         share = detectors.checked(self.contamination, source, rows=curved)
-        if tabular.is_mixed(source):
-            encoding = tabular.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
-            source = tabular.encoded(source, encoding)
+        if table_input.is_mixed(source):
+            encoding = table_input.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
+            source = table_input.encoded(source, encoding)
         labels = classes_of(X, y, len(source)) if self.conditional else None
         place = None if checkpoint is None else Path(checkpoint)
         dials = Dials(seed, self.device, callbacks, place, resume)
@@ -168,7 +171,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         about |= choice.facts if choice else {}
         self.trained_ = replace(trained, about=about)
         if encoding is not None:
-            self.trained_ = tabular.with_encoding(self.trained_, encoding)
+            self.trained_ = table_input.with_encoding(self.trained_, encoding)
         if trained.model.encoder.bottleneck.whole:
             self.trained_ = prepared(self.trained_, source, callbacks=callbacks)
         self.trained_ = detectors.with_detector(self.trained_, source, rows=curved, contamination=share)
@@ -246,13 +249,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         label: of a conditional model's. Raises InputError if the model has no density.
         """
         check_is_fitted(self)
-        return self._own(generate.sample(self.trained_, count, seed=seed_of(random_state), label=label))
+        return self._own(sample.sample(self.trained_, count, seed=seed_of(random_state), label=label))
 
     def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
         """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
         check_is_fitted(self)
         pair = self._source(np.stack([np.asarray(start), np.asarray(end)]))
-        return generate.interpolate(self.trained_, pair, steps, spherical=spherical)
+        return sample.interpolate(self.trained_, pair, steps, spherical=spherical)
 
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""
@@ -289,9 +292,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Of images of several sizes (preset 'surface') an array of maps, each of its image's size.
         """
         check_is_fitted(self)
-        if maps.maps(self.trained_):
-            return maps.explain(self.trained_, as_images(X))
-        return tabular.by_column(self.trained_, detect.explain(self.trained_, self._source(X)))
+        if anomaly_maps.maps(self.trained_):
+            return anomaly_maps.explain(self.trained_, as_images(X))
+        return table_input.by_column(self.trained_, detect.explain(self.trained_, self._source(X)))
 
     def score(self, X: Samples, y: object = None) -> float:
         """Return the mean of `score_samples`."""
@@ -368,7 +371,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _own(self, samples: Array) -> Any:
         """Return decoded samples in the data's own units: tables with words or dates as data frames."""
-        found = tabular.in_own_units(self.trained_, samples)
+        found = table_input.in_own_units(self.trained_, samples)
         return found if isinstance(found, np.ndarray) else as_library(found, getattr(self, "frames_", "polars"))
 
     def _source(self, X: Samples, seed: int | None = None) -> Source:
@@ -380,7 +383,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if isinstance(X, Dataset):
             X = X.train
         if seed is not None and self.preset in PIECED and isinstance(X, list):
-            X = maps.pieces_of(sized(X), seed)
+            X = anomaly_maps.pieces_of(sized(X), seed)
         if is_frame(X):
             return self._table(X, fitting=fitting)
         if hasattr(X, "in_memory") or isinstance(X, np.memmap):
@@ -388,24 +391,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             if fitting:
                 self._forget_features(source.shape)
                 return source
-            return tabular.seen_by(self.trained_, source)
+            return table_input.seen_by(self.trained_, source)
         array = self._validated(X, fitting=fitting)
         if array.ndim > 4 or array.dtype.kind not in "fiub":
             raise InputError(
                 f"Samples must be numbers (n, columns), (n, h, w) or (n, h, w, channels), got {array.shape}."
             )
-        return ArraySource(array) if fitting else tabular.seen_by(self.trained_, ArraySource(array))
+        return ArraySource(array) if fitting else table_input.seen_by(self.trained_, ArraySource(array))
 
     def _table(self, X: Any, *, fitting: bool) -> Source:
         """Return a data frame as a source: of numbers as scikit-learn takes them, else to be encoded."""
         opened = open_frame(X)
-        if tabular.is_mixed(opened.source) or (not fitting and tabular.encoding_of(self.trained_)):
+        if table_input.is_mixed(opened.source) or (not fitting and table_input.encoding_of(self.trained_)):
             if fitting:
                 self._forget_features(opened.source.shape)
                 self.feature_names_in_ = np.array(opened.names, dtype=object)
                 self.frames_ = opened.library
                 return opened.source
-            return tabular.seen_by(self.trained_, opened.source)
+            return table_input.seen_by(self.trained_, opened.source)
         return ArraySource(self._validated(opened.frame, fitting=fitting))
 
     def _validated(self, X: Any, *, fitting: bool) -> Any:
@@ -414,8 +417,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _suspicion(self, X: Samples) -> Scores:
         """Return the detector's score of each sample, (n,): higher is more suspicious."""
-        own = maps.maps(self.trained_)
-        return maps.score(self.trained_, as_images(X)) if own else detect.score(self.trained_, self._source(X))
+        own = anomaly_maps.maps(self.trained_)
+        return anomaly_maps.score(self.trained_, as_images(X)) if own else detect.score(self.trained_, self._source(X))
 
     def _forget_features(self, shape: tuple[int, ...]) -> None:
         """Set what scikit-learn calls features to those of flat samples that come without names."""

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diabolo.app.commands.compress import compress, decompress
+from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.detect import calibrate, detect
+from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
+from diabolo.app.commands.studio import studio
 from diabolo.app.common import (
     Contamination,
     Data,
@@ -32,11 +37,6 @@ from diabolo.app.common import (
     watchers,
     write_text,
 )
-from diabolo.app.compress_commands import compress, decompress
-from diabolo.app.denoise_commands import denoise
-from diabolo.app.detect_commands import calibrate, detect
-from diabolo.app.generate_commands import generate, interpolate, likelihood, map_codes
-from diabolo.app.studio_command import studio
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -76,8 +76,8 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Train the lecture's three autoencoders on real handwritten digits and write a report page."""
-    from diabolo.app.report import report_page
-    from diabolo.app.train import evaluation_of, fitted
+    from diabolo.app.fit_and_measure import evaluation_of, fitted
+    from diabolo.app.pages.report import report_page
     from diabolo.data.opening import open_data
     from diabolo.estimator import Autoencoder
 
@@ -163,14 +163,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
-    from diabolo.app.detector_text import advice, after_training, facts_of, ranking
-    from diabolo.app.material import Wanted, material
-    from diabolo.app.train import fitted, learnt_from, windowed
+    from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
+    from diabolo.app.learning_data import Wanted, material
+    from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
-    from diabolo.jobs.detectors import detects
+    from diabolo.jobs.detect.choice import detects
     from diabolo.model.presets import PIECED
 
     if out.suffix != ".safetensors":
@@ -235,7 +235,7 @@ def train(
 @app.command()
 def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json = False) -> None:
     """Say what a model is, what it was trained on and how good it is."""
-    from diabolo.app.about import about_json, about_text
+    from diabolo.app.output.model import about_json, about_text
     from diabolo.estimator import load
 
     estimator = load(model)
@@ -245,7 +245,7 @@ def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json 
 @app.command()
 def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
     """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
-    from diabolo.app.known import as_samples, open_for
+    from diabolo.app.model_data import as_samples, open_for
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
 
@@ -292,12 +292,12 @@ def report(
     force: Force = False,
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
-    from diabolo.app.known import as_samples, open_for
-    from diabolo.app.report import report_page
-    from diabolo.app.train import evaluation_of
+    from diabolo.app.fit_and_measure import evaluation_of
+    from diabolo.app.model_data import as_samples, open_for
+    from diabolo.app.pages.report import report_page
     from diabolo.estimator import load
     from diabolo.files import check_free
-    from diabolo.jobs.series import window_of
+    from diabolo.jobs.detect.series import window_of
 
     check_free(out, force=force)
     trained = load(model).trained_
@@ -339,10 +339,10 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """Repeat the lecture's experiments by the lecture's own recipes, beside what it claims and beside baselines."""
-    from diabolo.app.report import report_page
+    from diabolo.app.output.tables import columns_text, markdown
+    from diabolo.app.pages.report import report_page
     from diabolo.app.reproduce import EXPERIMENTS, tables
     from diabolo.app.reproduce import reproduce as repeat
-    from diabolo.app.text import columns_text, markdown
 
     if name is not None and name not in EXPERIMENTS:
         raise ArgumentError(f"NAME must be one of {', '.join(EXPERIMENTS)}, got {name!r}.")

@@ -52,8 +52,8 @@ def watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | Non
 
 
 def print_figures(figures: Sequence[object]) -> None:
-    from diabolo.app.text import columns_text, figure_rows
-    from diabolo.jobs.evaluate import warnings as warned
+    from diabolo.app.output.tables import columns_text, figure_rows
+    from diabolo.jobs.evaluate.measure import warnings as warned
 
     model, *baselines = figures
     print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
@@ -69,7 +69,7 @@ def asked_latent(given: str | None) -> int | str | None:
 
 
 def print_curve(about: "dict[str, Any]") -> None:
-    from diabolo.app.latent_curve import curve_text
+    from diabolo.app.pages.latent_curve import curve_text
 
     text = curve_text(about)
     if text:

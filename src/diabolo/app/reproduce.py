@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diabolo.app.text import number
-from diabolo.app.train import evaluation_of, fitted, normal_of
+from diabolo.app.fit_and_measure import evaluation_of, fitted, normal_of
+from diabolo.app.output.tables import number
 from diabolo.data.source import Dataset
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs import detect
 from diabolo.jobs.apply import score
-from diabolo.jobs.detect_baselines import baseline_scores
-from diabolo.jobs.detection import Method, flat, normal_rows, ranked_beside
-from diabolo.jobs.evaluate import learnt
-from diabolo.jobs.evaluation import Evaluation
+from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.baselines import baseline_scores
+from diabolo.jobs.detect.ranking import Method, flat, normal_rows, ranked_beside
+from diabolo.jobs.evaluate.measure import learnt
+from diabolo.jobs.evaluate.record import Evaluation
 from diabolo.training.loop import Callback
 
 HEADS = (

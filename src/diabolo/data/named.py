@@ -13,10 +13,10 @@ import polars as pl
 
 from diabolo.data.arrays import open_npz
 from diabolo.data.idx import read_idx
-from diabolo.data.images import open_images
+from diabolo.data.images.one_size import open_images
 from diabolo.data.limits import reading
 from diabolo.data.source import ArraySource, Dataset, Subset
-from diabolo.data.tables import open_table
+from diabolo.data.tables.files import open_table
 from diabolo.errors import FileError, FormatError
 from diabolo.files import written_whole
 

@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from diabolo.data.arrays import check_array, open_npy, open_npz
 from diabolo.data.idx import labels_beside, read_idx
-from diabolo.data.images import ENDINGS, open_images
+from diabolo.data.images.one_size import ENDINGS, open_images
 from diabolo.data.limits import reading
 from diabolo.data.named import SETS, open_named
 from diabolo.data.source import ArraySource, Dataset
-from diabolo.data.tables import open_table
+from diabolo.data.tables.files import open_table
 from diabolo.errors import FileError, FormatError, InputError
 
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")

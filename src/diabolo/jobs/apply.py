@@ -10,11 +10,11 @@ from torch import Tensor
 from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
-from diabolo.jobs.tabular import check_shape
+from diabolo.jobs.table_input import check_shape
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
+from diabolo.training.files.model_file import Trained
 from diabolo.training.labelled import one_hot
-from diabolo.training.model_file import Trained
 
 
 def batches(trained: Trained, source: Source) -> Iterator[Tensor]:

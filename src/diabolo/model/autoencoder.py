@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from diabolo.config import ModelConfig
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
-from diabolo.model.corruption import CORRUPTIONS
-from diabolo.model.layers import draw_weights
+from diabolo.model.corruption.kinds import CORRUPTIONS
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 from diabolo.model.nested import kept, prefix_lengths
-from diabolo.model.networks import NETWORKS
+from diabolo.model.networks.build import NETWORKS
+from diabolo.model.networks.layers import draw_weights
 
 ACTIVE = 0.01
 """Variance over samples from which on a number of the code counts as active."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diabolo.config import PlainConfig, RoundedConfig, VariationalConfig
-from diabolo.model.couplings import Couplings, couplings
+from diabolo.model.networks.couplings import Couplings, couplings
 
 LOOKED_AT = 16
 """Draws that a rate without a closed form is averaged over."""

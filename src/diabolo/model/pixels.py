@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from diabolo.config import PixelConfig
 from diabolo.model.autoencoder import Terms
-from diabolo.model.layers import draw_weights, linear
 from diabolo.model.mixture import mixture_distortion
+from diabolo.model.networks.layers import draw_weights, linear
 
 PLACES = 64
 """Rows, or columns, that the network tells apart; a larger image's are taken together in this many groups."""

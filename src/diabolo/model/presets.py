@@ -25,8 +25,8 @@ from diabolo.config import (
     VariationalConfig,
 )
 from diabolo.errors import ArgumentError
-from diabolo.model.networks import grid, map_size
-from diabolo.model.unet import code_size
+from diabolo.model.networks.build import grid, map_size
+from diabolo.model.networks.unet import code_size
 
 LARGE = 4096
 """Dimensions beyond which a hidden layer would hold most of the weights."""

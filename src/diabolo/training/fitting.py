@@ -17,13 +17,13 @@ from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_prepr
 from diabolo.data.source import Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.starts import start_at
+from diabolo.model.networks.starts import start_at
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import compacted, expanded
+from diabolo.training.files.model_file import Trained
 from diabolo.training.history import Record
 from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
-from diabolo.training.model_file import Trained
 from diabolo.version import __version__
 
 FINGERPRINTED = 1000

@@ -17,9 +17,9 @@ from diabolo.data.source import Source
 from diabolo.errors import FileError, TrainingError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, compacted, evaluated_together, expanded
-from diabolo.training.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
-from diabolo.training.heap import keep_freed
+from diabolo.training.files.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.history import Record
+from diabolo.training.memory import keep_freed
 from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate, warmth
 

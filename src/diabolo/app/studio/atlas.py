@@ -9,17 +9,17 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from diabolo.app.explorer import explorer_page
-from diabolo.app.pictures import as_bytes, data_uri, file_of
-from diabolo.app.sheets import sheet
+from diabolo.app.drawing.pictures import as_bytes, data_uri, file_of
+from diabolo.app.drawing.sheets import sheet
+from diabolo.app.pages.explorer import explorer_page
 from diabolo.app.studio.columns import columns_of, value_text
 from diabolo.app.studio.shelf import Opened, Shelf
 from diabolo.data.source import Array, Subset, spaced
 from diabolo.data.writing import are_pictures
 from diabolo.errors import DiaboloError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
-from diabolo.jobs.density import Floats
-from diabolo.training.model_file import Trained
+from diabolo.jobs.generate.density import Floats
+from diabolo.training.files.model_file import Trained
 
 SEARCHED, NEAREST = 10_000, 6
 Found = TypeVar("Found")

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from diabolo.app import markup
+from diabolo.app.drawing import markup
 from diabolo.data.source import Array
-from diabolo.jobs.tabular import in_own_units
-from diabolo.training.model_file import Trained
+from diabolo.jobs.table_input import in_own_units
+from diabolo.training.files.model_file import Trained
 
 LONGEST = 40
 

@@ -8,18 +8,18 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from diabolo.app import markup
+from diabolo.app.drawing import markup
+from diabolo.app.output.tables import compared_rows
 from diabolo.app.studio import figures
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.app.studio.uploads import read_upload
-from diabolo.app.text import compared_rows
-from diabolo.data.pictures import open_pictures
+from diabolo.data.images.mixed import open_pictures
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
-from diabolo.jobs.compare import compare
-from diabolo.jobs.compress import Compressed, compress, promised
-from diabolo.jobs.decompress import one_item, unpacked
-from diabolo.training.model_file import Trained
+from diabolo.jobs.compress.compare.comparison import compare
+from diabolo.jobs.compress.compress import Compressed, compress, promised
+from diabolo.jobs.compress.decompress import one_item, unpacked
+from diabolo.training.files.model_file import Trained
 
 OWN, QUALITY, LOSSLESS = "the model's own rate", "quality", "lossless"
 BESIDE = ("PNG", "WebP lossless", "JPEG", "WebP")

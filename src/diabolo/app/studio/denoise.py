@@ -6,7 +6,7 @@ import gradio as gr
 import numpy as np
 import torch
 
-from diabolo.app.pictures import as_bytes
+from diabolo.app.drawing.pictures import as_bytes
 from diabolo.app.studio import figures
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, on_panel, on_shown, panel, told
@@ -15,10 +15,10 @@ from diabolo.config import CleanConfig
 from diabolo.data.preprocessing import PIXEL_LIMITS
 from diabolo.data.source import Array
 from diabolo.errors import InputError
-from diabolo.jobs.bundled import bundled_denoiser
-from diabolo.jobs.denoise import denoise
-from diabolo.jobs.quality import psnr, ssim
-from diabolo.model.corruption import GaussianNoise
+from diabolo.jobs.denoise.bundled import bundled_denoiser
+from diabolo.jobs.denoise.denoise import denoise
+from diabolo.jobs.evaluate.quality import psnr, ssim
+from diabolo.model.corruption.kinds import GaussianNoise
 
 CHOSEN, BUNDLED = "the model above", "the one for photos that comes along"
 LEAST_SHOWN = 384

@@ -8,19 +8,19 @@ import gradio as gr
 import numpy as np
 import polars as pl
 
-from diabolo.app import markup
-from diabolo.app.alerts import ranked
-from diabolo.app.canvas import FIRST, MUTED, SECOND, draw
-from diabolo.app.known import open_for
-from diabolo.app.reasons import split
+from diabolo.app.drawing import markup
+from diabolo.app.drawing.canvas import FIRST, MUTED, SECOND, draw
+from diabolo.app.model_data import open_for
+from diabolo.app.output.alerts import ranked
+from diabolo.app.output.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.source import Array, Dataset
-from diabolo.jobs import detect as job
-from diabolo.jobs.thresholds import Rule, Scores, alerts, rate_interval, worst_rate
-from diabolo.training.model_file import Trained
+from diabolo.jobs.detect import detect as job
+from diabolo.jobs.detect.thresholds import Rule, Scores, alerts, rate_interval, worst_rate
+from diabolo.training.files.model_file import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

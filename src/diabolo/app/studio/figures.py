@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diabolo.app.canvas import FIRST, MUTED, draw
-from diabolo.app.markup import figure
-from diabolo.app.pictures import CRISP, as_bytes, data_uri, file_of
-from diabolo.app.sheets import sheet
+from diabolo.app.drawing.canvas import FIRST, MUTED, draw
+from diabolo.app.drawing.markup import figure
+from diabolo.app.drawing.pictures import CRISP, as_bytes, data_uri, file_of
+from diabolo.app.drawing.sheets import sheet
 from diabolo.data.source import Array
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from diabolo.app.fit_and_measure import shape_text
 from diabolo.app.studio.compress import compress_tab
 from diabolo.app.studio.denoise import denoise_tab
 from diabolo.app.studio.detect import detect_tab
@@ -14,8 +15,7 @@ from diabolo.app.studio.reconstruct import reconstruct_tab
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
 from diabolo.app.studio.uploads import MOST_BYTES
-from diabolo.app.train import shape_text
-from diabolo.jobs.tabular import encoding_of
+from diabolo.jobs.table_input import encoding_of
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from diabolo.app import markup
-from diabolo.app.pictures import as_bytes
+from diabolo.app.drawing import markup
+from diabolo.app.drawing.pictures import as_bytes
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.columns import apart_text, columns_of, value_text
@@ -19,9 +19,9 @@ from diabolo.app.studio.uploads import drawn, fitted
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import DiaboloError
 from diabolo.jobs.apply import decode, encode, score
-from diabolo.jobs.codecs import CODECS
-from diabolo.jobs.quality import psnr
-from diabolo.training.model_file import Trained
+from diabolo.jobs.compress.compare.general_codecs import CODECS
+from diabolo.jobs.evaluate.quality import psnr
+from diabolo.training.files.model_file import Trained
 
 BRIGHT, DARK = "bright on black", "dark on white"
 # Gradio's own pad draws by WebGL, which browsers without a graphics card are giving up, once a tool has been chosen.

@@ -7,11 +7,11 @@ from threading import Lock
 
 import numpy as np
 
-from diabolo.app.known import matched
+from diabolo.app.model_data import matched
 from diabolo.data.source import Array, Dataset
 from diabolo.errors import FileError, InputError
-from diabolo.jobs.tabular import check_shape
-from diabolo.training.model_file import Trained, load_model
+from diabolo.jobs.table_input import check_shape
+from diabolo.training.files.model_file import Trained, load_model
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from diabolo.app.fit_and_measure import shape_text
 from diabolo.app.studio.atlas import is_picture
-from diabolo.app.train import shape_text
-from diabolo.data.pictures import picture_of_file
+from diabolo.data.images.mixed import picture_of_file
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
-from diabolo.training.model_file import Trained
+from diabolo.training.files.model_file import Trained
 
 MOST_BYTES, MOST_PIXELS = 20 << 20, 16 << 20
 LIMITS = "at most 20 MB and 16 megapixels"

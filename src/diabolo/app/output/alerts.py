@@ -1,0 +1,92 @@
+"""Samples ranked by their score, each with its p-value and the reasons: compact, and as a table piece by piece."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.app.output.reasons import reasons
+from diabolo.data.source import Source
+from diabolo.data.writing import unformulated
+from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.days import raised
+from diabolo.jobs.detect.thresholds import Scores, p_values
+from diabolo.training.files.contents import Known
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEAST_REASONS, MOST_REASONS = 1000, 20_000
+TOGETHER = 2**17
+"""Rows of a piece of the table; a row group of a Parquet file."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """17 bytes a sample, and the reasons of the first; all else of the table is made when it is asked for.
+
+    scores: (n,). order: (n,), row numbers as the table lists them. raised: (n,), which are alerts. calibration: what
+    p-values come from. told: reasons of the first in that order. items: names of the samples, where they have any.
+    """
+
+    scores: Scores
+    order: NDArray[np.int64]
+    raised: NDArray[np.bool_]
+    calibration: Scores
+    told: Sequence[str]
+    items: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def piece(self, start: int, end: int) -> "pl.DataFrame":
+        """Return some rows of the table: row, (item,) score, p_value, alert, reasons."""
+        import polars as pl
+
+        rows = self.order[start:end]
+        scores = self.scores[rows]
+        told = list(self.told[start:end])
+        items = {} if self.items is None else {"item": [unformulated(self.items[row]) for row in rows]}
+        return pl.DataFrame(
+            {
+                "row": rows,
+                **items,
+                "score": scores,
+                "p_value": p_values(scores, self.calibration),
+                "alert": self.raised[rows],
+                "reasons": pl.Series(told, dtype=pl.String).extend_constant("", len(rows) - len(told)),
+            }
+        )
+
+    def highest(self, count: int) -> "pl.DataFrame":
+        """Return the rows of the table that have the highest scores, highest first."""
+        import polars as pl
+
+        places = np.argsort(-self.scores[self.order], kind="stable")[:count]
+        return pl.concat([self.piece(place, place + 1) for place in places.tolist()])
+
+    def pieces(self) -> "Iterator[pl.DataFrame]":
+        """Yield the table piece by piece."""
+        return (self.piece(start, start + TOGETHER) for start in range(0, len(self), TOGETHER))
+
+    def frame(self) -> "pl.DataFrame":
+        """Return the whole table."""
+        return self.piece(0, len(self))
+
+
+def ranked(
+    trained: Known, source: Source, columns: Sequence[str] | None, items: Sequence[str] | None = None
+) -> Ranking:
+    """Return the samples, most suspicious first.
+
+    Reasons are given for the first 1,000 and for every alert (at most 20,000 rows).
+    """
+    found = detect.of(trained)
+    scores = detect.score(trained, source)
+    alarms = raised(scores, found.calibration, found.rule, source)
+    order = np.argsort(-scores, kind="stable")
+    most = min(max(LEAST_REASONS, int(alarms.sum())), MOST_REASONS)
+    told = reasons(trained, source, order[:most], columns) if len(source.shape) == 1 else []
+    return Ranking(scores, order, alarms, found.calibration, told, items)

@@ -1,0 +1,20 @@
+"""What the command `likelihood` prints."""
+
+from diabolo.app.output.tables import columns_text
+from diabolo.jobs.generate.likelihood import Likelihood
+
+
+def likelihood_text(found: Likelihood, measured_on: str) -> str:
+    """Return the figures as lines, in nats per sample."""
+    binarised = "; zeros and ones drawn once, from seed 1" if found.binarised else ""
+    rows = [
+        ("nats per sample", ""),
+        ("distortion", f"{found.distortion:.2f}"),
+        ("rate", f"{found.rate:.2f}"),
+        ("-ELBO", f"{found.elbo:.2f}"),
+        (f"-log p, IWAE bound of {found.samples:,}", f"{found.bound:.2f}"),
+    ]
+    if found.bits is not None:
+        rows.append(("bits per dimension", f"{found.bits:.3f}"))
+    rows.append(("active numbers of the code", f"{found.active} of {found.latent}"))
+    return f"Measured on {measured_on}{binarised}:\n{columns_text(rows)}"

@@ -1,0 +1,55 @@
+"""What `diabolo info` says of a model."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from diabolo.app.fit_and_measure import factor_text, shape_text
+from diabolo.app.output.detector import detector_text, facts_of
+from diabolo.app.output.tables import columns_text, figure_rows
+from diabolo.app.pages.latent_curve import curve_text
+from diabolo.config import to_json
+from diabolo.jobs.detect.choice import detects, usable
+from diabolo.jobs.evaluate.record import Figures
+from diabolo.model.summary import summarise
+from diabolo.training.files.array_file import FORMAT
+from diabolo.training.files.model_file import Trained
+
+
+def about_json(trained: Trained) -> dict[str, Any]:
+    """Return all facts of a model as JSON values."""
+    totals = summarise(trained.model).totals
+    history = [asdict(record) for record in trained.history]
+    config = to_json(trained.model.config)
+    facts = {"format": FORMAT, "config": config, "parameters": totals, **trained.about, "history": history}
+    return facts | ({"detector": facts_of(trained)} if usable(trained) else {})
+
+
+def about_text(trained: Trained) -> str:
+    """Return what a person wants to know of a model."""
+    config, about = trained.model.config, trained.about
+    dimensions = math.prod(config.shape)
+    recipe = about["recipe"]
+    lines = [
+        f"preset        {config.preset}: {shape_text(config.shape)} -> {config.latent} numbers "
+        f"({factor_text(dimensions, config.latent)} times fewer)",
+        f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, "
+        f"data {about['fingerprint'][:12]}",
+        f"recipe        {recipe['schedule']}, peak {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, "
+        f"{len(trained.history)} of {recipe['epochs']} epochs, seed {about['seed']}",
+        f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
+        f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
+    ]
+    if usable(trained):
+        lines.append(f"detector      {detector_text(facts_of(trained))}")
+    elif detects(trained):
+        lines.append("detector      of an earlier version, or damaged; `diabolo calibrate` fits it anew, or train anew")
+    if "figures" in about:
+        lines += [
+            "",
+            f"Measured on the {about['split']}:",
+            columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
+        ]
+    curve = curve_text(about)
+    lines += ["", curve] if curve else []
+    return "\n".join([*lines, "", str(summarise(trained.model))])

@@ -1,0 +1,252 @@
+"""Compress: samples into an archive, block by block, in bounded memory; badly served blocks by a general coder."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from diabolo.coding.archive.archive import ArchiveWriter
+from diabolo.coding.archive.general_coder import store
+from diabolo.coding.archive.items import Item
+from diabolo.coding.archive.layout import DTYPES, Header, Method, Promise
+from diabolo.coding.pixels import MOST_ERROR
+from diabolo.data.images.mixed import Pictures
+from diabolo.data.source import Array, ArraySource, Source, spaced
+from diabolo.errors import ArgumentError, InputError
+from diabolo.files import written_whole
+from diabolo.jobs import apply
+from diabolo.jobs.compress.blocks import Coded, blocks_of
+from diabolo.jobs.compress.chunks import (
+    Piece,
+    can_be_cut,
+    deep,
+    pieces_of_pictures,
+    pieces_of_source,
+    tiles,
+    tiles_of,
+    untiled,
+)
+from diabolo.jobs.compress.coders import CODERS, PIXELS, BlockCoder, settings_of
+from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
+from diabolo.jobs.parallel import together
+from diabolo.jobs.table_input import check_shape
+from diabolo.training.files.model_file import Trained, decoding_tensors
+from diabolo.training.files.tensor_file import digest
+
+TRIED = 2000
+"""Samples on which `quality` chooses the level."""
+FAR = 6.0
+"""dB below what the model reaches on its training data from which on a block counts as badly served."""
+PROBE = 1 << 20
+"""Bytes at the start of a block whose packing tells whether a general coder may do better."""
+
+Watcher = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """items, blocks: how many, and `stored` how many blocks a general coder took. size, raw: bytes of archive and data.
+
+    raw counts the files' bytes for pictures. psnr: in dB over all numbers, from the total squared error (120 where
+    nothing differs). kept: picture files that were kept as they are, since they take fewer bytes.
+    """
+
+    items: int
+    blocks: int
+    stored: int
+    size: int
+    raw: int
+    psnr: float
+    kept: int = 0
+
+
+def compress(
+    trained: Trained,
+    data: Source | Pictures,
+    path: Path,
+    *,
+    promise: Promise = Promise.LOSSY,
+    quality: float | None = None,
+    max_error: int = 0,
+    force: bool = False,
+    watch: Watcher | None = None,
+) -> Compressed:
+    """Write an archive of samples, or of images of any sizes.
+
+    quality: PSNR in dB to reach, for the lossy promise; the model's natural rate if None.
+    max_error: for Promise.MAX_ERROR, how far a number may be off, in the data's units.
+    watch: told how many items each block held.
+    Raises InputError for samples or a model that cannot be used, FileError if the archive cannot be written.
+    """
+    _check(trained, data, promise, quality)
+    level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
+    dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
+    usual = Item(() if isinstance(data, Pictures) else data.shape)
+    header = Header(identity(trained), promise, usual, dtype.str, max_error)
+    with written_whole(path, force=force) as temporary:
+        while True:
+            settings = settings_of(level) if promise == Promise.LOSSY else b""
+            found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
+            if quality is None or found.psnr >= quality or level == 0:
+                return replace(found, size=temporary.stat().st_size)
+            level, watch = level - 1, None
+
+
+def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
+    """Return the promise that the options of a door mean, and its largest error. Raises ArgumentError if they clash."""
+    if (quality is not None) + (max_error is not None) + lossless > 1:
+        raise ArgumentError("quality, max_error and lossless exclude each other; give one of them.")
+    if max_error is not None and not 0 <= max_error <= MOST_ERROR:
+        raise ArgumentError(f"max_error must be 0 to {MOST_ERROR} grey levels, got {max_error}.")
+    if lossless or max_error == 0:
+        return Promise.LOSSLESS, 0
+    return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
+
+
+def pieces_of(data: Source | Pictures) -> Iterator[Piece]:
+    """Yield the pieces of samples or images in order."""
+    return pieces_of_pictures(data) if isinstance(data, Pictures) else pieces_of_source(data)
+
+
+def identity(trained: Trained) -> bytes:
+    """Return the SHA-256, 32 bytes, over the weights, the preprocessing and the tables, but nothing that may be added.
+
+    Thresholds, figures, or a new field of a later version's configuration leave old archives as they are.
+    """
+    parts = [name for name in (NAME, PIXELS) if name in trained.extras]
+    tensors = decoding_tensors(trained, *parts)
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    steps = trained.extras[NAME].plain.get("steps") if NAME in parts else None
+    facts = {"shape": list(trained.model.config.shape), "dtype": trained.preprocessing.dtype.str, "steps": steps}
+    return bytes.fromhex(digest(kept, facts))
+
+
+def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality: float | None) -> None:
+    if not len(data):
+        raise InputError("There is nothing to compress: no samples were given.")
+    if not isinstance(data, Pictures) and data.dtype.newbyteorder("<").str not in DTYPES:
+        raise InputError(f"numbers of the type {data.dtype} cannot be kept; use one of {', '.join(DTYPES)}.")
+    if quality is not None and not (promise == Promise.LOSSY and 0 < quality <= 100):
+        raise ArgumentError(f"quality is a PSNR above 0 and up to 100 dB, of the lossy promise; got {quality:g}.")
+    if isinstance(data, Pictures):
+        if trained.preprocessing.dtype != np.uint8:
+            raise InputError(f"The model was trained on {trained.preprocessing.dtype}, and images have 8 bits.")
+        return
+    if not can_be_cut(data.shape, trained.model.config.shape):
+        check_shape(trained, data)
+    if data.dtype.newbyteorder("=") != trained.preprocessing.dtype:
+        raise InputError(
+            f"The numbers must be of the type {trained.preprocessing.dtype} of the training data, got {data.dtype}."
+        )
+
+
+def _level(trained: Trained, data: Source | Pictures, quality: float | None) -> tuple[int, float]:
+    """Return the number of the level, and the PSNR below which a block is stored."""
+    levels = levels_of(trained)
+    natural = min(range(len(levels)), key=lambda number: abs(math.log(levels[number].step)))
+    if quality is None:
+        return natural, levels[natural].psnr - FAR
+    tried = list(_tried(trained, data))
+    if not tried:
+        return natural, quality
+    for number in reversed(range(len(levels))):
+        if _psnr_at(trained, levels[number], tried) >= quality:
+            return number, quality - FAR
+    return 0, quality
+
+
+def _tried(trained: Trained, data: Source | Pictures) -> Iterator[Array]:
+    """Yield samples of the model's shape from all over the data, at most 2,000 items."""
+    shape, left = trained.model.config.shape, TRIED
+    if not isinstance(data, Pictures) and data.shape == shape:
+        yield data.take(spaced(len(data), TRIED))
+        return
+    for piece in pieces_of(data):
+        if can_be_cut(piece.array.shape[1:], shape):
+            samples = tiles(piece.array, shape)[:left]
+            left -= len(samples)
+            yield samples
+        if left <= 0:
+            return
+
+
+def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
+    error = numbers = 0.0
+    for samples in tried:
+        symbols = level.symbols(unrounded(trained, ArraySource(samples)))
+        error += squared_error(samples, apply.decode(trained, level.codes(symbols)))
+        numbers += samples.size
+    return psnr_of(error, int(numbers), peak_of(trained))
+
+
+def _written(
+    path: Path, header: Header, trained: Trained, data: Source | Pictures, floor: float, watch: Watcher | None
+) -> Compressed:
+    """Write the whole archive; its size is left to the caller."""
+    coder = CODERS[header.promise](trained, header)
+    with path.open("wb") as file:
+        return _write(file, header, coder, trained, data, floor, watch)
+
+
+def _write(
+    file: BinaryIO,
+    header: Header,
+    coder: BlockCoder,
+    trained: Trained,
+    data: Source | Pictures,
+    floor: float,
+    watch: Watcher | None,
+) -> Compressed:
+    writer = ArchiveWriter(file, header)
+    total = Compressed(0, 0, 0, 0, 0, 0.0)
+    numbers, error = 0, 0.0
+    made = together(lambda piece: _coded(piece, coder, trained, header, floor), pieces_of(data))
+    pictures = data if isinstance(data, Pictures) else None
+    for out in blocks_of((coded for _, coded in made), pictures, exact=header.promise == Promise.LOSSLESS):
+        writer.add_block(out.content, out.items, method=out.method)
+        total = replace(
+            total,
+            items=total.items + out.count,
+            blocks=total.blocks + 1,
+            stored=total.stored + (out.method == Method.STORED),
+            raw=total.raw + out.raw,
+            kept=total.kept + out.count * (out.method == Method.FILES),
+        )
+        numbers, error = numbers + out.numbers, error + out.wrong
+        if watch:
+            watch(out.count)
+    writer.finish()
+    return replace(total, psnr=psnr_of(error, numbers, peak_of(trained)))
+
+
+def _coded(piece: Piece, coder: BlockCoder, trained: Trained, header: Header, floor: float) -> Coded:
+    """Return a piece by the model, or by a general coder if that serves it better."""
+    found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, trained, header, floor)
+    if found is not None:
+        return Coded(piece, *found, Method.MODEL)
+    return Coded(piece, store(np.ascontiguousarray(piece.array, header.dtype).tobytes()), 0.0, Method.STORED)
+
+
+def _by_model(
+    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
+) -> tuple[bytes, float] | None:
+    """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
+    shape = trained.model.config.shape
+    if tiles_of(len(array), array.shape[1:], shape) is None:
+        return None
+    samples = tiles(array, shape)
+    payload = coder.encode(samples)
+    plain = np.ascontiguousarray(array).tobytes()
+    probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
+    if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
+        return None
+    if header.promise == Promise.LOSSLESS:
+        return payload, 0.0
+    restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
+    wrong = squared_error(array, restored)
+    reached = psnr_of(wrong, array.size, peak_of(trained))
+    return (payload, wrong) if reached >= floor else None  # NaN in the data reaches nothing

@@ -1,0 +1,182 @@
+"""Decompress: an archive back into samples or images, block by block, or one item; only with the model that made it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from diabolo.coding.archive.archive import ArchiveReader, Block
+from diabolo.coding.archive.general_coder import unstore
+from diabolo.coding.archive.items import Item
+from diabolo.coding.archive.layout import Header, Method
+from diabolo.coding.archive.salvage import Damage, Salvage
+from diabolo.data.source import Array
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs.compress.blocks import Files, check_files, decoded, read_files
+from diabolo.jobs.compress.chunks import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of, tiles_of, untiled
+from diabolo.jobs.compress.coders import CODERS, BlockCoder
+from diabolo.jobs.compress.compress import identity
+from diabolo.jobs.parallel import together
+from diabolo.training.files.model_file import Trained
+
+
+@dataclass(frozen=True)
+class Restored:
+    """An item, or a strip of one: rows `top` and on of one `height` rows high."""
+
+    name: str
+    mode: str
+    top: int
+    height: int
+    array: Array
+    file: bytes = b""
+
+    @property
+    def whole(self) -> bool:
+        return len(self.array) == self.height or not self.array.ndim
+
+
+class Unpacker:
+    """Makes samples of blocks. Raises InputError if the archive was made with another model."""
+
+    def __init__(self, trained: Trained, header: Header) -> None:
+        if header.model != identity(trained):
+            raise InputError(
+                f"The archive was made with another model (SHA-256 {header.model.hex()[:12]}..., this one has "
+                f"{identity(trained).hex()[:12]}...); give the model file that it was compressed with."
+            )
+        self.trained, self.header = trained, header
+        self.coder: BlockCoder = CODERS[header.promise](trained, header)
+
+    def piece(self, block: Block) -> Piece | Files:
+        """Return the items of a block. Raises FormatError if they do not fit together."""
+        if block.method == Method.FILES:
+            check_files(block.items)
+            return Files(block.items, read_files(block.payload, len(block.items)))
+        shape = block.items[0].shape
+        if any(item.shape != shape for item in block.items):
+            raise FormatError(f"block {block.number} mixes shapes; the archive is damaged.")
+        count, numbers = len(block.items), max(1, math.prod(shape))
+        if count > 1 and any(MARK in item.mode for item in block.items):
+            raise FormatError(f"block {block.number} mixes strips with other items; the archive is damaged.")
+        if count * numbers > (LARGEST if count == 1 and (len(shape) < 2 or shape[0] == 1) else NUMBERS):
+            raise FormatError(f"block {block.number} claims {count} items of shape {shape}, more than one may hold.")
+        array = self._stored(block, shape) if block.method == Method.STORED else self._coded(block, shape)
+        return Piece(block.items, array)
+
+    def _stored(self, block: Block, shape: tuple[int, ...]) -> Array:
+        dtype = np.dtype(self.header.dtype)
+        size = len(block.items) * math.prod(shape) * dtype.itemsize
+        array = np.frombuffer(unstore(block.payload, size), dtype).reshape(len(block.items), *shape)
+        return array.astype(dtype.newbyteorder("="))
+
+    def _coded(self, block: Block, shape: tuple[int, ...]) -> Array:
+        sample = self.trained.model.config.shape
+        samples = tiles_of(len(block.items), shape, sample)
+        if samples is None:
+            raise FormatError(f"block {block.number} has items of shape {shape}, which this model does not code.")
+        return untiled(self.coder.decode(block.payload, samples), shape)
+
+
+def contents(trained: Trained, archive: Path) -> Iterator[Piece | Files]:
+    """Yield the items of an archive in order, a block at a time; pictures whose files were kept as those.
+
+    Raises FileError if it cannot be read; FormatError if it is damaged, newer or of another kind; InputError if
+    the model is not the one it was made with.
+    """
+    with ArchiveReader(archive) as reader:
+        unpacker = Unpacker(trained, reader.header)
+        for _, piece in together(unpacker.piece, reader):
+            yield piece
+
+
+def unpacked(trained: Trained, archive: Path) -> Iterator[Piece]:
+    """Yield the items of an archive in order as numbers. Raises as `contents` does."""
+    return decoded(contents(trained, archive))
+
+
+def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece | Files], list[Damage]]:
+    """Return the undamaged blocks of an archive, and a list that says afterwards what is missing.
+
+    An entry of 0 items says that the index is gone, so that what may have followed is not known.
+    """
+    salvage = Salvage(archive)
+    unpacker = Unpacker(trained, salvage.header)
+    damaged: list[Damage] = []
+
+    def usable(block: Block) -> Piece | Files | None:
+        with suppress(FormatError):
+            return unpacker.piece(block)
+        return None
+
+    def pieces() -> Iterator[Piece | Files]:
+        reached = 0
+        for block, piece in together(usable, salvage):
+            reached = block.first + len(block.items)
+            if piece is None:
+                damaged.append(Damage(block.first, len(block.items), block.items))
+            else:
+                yield piece
+        damaged.extend(salvage.damaged)
+        if not salvage.complete:
+            damaged.append(Damage(reached, 0))
+
+    return pieces(), damaged
+
+
+def one_item(trained: Trained, archive: Path, name: str) -> Iterator[Restored]:
+    """Yield the item called `name`, in strips if it is large, without decoding other blocks than its own.
+
+    Raises InputError if there is none; a number counts the items of an archive without names from 0.
+    """
+    with ArchiveReader(archive) as reader:
+        unpacker = Unpacker(trained, reader.header)
+        number = _number(reader, name)
+        while number < reader.items:
+            block = reader.block(reader.block_of(number))
+            place = number - block.first
+            one = unpacker.piece(block)
+            if isinstance(one, Files):
+                one = Files(one.items[place : place + 1], one.files[place : place + 1])
+                (found,) = restored_items(one)
+            else:
+                found = restored(one.items[place], one.array[place])
+            yield found
+            if found.top + len(found.array) >= found.height:
+                return
+            number += 1
+
+
+def restored_items(piece: Piece | Files) -> Iterator[Restored]:
+    """Yield the items of a block; those of kept files with their pixels, too."""
+    files = piece.files if isinstance(piece, Files) else (b"",) * len(piece.items)
+    arrays = (array for part in decoded([piece]) for array in part.array)
+    for item, array, file in zip(piece.items, arrays, files, strict=True):
+        yield replace(restored(item, array), file=file)
+
+
+def _number(reader: ArchiveReader, name: str) -> int:
+    try:
+        return reader.find(name)
+    except InputError:
+        if name.isdecimal() and reader.items and not reader.items_of(0)[0].name:
+            number = int(name) * _strips_each(reader)
+            if number < reader.items:
+                return number
+        raise
+
+
+def _strips_each(reader: ArchiveReader) -> int:
+    """Return how many strips each item is in, where items have no names and one shape."""
+    first = reader.items_of(0)[0]
+    strip = strip_of(first)
+    return 1 if MARK not in first.mode or not first.shape[0] else -(-strip.height // first.shape[0])
+
+
+def restored(item: Item, array: Array) -> Restored:
+    """Return an item's array with its name and mode."""
+    strip = strip_of(item)
+    return Restored(item.name, strip.mode, strip.top, strip.height, pixels_of(array, strip.mode))

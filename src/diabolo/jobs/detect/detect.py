@@ -1,0 +1,246 @@
+"""Detect: the score of each sample, its p-value, what made it suspicious, and whether the data have drifted."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
+from diabolo.data.source import Array, Source, Subset
+from diabolo.errors import FormatError, InputError
+from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
+from diabolo.jobs.detect.thresholds import Rule, Scores, calibration_of, rule_of, without_outliers
+from diabolo.jobs.parallel import alone, cores, together
+from diabolo.jobs.table_input import check_shape, weights_of
+from diabolo.training.files.contents import Extra, Known
+
+if TYPE_CHECKING:
+    from diabolo.training.files.model_file import Trained
+
+JOB, SHARES = "detect", ("contamination", "left_out")
+BLOCK_NUMBERS, LEAST_NUMBERS, LEAST_ROWS = 2**22, 2**18, 1024
+MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
+CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
+T = TypeVar("T", bound=Known)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is.
+
+    contamination: the share of anomalies among those samples that calibration was told of.
+    left_out: the share of the rows that the detector was fitted to that left as anomalies.
+    """
+
+    detector: Detector
+    calibration: Scores
+    rule: Rule
+    contamination: float = 0.0
+    left_out: float = 0.0
+
+
+def detects(trained: Known) -> bool:
+    """Return whether a model has a detector."""
+    return JOB in trained.extras
+
+
+def with_detector(trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
+    """Return the model with a detector: fitted on the rows it was trained on, calibrated on those it held out.
+
+    contamination: the share of anomalies among them, which are left out as far as they can be told.
+    """
+    from diabolo.training.loop import split
+
+    about = trained.about
+    rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
+    if not len(held):  # a row is its own nearest neighbour, so it cannot calibrate what it fitted
+        rows, held = rows[::2], rows[1::2]
+    return _with(trained, Subset(source, rows), Subset(source, held), Rule(), contamination)
+
+
+def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None, contamination: float = 0.0) -> "Trained":
+    """Return the model calibrated on normal samples that it never saw; half of them fit the detector if it has none.
+
+    contamination: as `with_detector` has it.
+    """
+    if usable(trained):
+        scores = score(trained, Subset(normal, bounded(np.arange(len(normal)), normal, MOST_CALIBRATED)))
+        return with_calibration(trained, scores, rule, contamination)
+    if len(normal) < 2:
+        raise InputError("A detector needs 2 normal samples or more, got 1.")
+    every = np.arange(len(normal))
+    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule or Rule(), contamination)
+
+
+def usable(trained: "Trained") -> bool:
+    """Return whether a model has a detector, and none that an earlier version made."""
+    if not detects(trained):
+        return False
+    try:
+        of(trained)
+    except FormatError:
+        return False
+    return True
+
+
+def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamination: float) -> "Trained":
+    from diabolo.jobs.detect.rows.contamination import fit_to_most
+
+    rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
+    prepared = prepared_rows(trained, Subset(fitted, rows))
+    trained.model.cpu()
+    detector, left_out = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
+    found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
+    scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
+    return with_calibration(found, scores, rule, contamination)
+
+
+def _kept(trained: "Trained", found: Calibrated) -> "Trained":
+    extra = to_extra(found.detector)
+    plain = {**extra.plain, **found.rule.to_json()}
+    plain |= {name: getattr(found, name) for name in SHARES if getattr(found, name)}
+    kept = Extra(plain, {**extra.arrays, "calibration": found.calibration})
+    return replace(trained, extras={**trained.extras, JOB: kept})
+
+
+def with_calibration(
+    trained: "Trained", scores: Scores, rule: Rule | None = None, contamination: float = 0.0
+) -> "Trained":
+    """Return the model calibrated by other scores of normal samples, and with a rule another one.
+
+    contamination: the share of anomalies among them; scores that give them away are left out.
+    """
+    found = of(trained)
+    left = without_outliers(scores, contamination)
+    return _kept(trained, replace(found, calibration=left, rule=rule or found.rule, contamination=contamination))
+
+
+def with_rule(trained: T, rule: Rule) -> T:
+    """Return the model with another rule of what an alert is."""
+    kept = trained.extras[JOB]
+    plain = {name: value for name, value in kept.plain.items() if name != "per_day"} | rule.to_json()
+    extras = {**trained.extras, JOB: replace(kept, plain=plain)}
+    return replace(trained, extras=extras)  # type: ignore[type-var]
+
+
+def of(trained: Known) -> Calibrated:
+    """Return the detector of a model. Raises InputError if it has none, FormatError if it is damaged."""
+    if not detects(trained):
+        raise InputError(f"This model has no detector; {CALIBRATE}.")
+    kept = trained.extras[JOB]
+    calibration = calibration_of(kept.arrays)
+    arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
+    detector = from_extra(Extra(kept.plain, arrays), int(np.prod(trained.config.shape)))
+    shares = [kept.plain.get(name, 0.0) for name in SHARES]
+    if not all(isinstance(share, float) and 0 <= share < 1 for share in shares):
+        raise FormatError("The model's share of anomalies is damaged; calibrate it anew.")
+    return Calibrated(detector, calibration, rule_of(kept.plain), *shares)
+
+
+def prepared_rows(trained: Known, source: Source) -> Numbers:
+    """Return samples in prepared units and flat, (n, dimensions)."""
+    check_shape(trained, source)
+    return np.concatenate([_prepared(trained, chunk) for chunk in chunks(source, np.arange(len(source)))])
+
+
+def _found(
+    trained: Known, source: Source, work: Callable[[Scorer, Numbers], Numbers]
+) -> Iterator[tuple[slice, Numbers]]:
+    """Yield rows with what `work` makes of them, a block after the other; blocks are at work side by side."""
+    check_shape(trained, source)
+    most = cores()
+
+    def one(block: Array) -> Numbers:
+        torch = sys.modules.get("torch")
+        if torch is not None and most > 1 and len(source) > len(block):
+            torch.set_num_threads(1)  # of this thread: the other cores are at work on the other blocks
+        return work(scorer, _prepared(trained, block))
+
+    start = 0
+    with alone():
+        scorer = Scorer(of(trained).detector, trained.forward())
+        for block, found in together(one, _blocks(source, most), most=most):
+            yield slice(start, start + len(block)), found
+            start += len(block)
+
+
+def _blocks(source: Source, most: int) -> Iterator[Array]:
+    """Yield the samples in order, in blocks so large that each cell of a detector gets many of their rows.
+
+    most: blocks at work at once; there are as many where there are rows enough for them. All are about as large.
+    """
+    columns = int(np.prod(source.shape))
+    size = max(1, min(LEAST_ROWS, LEAST_NUMBERS // columns), min(BLOCK_NUMBERS // columns, -(-len(source) // most)))
+    for rows in _even(np.arange(len(source)), max(1, CHUNK_BYTES // sample_bytes(source))):
+        yield from _even(source.take(rows), size)
+
+
+def _even(rows: NDArray[Any], size: int) -> list[NDArray[Any]]:
+    """Return rows in parts as large as one another, of at most `size`."""
+    return np.array_split(rows, -(-len(rows) // size)) if len(rows) else []
+
+
+def _prepared(trained: Known, block: Array) -> Numbers:
+    """Return samples in prepared units and flat, (n, dimensions); a few at a time, which then stay in the cache."""
+    prepared = np.empty((len(block), int(np.prod(block.shape[1:]))), np.float32)
+    size = rows_together(2 * prepared.shape[1])
+    for start in range(0, len(block), size):
+        piece = slice(start, start + size)
+        prepared[piece] = trained.preprocessing.prepare(block[piece]).reshape(-1, prepared.shape[1])
+    return prepared
+
+
+def score(trained: Known, source: Source) -> Scores:
+    """Return the score of each sample, (n,): the sum of what its columns add. Higher is more suspicious."""
+    scores = np.empty(len(source))
+    for rows, found in _found(trained, source, Scorer.scores):
+        scores[rows] = found
+    return scores
+
+
+def explain(trained: Known, source: Source) -> NDArray[np.float32]:
+    """Return what each number of each sample adds to its score, (n, *shape)."""
+    parts = np.empty((len(source), int(np.prod(trained.config.shape))), np.float32)
+    for rows, found in _found(trained, source, Scorer.parts):
+        parts[rows] = found
+    return parts.reshape(len(source), *trained.config.shape)
+
+
+def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Array:
+    """Return what the autoencoder expects in place of some numbers of each sample, in the data's own units.
+
+    numbers: (n, dimensions), those that it is not to see; it is given their mean in training instead.
+    """
+    x, reconstruct = prepared_rows(trained, source), trained.forward()
+    size = rows_together(x.shape[1])
+    with alone():
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            x[rows] = reconstruct(np.where(numbers[rows], np.float32(0), x[rows]).T).T
+    return trained.preprocessing.restore(x.reshape(len(x), *trained.config.shape))
+
+
+def marks(labels: Array | None) -> NDArray[np.bool_] | None:
+    """Return which samples are labelled as anomalies; None where labels say nothing of that, being none or others."""
+    known = labels is not None and set(np.unique(labels).tolist()) <= {0, 1}
+    return np.asarray(labels == 1) if known else None
+
+
+def anomalous(labels: Array | None) -> NDArray[np.bool_]:
+    """Return which samples are labelled as anomalies: of two whole labels, the larger.
+
+    Raises InputError for labels that are not just 0 and 1 (or False and True), or that call every row anomalous.
+    """
+    if labels is None:
+        raise InputError("These data have no labels; name their column with --label.")
+    values = np.unique(labels)
+    if not set(values.tolist()) <= {0, 1}:
+        shown = ", ".join(str(value) for value in values[:5])
+        raise InputError(f"A label must be 0 (normal) or 1 (anomaly), got {len(values)} values: {shown}; write it so.")
+    marked: NDArray[np.bool_] = labels == 1
+    if marked.all():
+        raise InputError("Every row is labelled as an anomaly; training needs normal rows (label 0).")
+    return marked

@@ -1,0 +1,179 @@
+"""The detector: a score whose parts, one a column, add up to it; higher is more suspicious.
+
+score = mean squared distance to the 3 nearest references, over what is typical, + WEIGHT * residual, over its typical.
+Distances are measured in three views of each column: in units of its spread, as the normal score of its rank, and
+(SHARE of it) the autoencoder's residual, whitened one column after the other: what is left of each once those after
+it are known (the Cholesky factor of their precision), a Gaussian log-likelihood of successive conditionals.
+Chosen by bench/detect_quality.py on seeds that its table does not show.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diabolo.errors import FormatError
+from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Rows
+from diabolo.jobs.detect.rows.scales import NODES, Views
+from diabolo.model.forward import Reconstruct
+from diabolo.training.files.contents import Extra
+
+WEIGHT, SHARE = 0.1, 0.5
+MOST_ROWS, MOST_NUMBERS, MOST_LISTED = 4096, 2**20, 2**15 - 1
+OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What scores prepared samples; images are flattened. At work samples stand in columns: (columns, n).
+
+    references: prepared samples (r, columns). centres: of the cells they lie in, (cells, columns).
+    middle: (columns,), the residuals' mean, scaled.
+    whitening: (columns, columns), or (columns, 1) where there are too many columns for their covariance.
+    typical_distance, typical_residual: medians over training samples of the two terms.
+    """
+
+    views: Views
+    references: Numbers
+    centres: Numbers
+    middle: Numbers
+    whitening: Numbers
+    typical_distance: float
+    typical_residual: float
+
+    @cached_property
+    def _left(self) -> tuple[Numbers, Numbers]:
+        """What turns a residual into its view: a factor and a shift (columns, 1)."""
+        factor = self.whitening / self.views.spread[:, None]
+        shift = self.middle @ self.whitening if self.whitening.shape[1] > 1 else self.middle * self.whitening[:, 0]
+        if factor.shape[1] > 1:
+            factor = np.ascontiguousarray(factor.T)
+        return factor * np.float32(SHARE), shift[:, None] * np.float32(-SHARE)
+
+    def residuals(self, residual: Numbers, out: Numbers | None = None) -> Numbers:
+        """Return whitened residuals, SHARE of them, (columns, n)."""
+        factor, shift = self._left
+        found = (np.matmul if factor.shape[1] > 1 else np.multiply)(factor, residual, out=out)
+        found += shift
+        return found
+
+    def look(self, x: Numbers, reconstruction: Numbers) -> Numbers:
+        """Return the three views of samples (columns, n), (3 * columns, n)."""
+        seen = np.empty((3, *x.shape), np.float32)
+        self.views.scaled(x, seen[0])
+        self.views.ranked(x, seen[1])
+        self.residuals(x - reconstruction, seen[2])
+        return seen.reshape(-1, x.shape[1])
+
+
+def rows_together(columns: int) -> int:
+    """Return how many samples are looked at together: few enough that what is in between stays in the cache."""
+    return max(1, min(MOST_ROWS, MOST_NUMBERS // columns))
+
+
+class Scorer:
+    """A detector at work beside its model; it takes prepared samples (n, columns)."""
+
+    def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
+        self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
+        self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
+        assert self.neighbours.cells  # made here, before several threads ask for them
+
+    def split(self, x: Numbers) -> Iterator[Numbers]:
+        """Yield rows (n, ...) in pieces of as many as are looked at together."""
+        size = rows_together(self.columns)
+        return (x[start : start + size] for start in range(0, len(x), size))
+
+    def _look(self, piece: Numbers) -> Numbers:
+        x = np.ascontiguousarray(piece.T)
+        return self.detector.look(x, self.reconstruct(x))
+
+    def seen(self, x: Numbers) -> Numbers:
+        """Return the three views of samples, (n, 3 * columns)."""
+        return np.concatenate([self._look(piece).T for piece in self.split(x)])
+
+    def _cells(self, x: Numbers) -> Iterator[tuple[Rows, Cell, Numbers]]:
+        """Yield numbers of samples that fall into one cell, with that and their views, (3 * columns, n).
+
+        The samples are looked at as many together as `rows_together` says, whatever their cells.
+        """
+        parts = (self.detector.views.scaled(piece.T).T for piece in self.split(x))
+        for rows, cuts in self.neighbours.pieces(parts, rows_together(self.columns)):
+            seen = self._look(x.take(rows, 0))
+            yield from ((rows[cut], cell, seen[:, cut]) for cell, cut in cuts)
+
+    @property
+    def weight(self) -> np.float32:
+        """What the square of a residual as `seen` has it adds to the score."""
+        return np.float32(WEIGHT / SHARE**2 / self.detector.typical_residual)
+
+    def scores(self, x: Numbers) -> Numbers:
+        """Return the score of samples, (n,)."""
+        found = np.empty(len(x), np.float32)
+        for rows, cell, seen in self._cells(x):
+            found[rows] = self._scores(cell, seen)
+        return found
+
+    def _scores(self, cell: Cell, seen: Numbers) -> Numbers:
+        left = seen[2 * self.columns :]
+        squares = np.einsum("ij,ij->j", left, left)
+        near = cell.distances(seen)
+        near /= np.float32(self.detector.typical_distance)
+        near += self.weight * squares
+        return near
+
+    def parts(self, x: Numbers) -> Numbers:
+        """Return what each column adds to the score, (n, columns)."""
+        found = np.empty(x.shape, np.float32)
+        for rows, cell, seen in self._cells(x):
+            found[rows] = self._parts(cell, seen)
+        return found
+
+    def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
+        """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
+        gaps = seen.T - self.neighbours.references[cell.nearest(seen)]
+        near = np.square(gaps, out=gaps).mean(0).reshape(-1, 3, self.columns).sum(1)
+        parts = near / np.float32(self.detector.typical_distance)
+        parts += self.weight * np.square(seen[2 * self.columns :].T)
+        total, score = parts.sum(1, keepdims=True), self._scores(cell, seen)[:, None]
+        factor = np.divide(score, total, out=np.zeros_like(score), where=total > 0)
+        return np.where(total > 0, parts * factor, score / np.float32(self.columns))
+
+
+def to_extra(detector: Detector) -> Extra:
+    """Return the detector as the model file holds it."""
+    views, plain = detector.views, {name: getattr(detector, name) for name in ("typical_distance", "typical_residual")}
+    arrays = {name: getattr(detector, name) for name in OWN} | {name: getattr(views, name) for name in VIEWED}
+    return Extra(plain, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def from_extra(extra: Extra, columns: int) -> Detector:
+    """Return the detector of a model file. Raises FormatError for anything that `to_extra` does not make."""
+    kept = extra.arrays
+    whole = {"mean": (columns,), "spread": (columns,), "low": (columns,), "high": (columns,), "middle": (columns,)}
+    whole |= {"table": (columns, NODES)}  # type: ignore[dict-item]
+    if "centres" not in kept:
+        raise FormatError(
+            "The model's detector is an earlier version's; `diabolo calibrate NORMAL -m MODEL` fits it anew."
+        )
+    for name in (*whole, "references", "centres", "whitening"):
+        array = kept.get(name)
+        if array is None or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise FormatError(f"The model's detector is damaged ({name}); calibrate it anew.")
+    fits = all(kept[name].shape == shape for name, shape in whole.items())
+    fits &= kept["whitening"].shape in ((columns, columns), (columns, 1))
+    listed = [kept[name].shape for name in ("references", "centres")]
+    fits &= all(len(shape) == 2 and 0 < shape[0] <= MOST_LISTED and shape[1] == columns for shape in listed)
+    scales = [_positive(extra.plain.get(name)) for name in ("typical_distance", "typical_residual")]
+    if not fits or not (kept["spread"] > 0).all() or None in scales:
+        raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")
+    views = Views(*(kept[name] for name in VIEWED))
+    return Detector(views, *(kept[name] for name in OWN), *scales)  # type: ignore[arg-type]
+
+
+def _positive(value: Any) -> float | None:
+    return value if isinstance(value, float) and 0 < value < float("inf") else None

@@ -1,0 +1,130 @@
+"""Tables of any kind of columns at a model's door: the encoding it keeps, and rows as it sees them."""
+
+import warnings
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from diabolo.data.limits import held
+from diabolo.data.preprocessing import bounded, unchanging
+from diabolo.data.source import Array, ArraySource, Source
+from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
+from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of
+from diabolo.errors import FormatError, InputError
+from diabolo.training.files.contents import Extra, Known
+
+JOB = "table"
+T = TypeVar("T", bound=Known)
+MOST_FITTED = 500_000
+
+
+def check_shape(trained: Known, source: Source) -> None:
+    """Raise InputError if samples have another shape than in training."""
+    shape = trained.config.shape
+    if source.shape != shape:
+        raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
+
+
+def encoding_of(trained: Known) -> Encoding | None:
+    """Return the encoding of the table that a model was trained on; None where it was all numbers, or no table.
+
+    Raises FormatError if the model file has one of no use.
+    """
+    if JOB not in trained.extras:
+        return None
+    encoding = encoding_from_json(trained.extras[JOB].plain.get("columns"))
+    if (len(encoding.owners),) != trained.config.shape:
+        raise FormatError("The model's encoding of its table does not fit its configuration; train it anew.")
+    return encoding
+
+
+def is_mixed(source: Source) -> bool:
+    """Return whether rows have to be encoded before anything can be learnt from them."""
+    return isinstance(root_of(source), FrameSource)
+
+
+def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
+    """Return an encoding fitted on some rows of a table. Raises InputError for columns that cannot be learnt from."""
+    table, frame = frames_of(source), frame_of(source, bounded(rows, source, MOST_FITTED))
+    same = [name for name in frame.columns if len(frame) > 1 and frame[name].n_unique() == 1]
+    if same:
+        warnings.warn(unchanging(same, ""), stacklevel=3)
+    return fit_encoding(frame, str(table.path if table else "the table"))
+
+
+def encoded(source: Source, encoding: Encoding) -> Source:
+    """Return a table as rows of numbers, in memory if they are small. Raises InputError if it lacks a column."""
+    table = frames_of(source)
+    if table is None:
+        raise InputError(
+            f"The model was trained on a table with the columns {', '.join(encoding.names[:20])}; give such a table."
+        )
+    missing = [name for name in encoding.names if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{table.path} lacks the columns {', '.join(missing)} that the model was trained on; "
+            f"it has {', '.join(table.columns[:50])}."
+        )
+    rows = Encoded(source, encoding)
+    kept = held(rows)
+    return EncodedArray(kept.array, source, encoding) if isinstance(kept, ArraySource) else kept
+
+
+def seen_by(trained: Known, source: Source) -> Source:
+    """Return rows as a model sees them: encoded where it was trained on columns of any kind, or where values lack."""
+    if isinstance(root_of(source), Encoded | EncodedArray):
+        return source
+    encoding = encoding_of(trained)
+    if encoding is None and is_mixed(source):
+        encoding = _of_numbers(trained)
+    return source if encoding is None else encoded(source, encoding)
+
+
+def _of_numbers(trained: Known) -> Encoding:
+    """Return the encoding of a model of plain numbers, or of windows of them: gaps are evidence, and text is named."""
+    names, shape = trained.about.get("columns"), trained.config.shape
+    if trained.preprocessing.unit:
+        raise InputError("The model was trained on numbers from 0 to 1, none missing; fill the gaps of these rows.")
+    if not names or len(shape) != 1 or shape[0] % len(names):
+        raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
+    first = (
+        np.broadcast_to(part, shape)[: len(names)]
+        for part in (trained.preprocessing.offset, trained.preprocessing.scale)
+    )
+    return plain_encoding(names, *first)
+
+
+def with_encoding(trained: T, encoding: Encoding) -> T:
+    """Return the model with the encoding of its table."""
+    extras = {**trained.extras, JOB: Extra({"columns": encoding.to_json()})}
+    return replace(trained, extras=extras)  # type: ignore[type-var]
+
+
+def weights_of(trained: Known) -> NDArray[np.float32] | None:
+    """Return by how much each number counts in the detector's distances; None: all alike."""
+    encoding = encoding_of(trained)
+    return None if encoding is None else encoding.weights.astype(np.float32)
+
+
+def by_column(trained: Known, parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each column of the table adds, (n, columns), from what each number does."""
+    encoding = encoding_of(trained)
+    return parts if encoding is None else encoding.by_column(parts)
+
+
+def in_own_units(trained: Known, samples: Array) -> Array | pl.DataFrame:
+    """Return decoded samples in the table's own units; other samples as they are."""
+    encoding = encoding_of(trained)
+    return samples if encoding is None else encoding.decode(samples)
+
+
+def as_rows(trained: Known, samples: Array | pl.DataFrame) -> Array:
+    """Return samples to show: of an encoded table rows (n, columns) of its own values, others as they are."""
+    found = in_own_units(trained, samples) if isinstance(samples, np.ndarray) else samples
+    if isinstance(found, np.ndarray):
+        return found
+    rows = [["missing" if value is None else value for value in row] for row in found.iter_rows()]
+    return np.array(rows, object).reshape(found.shape)

@@ -1,0 +1,188 @@
+"""Networks: an encoder and a decoder built as a matching pair for samples of any shape."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from torch import nn
+
+from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, ResidualConfig, UShapedConfig
+from diabolo.errors import InputError
+from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.networks.residual import downward, upward
+from diabolo.model.networks.unet import Downward, Upward, code_size
+
+ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
+    "relu": lambda: [nn.ReLU(inplace=True)],
+    "linear": lambda: [],
+    "silu": lambda: [nn.SiLU(inplace=True)],
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """encoder: (n, *shape) -> (n, per_latent * latent); decoder: (n, latent) -> likelihood parameters (n, *shape)."""
+
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
+
+def activation(name: str) -> list[nn.Module]:
+    """Return a new layer for an activation's name; none for 'linear'."""
+    return ACTIVATION_LAYERS[name]()
+
+
+def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Fully connected layers with ReLU between them; no activation on the decoder's output."""
+    sizes = [math.prod(config.shape), *network.widths]
+    encoder: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in pairwise(sizes):
+        encoder += [linear(inputs, outputs), *activation(network.hidden)]
+    encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
+    decoder: list[nn.Module] = []
+    mirrored = [config.latent + len(config.classes), *reversed(sizes)]
+    for inputs, outputs in pairwise(mirrored):
+        decoder += [linear(inputs, outputs), *activation(network.hidden)]
+    decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def grid(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (channels, height, width) of a sample; a flat vector is an image one pixel high."""
+    if len(shape) == 1:
+        return 1, 1, shape[0]
+    return (shape[2] if len(shape) == 3 else 1), shape[0], shape[1]
+
+
+def stages(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return (height, width) before the first stage and after each: half, rounded up."""
+    sizes = [grid(shape)[1:]]
+    for _ in network.channels:
+        height, width = sizes[-1]
+        sizes.append((math.ceil(height / 2), math.ceil(width / 2)))
+    return sizes
+
+
+def map_size(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> int:
+    """Return the numbers in the last stage's map: the latent size of a network without a dense layer."""
+    return network.channels[-1] * math.prod(stages(network, shape)[-1])
+
+
+def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Convolution, ReLU and pooling per stage; the decoder mirrors it with upsampling.
+
+    Upsampling an odd size's half gives a surplus. A convolution leaves its padding out where the surplus is
+    2 or more (the lecture's 16 -> 14); what is left in the end is cut off.
+    """
+    size = map_size(network, config.shape)
+    if not network.dense and config.classes:
+        raise InputError("A network whose code is a map cannot be told labels; choose one with a dense layer.")
+    if not network.dense and config.latent != size:
+        raise InputError(f"latent must be {size} for a network without a dense layer, got {config.latent}.")
+    code_map = (network.channels[-1], *stages(network, config.shape)[-1])
+    encoder = [*_unfolded(config.shape), ChannelsFirst(), *_downward(network, config.shape)]
+    decoder: list[nn.Module] = []
+    if network.dense:
+        encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
+        decoder += [linear(config.latent + len(config.classes), size), *activation(network.hidden)]
+    else:
+        encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
+    decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def _unfolded(shape: tuple[int, ...]) -> list[nn.Module]:
+    return [nn.Unflatten(1, (1, shape[0]))] if len(shape) == 1 else []
+
+
+def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Module]:
+    last = network.channels[-1]
+    return [convolution(last, per_latent * last)] if per_latent > 1 else []
+
+
+def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
+    """ReLU comes after pooling: the same numbers as before it, of a quarter of the values (others nearly so)."""
+    layers: list[nn.Module] = []
+    inputs = grid(shape)[0]
+    for outputs in network.channels:
+        layers += [convolution(inputs, outputs), nn.MaxPool2d(2, ceil_mode=True), *activation(network.hidden)]
+        inputs = outputs
+    return layers
+
+
+def _upward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    sizes = stages(network, shape)[::-1]
+    inputs, now = network.channels[-1], sizes[0]
+    for wanted, following, outputs in zip(sizes, sizes[1:], reversed(network.channels), strict=False):
+        spare = _spare(now, wanted)
+        layers += [
+            convolution(inputs, outputs, padding=spare),
+            *activation(network.hidden),
+            nn.Upsample(scale_factor=2),
+        ]
+        now = (2 * (now[0] - 2 + 2 * spare[0]), 2 * (now[1] - 2 + 2 * spare[1]))
+        assert now >= following
+        inputs = outputs
+    layers.append(convolution(inputs, grid(shape)[0], padding=_spare(now, sizes[-1])))
+    return layers
+
+
+def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """Return the padding (height, width): 0 where the map is 2 or more too large, else 1."""
+    return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
+
+
+def residual(network: ResidualConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Strided stages and residual blocks to a fully connected layer; the decoder mirrors them."""
+    inputs, size = grid(config.shape)[0], map_size(network, config.shape)
+    code_map = (network.channels[-1], *stages(network, config.shape)[-1])
+    encoder = [*_unfolded(config.shape), ChannelsFirst(), *downward(network.channels, network.blocks, inputs)]
+    encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
+    decoder = [linear(config.latent + len(config.classes), size), nn.Unflatten(1, code_map)]
+    decoder += [*upward(network.channels, network.blocks, inputs), AsStored(config.shape)]
+    return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
+    """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
+    size = code_size(network.channels, grid(config.shape))
+    if config.latent != size or per_latent != 1:
+        raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
+    inputs, depth = grid(config.shape), network.blocks
+    down = Downward(network.channels, inputs, depth, bias=not network.residual)
+    up = Upward(network.channels, inputs, depth, residual=network.residual)
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
+    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+
+
+def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
+    """Return (how far an output pixel looks, the pixels of one step of the last map)."""
+    unit = 2 ** len(network.channels)
+    return 4 * unit + 2, unit
+
+
+def _u_reach(network: UShapedConfig) -> tuple[int, int]:
+    """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
+    scales = [2**stage for stage in range(1, len(network.channels) + 1)]
+    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    return blocks + 2 * scales[0] + scales[-1], scales[-1]
+
+
+RESIZED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
+    ConvolutionalConfig: map_size,
+    UShapedConfig: lambda network, shape: code_size(network.channels, grid(shape)),
+}
+"""The latent sizes of networks that do without fully connected layers, for samples of any size."""
+
+REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _conv_reach, UShapedConfig: _u_reach}
+
+
+NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
+    DenseConfig: dense,
+    ConvolutionalConfig: convolutional,
+    ResidualConfig: residual,
+    UShapedConfig: u_shaped,
+}

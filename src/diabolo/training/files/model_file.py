@@ -1,0 +1,130 @@
+"""The model file: weights, and all that is needed to use them, in one .safetensors file. Nothing is unpickled.
+
+The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diabolo.config import ModelConfig, to_json
+from diabolo.data.preprocessing import Preprocessing
+from diabolo.errors import FormatError
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
+from diabolo.training.files.contents import EXTRA, KEY, UNUSABLE, Extra, Kept, read_kept
+from diabolo.training.files.tensor_file import write_tensors
+from diabolo.training.history import Record
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and all that belongs to it; `Known` says what about and extras are."""
+
+    model: AutoencoderModel
+    preprocessing: Preprocessing
+    history: tuple[Record, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Extra] = field(default_factory=dict)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
+
+    def forward(self) -> Reconstruct:
+        """Return the autoencoder of prepared samples, by NumPy where it can; but torch's SiLU is twice as fast."""
+        if not is_dense(self.config):
+            return _by_torch(self.model)
+        weights = {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()}
+        return dense(self.config, weights, {**ACTIVATIONS, "silu": _silu})
+
+
+def _silu(x: NDArray[np.float32]) -> None:
+    torch.nn.functional.silu(torch.from_numpy(x), inplace=True)
+
+
+def _by_torch(model: AutoencoderModel) -> Reconstruct:
+    device = next(model.parameters()).device
+
+    def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            shaped = torch.from_numpy(np.ascontiguousarray(x.T)).view(-1, *model.config.shape).to(device)
+            return model(shaped).flatten(1).cpu().numpy().T  # type: ignore[no-any-return]
+
+    return reconstruct
+
+
+def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
+    """Write the model file whole or not at all. Raises FileError if something is in the way and `force` is false.
+
+    Weights that float16 holds exactly are written in it.
+    """
+    tensors = decoding_tensors(trained, *trained.extras)
+    plain = {
+        "config": to_json(trained.model.config),
+        "preprocessing": _preprocessing_to_json(trained.preprocessing),
+        "history": [asdict(record) for record in trained.history],
+        "about": trained.about,
+        EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
+    }
+    shortest = {name: _shortest(tensor) if name.startswith("model.") else tensor for name, tensor in tensors.items()}
+    write_tensors(path, shortest, KEY, plain, force=force)
+
+
+def decoding_tensors(trained: Trained, *jobs: str) -> dict[str, Tensor]:
+    """Return the tensors of a model file: weights, preprocessing and what `jobs` added."""
+    tensors = {f"model.{name}": weights for name, weights in trained.model.state_dict().items()}
+    tensors["preprocessing.offset"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.offset).copy())
+    tensors["preprocessing.scale"] = torch.from_numpy(np.atleast_1d(trained.preprocessing.scale).copy())
+    for job in jobs:
+        arrays = trained.extras[job].arrays
+        tensors |= {f"{EXTRA}.{job}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+    return tensors
+
+
+def _shortest(weights: Tensor) -> Tensor:
+    """Return float32 weights as float16 if that changes none of them."""
+    half = weights.to(torch.float16) if weights.dtype == torch.float32 else weights
+    return half if torch.equal(half.to(weights.dtype), weights) else weights
+
+
+def load_model(path: Path) -> Trained:
+    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
+    kept = read_kept(path)
+    try:
+        return _trained(kept)
+    except UNUSABLE as error:
+        raise FormatError(f"{path} cannot be used: {error}") from error
+
+
+def _trained(kept: Kept) -> Trained:
+    model = AutoencoderModel(kept.config)
+    weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
+    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
+        raise FormatError("its weights do not fit its configuration.")
+    model.load_state_dict(weights, assign=True)
+    return Trained(in_memory_format(model).eval(), kept.preprocessing, kept.history, kept.about, kept.extras)
+
+
+def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:
+    """Return the model with its convolutions' weights channels last, where it has any."""
+    if any(weights.dim() == 4 for weights in model.parameters()):
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
+    dtype = preprocessing.dtype.newbyteorder("<").str
+    return {
+        "dtype": dtype,
+        "unit": preprocessing.unit,
+        "constant": list(preprocessing.constant),
+        "per_column": bool(preprocessing.scale.ndim),
+        "curved": preprocessing.curved,
+    }
