@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rich.style  # noqa: F401 its import draws a random number, and scikit-learn imports it late
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
