@@ -37,7 +37,7 @@ HEAD = """# Training on a GPU
 On a GPU a step is recorded as a CUDA graph: its kernels start together. The weights are the same as from plain steps
 (tests/test_cuda.py). Written by `python bench/gpu.py --data MNIST_FOLDER --out docs/speed-gpu.md`.
 """
-END = """One graph holds one step. The lecture's 50 epochs are 23,450 steps of 128 digits; the aim of one second is missed.
+END = """One graph holds one step. The lecture's 50 epochs are 23,450 steps of 128 digits: the aim of 1 s is missed.
 torch.compile costs more than it gains here."""
 
 

@@ -19,7 +19,7 @@ def test_a_graph_gives_the_weights_of_plain_steps(preset: str, monkeypatch: pyte
     graphed, plain = [], []
     for found, graphs in ((graphed, True), (plain, False)):
         if not graphs:
-            monkeypatch.setattr(Run, "_recordable", lambda _, batch: False)
+            monkeypatch.setattr(Run, "_recordable", lambda *_: False)
         trained = fit(
             ArraySource(x),
             lambda shape, unit: configure(preset, shape, unit=unit),
