@@ -69,7 +69,7 @@ def asked_latent(given: str | None) -> int | str | None:
 
 
 def print_curve(about: "dict[str, Any]") -> None:
-    from diabolo.app.pages.latent_curve import curve_text
+    from diabolo.app.output.latent_curve import curve_text
 
     text = curve_text(about)
     if text:
