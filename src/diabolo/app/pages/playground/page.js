@@ -1,0 +1,251 @@
+"use strict";
+// The page: the state, the worker that trains, and what the buttons do.
+
+const $$ = (id) => document.getElementById(id);
+
+class App {
+  constructor(content, data) {
+    Object.assign(this, { content, data, records: [], previous: [], run: 0, running: false, updates: 0, waiting: null });
+    this.program = compiled(content.kernels);
+    this.state = this.readState();
+    this.pad = unpackPixels(this.state.pad, data.size);
+    this.views = new Views(this);
+    this.speak();
+    this.worker = this.newWorker((message) => this.take(message));
+    this.connect();
+    this.start();
+  }
+
+  // What the address says; else the trained model that came with the page; else the lesson's first step.
+  readState() {
+    const given = this.content.model;
+    if (given && location.hash.length < 2) return { ...startState(), ...given.settings, model: "given", lesson: 0 };
+    const state = readAddress(location.hash);
+    if (!given) Object.assign(state, { model: "new", lesson: Math.max(1, state.lesson) });
+    const bare = [...new URLSearchParams(location.hash.slice(1)).keys()].every((name) => name === "lesson" || name === "lang");
+    return bare && state.lesson ? lessonState(state.lesson, state.lang) : state;
+  }
+
+  // A worker of the page's own mathematics; where none can be made, the same code in the page.
+  newWorker(take) {
+    const order = { order: "data", kernels: this.content.kernels, data: this.data };
+    let port;
+    try {
+      const blob = new Blob([$$("mathematics").textContent, "\nwork(self);"], { type: "text/javascript" });
+      port = new Worker(URL.createObjectURL(blob));
+    } catch {
+      const channel = new MessageChannel();
+      work(channel.port2);
+      port = channel.port1;
+    }
+    port.onmessage = ({ data: message }) => take(message);
+    port.postMessage(order);
+    return port;
+  }
+
+  get language() {
+    const wanted = this.state.lang || this.content.lang || navigator.language.slice(0, 2);
+    return Object.hasOwn(this.content.words, wanted) ? wanted : "en";
+  }
+
+  // Begin with new weights, or those of the trained model. running: whether to train on at once.
+  start(running = false) {
+    const model = modelOf(this.state, this.data.size), recipe = recipeOf(this.state), given = this.state.model === "given";
+    this.previous = this.records.length > 5 && this.likelihood === model.likelihood ? this.records : [];
+    this.likelihood = model.likelihood;
+    this.records = [];
+    this.run += 1;
+    this.running = false;
+    this.view = new Network(model, this.program, Math.max(this.data.held, GRID * GRID));
+    this.views.forget();
+    const parameters = given ? parametersOf(this.content.model, this.view) : null;
+    this.worker.postMessage({ order: "start", run: this.run, model, recipe, parameters });
+    this.askPca();
+    if (running) this.go();
+    else if (this.state.steps) this.go(this.state.steps);
+    this.showState();
+  }
+
+  go(until) {
+    this.running = true;
+    this.worker.postMessage({ order: "go", until });
+    this.showState();
+  }
+  pause() { this.worker.postMessage({ order: "pause" }); }
+
+  // Parameters came: draw them in the next frame, and tell the worker when it is done.
+  take(message) {
+    if (message.run !== this.run) return;
+    const idle = this.waiting === null;
+    this.records.push(...message.records);
+    this.waiting = message;
+    if (idle) requestAnimationFrame(() => this.show());
+  }
+  show() {
+    const message = this.waiting;
+    this.waiting = null;
+    if (message && message.run === this.run) {
+      this.view.parameters.set(message.parameters);
+      this.steps = message.steps;
+      this.epoch = message.epoch;
+      if (this.running && !message.running) this.stopped();
+      this.views.draw(!this.running);
+      this.showFigures();
+      this.updates += 1;
+    }
+    this.worker.postMessage({ order: "drawn" });
+  }
+  stopped() {
+    this.running = false;
+    this.state.steps = this.steps;
+    this.showState();
+  }
+
+  askPca() {
+    const { latent, pca } = this.state, count = Math.min(latent, 64);
+    if (pca !== "yes" || (this.views.pca && this.views.pca.axes.length === count)) return;
+    this.views.pca = null;
+    const helper = this.newWorker(({ pca: found }) => {
+      const n = Math.min(MEASURED, this.data.held);
+      let squared = 0;
+      for (let s = 0; s < n; s++) {
+        const x = heldDigit(this.data, s), restored = restore(found, project(found, x));
+        for (let i = 0; i < x.length; i++) squared += (restored[i] - x[i]) ** 2 / n;
+      }
+      helper.terminate?.();
+      this.views.pca = { ...found, loss: squared / 2, squared };
+      this.redraw();
+    });
+    helper.postMessage({ order: "pca", count });
+  }
+
+  // Set one thing: start again where the network changes, else go on.
+  set(name, value) {
+    const { anew, group } = SETTINGS[name], { running } = this;
+    this.state[name] = value;
+    if (anew) {
+      Object.assign(this.state, { steps: 0, model: "new" });
+      this.start(running);
+      return;
+    }
+    if (group) {
+      const change = { model: modelOf(this.state, this.data.size), recipe: recipeOf(this.state) };
+      Object.assign(this.view.model, change.model);
+      this.worker.postMessage({ order: "change", ...change });
+      this.views.forget();
+    }
+    if (name === "lang") this.speak();
+    this.askPca();
+    this.redraw();
+    this.showState();
+  }
+  setLesson(number) {
+    const { lang } = this.state, { model } = this.content;
+    this.state = number ? lessonState(number, lang) : { ...startState(), ...model.settings, model: "given", lesson: 0, lang };
+    this.pad.fill(0);
+    this.start();
+  }
+  redraw() {
+    if (this.steps === undefined || this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => { this.asked = false; this.views.draw(!this.running); this.showFigures(); });
+  }
+
+  // The words of the language, everywhere.
+  speak() {
+    this.words = this.content.words[this.language];
+    document.documentElement.lang = this.language;
+    document.title = this.words.title;
+    for (const element of document.querySelectorAll("[data-word]")) element.textContent = this.words[element.dataset.word];
+    for (const element of document.querySelectorAll("[data-aria]")) {
+      element.setAttribute("aria-label", this.words[element.dataset.aria]);
+    }
+    for (const element of document.querySelectorAll("[data-hint]")) element.title = this.words[element.dataset.hint];
+    for (const button of document.querySelectorAll("[data-digit]")) {
+      const { data } = this, group = data.labels[this.views.shown[button.dataset.digit]];
+      const name = data.groups.length ? data.groups[group][0] : Number(button.dataset.digit) + 1;
+      button.setAttribute("aria-label", fill(this.words.chooseDigit, { name }));
+    }
+    this.showControls = makeControls($$("controls"), this.words, (name, value) => this.set(name, value));
+    this.makeLessons();
+  }
+  makeLessons() {
+    const first = this.content.model ? 0 : 1;
+    $$("lessons").replaceChildren(...Array.from({ length: 9 - first }, (_, i) => {
+      const item = document.createElement("li"), button = document.createElement("button"), step = i + first;
+      button.textContent = step ? `${step}. ${this.words[`short_${step}`]}` : this.content.model.name;
+      button.dataset.lesson = step;
+      button.addEventListener("click", () => this.setLesson(step));
+      item.append(button);
+      return item;
+    }));
+  }
+
+  showState() {
+    const { state, words, running } = this, { lesson } = state;
+    this.showControls(state);
+    $$("play").textContent = running ? words.pause : state.steps ? words.goOn : words.play;
+    $$("step").disabled = running;
+    for (const button of document.querySelectorAll("[data-lesson]")) {
+      button.ariaCurrent = Number(button.dataset.lesson) === lesson ? "step" : null;
+    }
+    $$("lesson-name").textContent = lesson ? fill(words.lessonName, { number: lesson, name: words[`name_${lesson}`] }) : words.name_0;
+    $$("lesson-question").textContent = words[`question_${lesson}`];
+    $$("lesson-try").textContent = words[`try_${lesson}`];
+    $$("lesson-next").hidden = lesson === 8;
+    for (const lang of ["en", "es"]) $$(`lang-${lang}`).ariaPressed = String(this.language === lang);
+    for (const units of ["encoder", "decoder"]) $$(`units-${units}`).ariaPressed = String(state.units === units);
+    $$("grid").checked = state.grid === "yes";
+    $$("network-text").textContent = this.networkText();
+    $$("plane-text").textContent = words[state.latent > 2 ? "planeAxes" : state.latent === 2 ? "planeTwo" : "planeOne"];
+    $$("sample-text").textContent = words[state.bottleneck === "variational" ? "samplePrior" : "sampleCodes"];
+    $$("labels").replaceChildren(...this.data.groups.map(([name, colour]) => {
+      const item = document.createElement("li"), dot = document.createElement("span");
+      dot.style.background = colour;
+      item.append(dot, name);
+      return item;
+    }));
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => history.replaceState(null, "", writeAddress(this.state)), 250);
+  }
+  networkText() {
+    const { data, state, words } = this, { latent } = state;
+    const parameters = this.view ? this.view.layers.reduce((sum, { w, b }) => sum + w.length + b.length, 0) : 0;
+    const compression = format(data.size / latent, words.code, 1);
+    return fill(words.networkText, { pixels: data.size, k: latent, compression, parameters: format(parameters, words.code) });
+  }
+
+  showFigures() {
+    const { words, data, views, state } = this, last = this.records.at(-1), entries = [[words.steps, format(this.steps, words.code)]];
+    entries.push([words.epochs, format(this.epoch, words.code, 1)]);
+    if (last) {
+      entries.push([words.heldOutLoss, format(last.loss, words.code, 1)]);
+      if (state.bottleneck === "variational") entries.push([words.rate, format(last.rate, words.code, 1)]);
+      entries.push([words.squared, format(last.squared / data.size, words.code, 4)]);
+      if (state.pca === "yes" && views.pca) entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4)]);
+    }
+    $$("figures").replaceChildren(...entries.map(([name, value]) => {
+      const pair = document.createElement("div"), term = document.createElement("dt"), figure = document.createElement("dd");
+      term.textContent = name;
+      figure.textContent = value;
+      pair.append(term, figure);
+      return pair;
+    }));
+  }
+
+  tell(text) {
+    $$("status").textContent = text;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => { $$("status").textContent = ""; }, 4000);
+  }
+}
+
+// Numbers of 16 bits in base64, as the network's parameters.
+function parametersOf({ layers }, network) {
+  const found = new Float32Array(network.parameters.length);
+  network.layers.forEach((layer, i) => {
+    found.set(halves(layers[i].weights), layer.weights);
+    found.set(halves(layers[i].bias), layer.bias);
+  });
+  return found;
+}
