@@ -29,7 +29,7 @@ App.prototype.connect = function connect() {
     this.speak();
     this.start();
   });
-  const again = () => { readInk(); this.redraw(); };
+  const again = () => { readInk(); this.views.painted = undefined; this.redraw(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   new ResizeObserver(again).observe(document.body);
 };

@@ -129,14 +129,15 @@ function drawCurves(canvas, lines, level, format) {
   pen.restore();
 }
 
-// The network as a diabolo: wide at both ends, pinched at the code. layers: [{ values, code }]; input, output: pixels.
-function drawDiabolo(canvas, input, output, [high, wide], layers, words) {
+// The network as a diabolo: wide at both ends, pinched at the code. ends: the pictures that go in and come out.
+// layers: [{ values, code }].
+function drawDiabolo(canvas, ends, pixels, layers, words) {
   const { pen, width, height } = sharp(canvas), middle = (height - 24) / 2, small = width < 520;
-  const side = Math.min(small ? 72 : 120, height - 50), room = width - 2 * side - (small ? 16 : 60);
-  const tall = (count) => Math.min(height - 30, 18 + 17 * Math.log2(count + 1));
-  const x = (i) => side + (small ? 8 : 30) + (room * (i + 0.5)) / layers.length;
+  const side = small ? 64 : height - 34, edge = small ? 6 : 24, room = width - 2 * side - 2 * edge;
+  const tall = (count) => Math.min(small ? 100 : 150, 10 + (small ? 11 : 15) * Math.log2(count + 1));
+  const x = (i) => side + edge + (room * (i + 0.5)) / layers.length;
   const places = layers.map(({ values }, i) => ({ x: x(i), half: tall(values.length) / 2 }));
-  const outline = [{ x: side / 2, half: height / 2 - 14 }, ...places, { x: width - side / 2, half: height / 2 - 14 }];
+  const outline = [{ x: side, half: side / 2 }, ...places, { x: width - side, half: side / 2 }];
   pen.beginPath();
   outline.forEach((p, i) => pen[i ? "lineTo" : "moveTo"](p.x, middle - p.half));
   [...outline].reverse().forEach((p) => pen.lineTo(p.x, middle + p.half));
@@ -152,19 +153,18 @@ function drawDiabolo(canvas, input, output, [high, wide], layers, words) {
   });
   pen.font = "12px system-ui, sans-serif";
   pen.fillStyle = ink.muted;
-  for (const [pixels, left, word] of [[input, 0, words[0]], [output, width - side, words[1]]]) {
-    const tile = document.createElement("canvas");
-    paintTiles(tile, [pixels], [high, wide], 1, greyInk);
+  ends.forEach((picture, i) => {
+    const left = i * (width - side), top = middle - side / 2;
     pen.imageSmoothingEnabled = false;
     pen.fillStyle = ink.paper;
-    pen.fillRect(left, middle - side / 2, side, side);
-    pen.drawImage(tile, left, middle - side / 2, side, side);
+    pen.fillRect(left, top, side, side);
+    pen.drawImage(picture, left, top, side, side);
     pen.strokeStyle = ink.rule;
     pen.lineWidth = 1;
-    pen.strokeRect(left + 0.5, middle - side / 2 + 0.5, side - 1, side - 1);
+    pen.strokeRect(left + 0.5, top + 0.5, side - 1, side - 1);
     pen.fillStyle = ink.muted;
-    pen.fillText(small ? String(pixels.length) : word, left + side / 2, height - 6);
-  }
+    pen.fillText(small ? String(pixels) : `${words[i]}, ${pixels}`, left + side / 2, height - 6);
+  });
 }
 
 // One layer as a column of cells; long layers show at most 48 of their values, evenly spaced.

@@ -2,7 +2,8 @@
 // The sums that take the time: in WebAssembly where the browser has its four numbers at once, else in JavaScript.
 // Both keep 32 bits of each number. Weights of a layer are stored input by input: weights[i * outputs + j].
 
-const PAGE_BYTES = 65536, MOST_PAGES = 4096;
+// The first page of the memory is gather's: places in its first half, values in its second.
+const PAGE_BYTES = 65536, MOST_PAGES = 4096, VALUES = 32768, MOST_GATHERED = 8188;
 
 // Memory that a network's numbers live in, with the kernels that work on it.
 class Kernels {
@@ -14,8 +15,6 @@ class Kernels {
     if (!program || pages > MOST_PAGES) return;
     this.memory = new WebAssembly.Memory({ initial: pages });
     this.run = new WebAssembly.Instance(program, { page: { memory: this.memory } }).exports;
-    this.from = new Int32Array(this.memory.buffer, 0, 8192);
-    this.value = new Float32Array(this.memory.buffer, 32768, 8192);
     this.next = PAGE_BYTES;
   }
 
@@ -43,16 +42,19 @@ class Kernels {
 
   // y[at + j] += sum over k of x[start + k stride] rows[k length + j].
   add(y, at, rows, length, x, start, stride, count) {
-    const fast = this.sees(y, rows) && count + 3 < 8192, bytes = fast ? 4 : 1;
-    const from = fast ? this.from : new Int32Array(count + 3), value = fast ? this.value : new Float32Array(count + 3);
+    if (this.sees(x, y, rows) && count < MOST_GATHERED) {
+      const found = this.run.gather(x.byteOffset + 4 * start, 4 * stride, count, 4 * length);
+      this.run.add(y.byteOffset + 4 * at, rows.byteOffset, 0, VALUES, found, length);
+      return;
+    }
+    const from = new Int32Array(count + 3), value = new Float32Array(count + 3);
     let found = 0;
     for (let k = 0; k < count; k++) {
       const v = x[start + k * stride];
-      if (v !== 0) { from[found] = k * length * bytes; value[found++] = v; }
+      if (v !== 0) { from[found] = k * length; value[found++] = v; }
     }
     while (found % 4) { from[found] = 0; value[found++] = 0; }
-    if (fast) this.run.add(y.byteOffset + 4 * at, rows.byteOffset, 0, 32768, found, length);
-    else for (let k = 0; k < found; k += 4) addFour(y, at, rows, from, value, k, length);
+    for (let k = 0; k < found; k += 4) addFour(y, at, rows, from, value, k, length);
   }
 
   // x = g W^T for n samples.
@@ -63,6 +65,31 @@ class Kernels {
         this.run.back(g.byteOffset + 4 * s * outputs, weights.byteOffset, x.byteOffset + 4 * s * inputs, inputs, outputs);
       } else for (let i = 0; i < inputs; i++) x[s * inputs + i] = dot(g, s * outputs, weights, i * outputs, outputs);
     }
+  }
+
+  // Set slope to share * (sigmoid(z) - x); return the sums of the cross-entropy in nats and of the squared error.
+  entropy(z, x, slope, share) {
+    let at = 0, distortion = 0, squared = 0;
+    if (this.sees(z, x, slope)) {
+      const sums = new Float32Array(this.memory.buffer, VALUES, 12), whole = z.length - (z.length % 4);
+      // A product of 64 factors, each at most 2, is not too large for 32 bits.
+      for (; at < whole; at += 256) {
+        const places = [z, x, slope].map((array) => array.byteOffset + 4 * at);
+        this.run.entropy(...places, Math.min(256, whole - at), share);
+        for (let lane = 0; lane < 4; lane++) {
+          squared += sums[lane];
+          distortion += sums[4 + lane] + Math.log(sums[8 + lane]);
+        }
+      }
+      at = whole;
+    }
+    for (; at < z.length; at++) {
+      const small = Math.exp(-Math.abs(z[at])), error = (z[at] > 0 ? 1 : small) / (1 + small) - x[at];
+      distortion += Math.max(z[at], 0) - x[at] * z[at] + Math.log1p(small);
+      squared += error * error;
+      slope[at] = share * error;
+    }
+    return { distortion, squared };
   }
 
   // One step of Adam (Kingma and Ba 2015, algorithm 1), with the rate and the correction of the start in m and v.

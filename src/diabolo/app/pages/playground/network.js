@@ -13,25 +13,12 @@ const ACTIVATIONS = {
   },
 };
 
-// Each likelihood: the mean of p(x | code) for an output z; and `compare`, which sets slope[i] to share * (mean - x) and
-// returns the sums of -log p(x | code) and of the squared error.
+// Each likelihood: the mean of p(x | code) for an output z; and `compare`, which sets slope to share * (mean - x) and returns
+// the sums of -log p(x | code) and of the squared error.
 const LIKELIHOODS = {
   bernoulli: {
     mean: ACTIVATIONS.sigmoid.value,
-    compare: (z, x, slope, share) => {
-      let linear = 0, logs = 0, product = 1, squared = 0;
-      for (let i = 0; i < z.length; i++) {
-        const output = z[i], small = Math.exp(output > 0 ? -output : output);
-        const error = (output > 0 ? 1 : small) / (1 + small) - x[i];
-        linear += (output > 0 ? output : 0) - x[i] * output;
-        product *= 1 + small;
-        // One logarithm of 64 factors, each at most 2, takes the time of one.
-        if ((i & 63) === 63) { logs += Math.log(product); product = 1; }
-        squared += error * error;
-        slope[i] = share * error;
-      }
-      return { distortion: linear + logs + Math.log(product), squared };
-    },
+    compare: (z, x, slope, share, kernels) => kernels.entropy(z, x, slope, share),
   },
   // A normal distribution of spread 1, without its constant.
   gaussian: {
@@ -99,6 +86,13 @@ class Network {
     return made;
   }
 
+  // Return numbers where the kernels see them.
+  inside(x, name) {
+    const held = this.buffer(name, x.length);
+    held.set(x);
+    return held;
+  }
+
   // Return [{ z, y }] of each layer for n samples x.
   through(layers, x, n, name) {
     return layers.map((layer, number) => {
@@ -133,24 +127,27 @@ class Network {
 
   // Return what each layer gives for n samples x, the code, and the means (n, inputs) of p(x | code).
   look(x, n) {
+    x = this.inside(x, "shown");
     const encoded = this.through(this.encoder, x, n, "look");
     const code = this.codeOf(encoded.at(-1).y, n, null, "look");
     const decoded = this.through(this.decoder, code, n, "show");
     return { encoded, code, decoded, means: decoded.at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean) };
   }
-  encode(x, n) { return this.codeOf(this.through(this.encoder, x, n, "look").at(-1).y, n, null, "look").slice(); }
+  encode(x, n) { return this.codeOf(this.through(this.encoder, this.inside(x, "shown"), n, "look").at(-1).y, n, null, "look").slice(); }
   decode(code, n) {
-    return this.through(this.decoder, code, n, "show").at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean);
+    return this.through(this.decoder, this.inside(code, "given"), n, "show").at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean);
   }
 
   // Return the average loss over n samples: { distortion, rate, penalty, loss } in nats per sample, and squared error.
   // x: what the encoder sees. target: what the decoder is to give. With `learning`, this.slopes gets the gradient.
   measure(x, target, n, noise = null, learning = false) {
     const { likelihood, beta, variational, sparsity, amount } = this.model;
+    x = this.inside(x, "input");
     const down = this.through(this.encoder, x, n, "down"), latent = down.at(-1).y;
     const code = this.codeOf(latent, n, noise, "down"), up = this.through(this.decoder, code, n, "up");
     const slope = this.buffer("slope", n * this.model.inputs);
-    const found = { ...LIKELIHOODS[likelihood].compare(up.at(-1).z, target, slope, 1 / n), rate: 0, penalty: 0 };
+    const { compare } = LIKELIHOODS[likelihood], held = this.inside(target, "target");
+    const found = { ...compare(up.at(-1).z, held, slope, 1 / n, this.kernels), rate: 0, penalty: 0 };
     if (variational) found.rate = rate(latent, n, this.model.latent);
     if (sparsity === "l1") for (let i = 0; i < code.length; i++) found.penalty += amount * Math.abs(code[i]);
     for (const name of Object.keys(found)) found[name] /= n;

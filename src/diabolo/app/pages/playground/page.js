@@ -102,7 +102,7 @@ class App {
   }
 
   askPca() {
-    const { latent, pca } = this.state, count = Math.min(latent, 64);
+    const { latent, pca } = this.state, count = Math.min(latent, 64, this.data.size);
     if (pca !== "yes" || (this.views.pca && this.views.pca.axes.length === count)) return;
     this.views.pca = null;
     const helper = this.newWorker(({ pca: found }) => {
@@ -224,13 +224,14 @@ class App {
       entries.push([words.squared, format(last.squared / data.size, words.code, 4)]);
       if (state.pca === "yes" && views.pca) entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4)]);
     }
-    $$("figures").replaceChildren(...entries.map(([name, value]) => {
-      const pair = document.createElement("div"), term = document.createElement("dt"), figure = document.createElement("dd");
-      term.textContent = name;
-      figure.textContent = value;
-      pair.append(term, figure);
-      return pair;
-    }));
+    const list = $$("figures");
+    while (list.children.length > entries.length) list.lastChild.remove();
+    entries.forEach(([name, value], i) => {
+      const pair = list.children[i] ?? list.appendChild(document.createElement("div"));
+      if (!pair.children.length) pair.append(document.createElement("dt"), document.createElement("dd"));
+      pair.children[0].textContent = name;
+      pair.children[1].textContent = value;
+    });
   }
 
   tell(text) {

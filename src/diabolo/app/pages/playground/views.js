@@ -13,6 +13,7 @@ class Views {
     this.shown = shownDigits(data);
     this.colours = data.groups.length ? data.labels.map((group) => data.groups[group][1]) : data.labels.map(() => "#3f90da");
     this.background = document.createElement("canvas");
+    this.ends = [document.createElement("canvas"), document.createElement("canvas")];
     this.draws = new Random(11).fillNormal(new Float32Array(SAMPLES * MOST_CODE));
     this.pca = null;
     this.cost = this.last = 0;
@@ -22,6 +23,7 @@ class Views {
   forget() {
     this.plane.forget();
     this.last = 0;
+    this.painted = undefined;
     const { app } = this, { data, state } = app;
     this.clean = new Float32Array(this.shown.length * data.size);
     this.shown.forEach((number, i) => this.clean.set(heldDigit(data, number), i * data.size));
@@ -51,16 +53,25 @@ class Views {
     table.rows.noisy.hidden = !noisy;
     table.rows.pca.hidden = !pca;
     for (let i = 0; i < count; i++) {
-      paintTiles(table.cells.digit[i], [tile(this.clean, i)], shape, 1, greyInk);
       paintTiles(table.cells.given[i], [tile(look.means, i)], shape, 1, greyInk);
-      if (noisy) paintTiles(table.cells.noisy[i], [tile(this.noisy, i)], shape, 1, greyInk);
-      if (pca) {
-        const restored = restore(this.pca, project(this.pca, this.clean, i * size));
-        paintTiles(table.cells.pca[i], [restored], shape, 1, greyInk);
-      }
-      table.buttons[i].ariaPressed = String(i === state.digit);
+      const pressed = String(i === state.digit);
+      if (table.buttons[i].ariaPressed !== pressed) table.buttons[i].ariaPressed = pressed;
     }
+    if (this.painted !== this.pca) this.paintRest(tile, noisy, pca);
     this.drawNetwork(look, Math.min(state.digit, count - 1));
+  }
+
+  // The rows that training does not change.
+  paintRest(tile, noisy, pca) {
+    const { app, table } = this, { shape, size } = app.data;
+    for (let i = 0; i < this.shown.length; i++) {
+      paintTiles(table.cells.digit[i], [tile(this.clean, i)], shape, 1, greyInk);
+      if (noisy) paintTiles(table.cells.noisy[i], [tile(this.noisy, i)], shape, 1, greyInk);
+      if (!pca) continue;
+      const restored = restore(this.pca, project(this.pca, this.clean, i * size));
+      paintTiles(table.cells.pca[i], [restored], shape, 1, greyInk);
+    }
+    this.painted = this.pca;
   }
 
   drawNetwork({ encoded, code, decoded, means }, number) {
@@ -71,9 +82,9 @@ class Views {
       { values: cut(code, k), code: true },
       ...decoded.slice(0, -1).map(({ y }, i) => ({ values: cut(y, view.decoder[i].outputs) })),
     ];
-    const given = [words.input, words.output];
-    const pixels = cut(this.noisy, data.size);
-    drawDiabolo($$("diabolo"), pixels, cut(means, data.size), data.shape, layers, given);
+    const pictures = [cut(this.noisy, data.size), cut(means, data.size)];
+    pictures.forEach((pixels, i) => paintTiles(this.ends[i], [pixels], data.shape, 1, greyInk));
+    drawDiabolo($$("diabolo"), this.ends, data.size, layers, [words.input, words.output]);
   }
 
   drawLoss() {
@@ -86,11 +97,13 @@ class Views {
     ];
     const level = state.pca === "yes" && state.likelihood === "gaussian" && this.pca ? this.pca.loss : null;
     drawCurves($$("loss"), lines, level, (value) => format(value, words.code, 2));
-    $$("loss-legend").replaceChildren(
-      legendLine(ink.first, words.heldOut), legendLine(ink.second, words.training),
-      ...(previous.length ? [legendLine(ink.rule, words.previous)] : []),
-      ...(level !== null ? [legendLine(ink.text, fill(words.pcaLine, { k: state.latent }))] : []),
-    );
+    const legend = [[ink.first, words.heldOut], [ink.second, words.training]];
+    if (previous.length) legend.push([ink.rule, words.previous]);
+    if (level !== null) legend.push([ink.text, fill(words.pcaLine, { k: state.latent })]);
+    const said = JSON.stringify(legend);
+    if (said === this.legend) return;
+    this.legend = said;
+    $$("loss-legend").replaceChildren(...legend.map(([colour, text]) => legendLine(colour, text)));
   }
 
   // Codes of the digits held out, the pictures decoded over the plane, and those of random codes.
@@ -137,11 +150,8 @@ class Views {
     const units = encoder ? (view.encoder.length === 1 ? view.model.latent : layer.outputs) : layer.inputs;
     const count = Math.min(units, MOST_UNITS), columns = count <= 8 ? Math.max(4, count) : 10;
     const tiles = Array.from({ length: count }, (_, unit) => {
-      const tile = Float32Array.from({ length: size }, (__, i) => {
-        return encoder ? layer.w[i * layer.outputs + unit] : layer.w[unit * layer.outputs + i];
-      });
-      const largest = tile.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
-      return tile.map((value) => value / largest);
+      const stride = encoder ? layer.outputs : 1, start = encoder ? unit : unit * layer.outputs;
+      return scaled(layer.w, start, stride, size);
     });
     paintTiles($$("units"), tiles, data.shape, columns, signedInk);
     $$("units-text").textContent = fill(words[encoder ? "unitsEncoderText" : "unitsDecoderText"], { count, units });
@@ -158,6 +168,18 @@ class Views {
     for (let i = 0; i < given.length; i++) error += (given[i] - pad[i]) ** 2 / given.length;
     $$("pad-error").textContent = empty ? "" : fill(words.padError, { error: format(error, words.code, 4) });
   }
+}
+
+// Return every `stride`th weight from `start` on, so that the largest is 1 or -1.
+function scaled(weights, start, stride, length) {
+  const tile = new Float32Array(length);
+  let largest = 1e-9;
+  for (let i = 0; i < length; i++) {
+    tile[i] = weights[start + i * stride];
+    largest = Math.max(largest, Math.abs(tile[i]));
+  }
+  for (let i = 0; i < length; i++) tile[i] /= largest;
+  return tile;
 }
 
 // Return the numbers, among those held out, of one digit of each label; else of the first ten.
