@@ -68,7 +68,13 @@ function input(setting) {
   return field;
 }
 
-// A number as the language writes it, with at most so many decimals.
-function format(value, language, decimals = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(value);
+// A number as the language writes it, with at most so many decimals; `all`: with just as many.
+const FORMATS = new Map();
+function format(value, language, decimals = 0, all = false) {
+  const key = `${language} ${decimals} ${all}`;
+  if (!FORMATS.has(key)) {
+    const digits = { maximumFractionDigits: decimals, minimumFractionDigits: all ? decimals : 0 };
+    FORMATS.set(key, new Intl.NumberFormat(language, digits));
+  }
+  return FORMATS.get(key).format(value);
 }

@@ -84,6 +84,7 @@ class App {
   show() {
     const message = this.waiting;
     this.waiting = null;
+    this.worker.postMessage({ order: "drawn" });
     if (message && message.run === this.run) {
       this.view.parameters.set(message.parameters);
       this.steps = message.steps;
@@ -93,7 +94,6 @@ class App {
       this.showFigures();
       this.updates += 1;
     }
-    this.worker.postMessage({ order: "drawn" });
   }
   stopped() {
     this.running = false;
@@ -217,12 +217,12 @@ class App {
 
   showFigures() {
     const { words, data, views, state } = this, last = this.records.at(-1), entries = [[words.steps, format(this.steps, words.code)]];
-    entries.push([words.epochs, format(this.epoch, words.code, 1)]);
+    entries.push([words.epochs, format(this.epoch, words.code, 1, true)]);
     if (last) {
-      entries.push([words.heldOutLoss, format(last.loss, words.code, 1)]);
-      if (state.bottleneck === "variational") entries.push([words.rate, format(last.rate, words.code, 1)]);
-      entries.push([words.squared, format(last.squared / data.size, words.code, 4)]);
-      if (state.pca === "yes" && views.pca) entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4)]);
+      entries.push([words.heldOutLoss, format(last.loss, words.code, 1, true)]);
+      if (state.bottleneck === "variational") entries.push([words.rate, format(last.rate, words.code, 1, true)]);
+      entries.push([words.squared, format(last.squared / data.size, words.code, 4, true)]);
+      if (state.pca === "yes" && views.pca) entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4, true)]);
     }
     const list = $$("figures");
     while (list.children.length > entries.length) list.lastChild.remove();

@@ -103,12 +103,12 @@ function recipeOf({ corruption, noise, optimizer, rate, batch, seed }) {
 const LESSON = [
   { latent: 32 },
   { latent: 8, hidden: "linear", code: "linear", likelihood: "gaussian", pca: "yes" },
-  { widths: "128-32", latent: 2, code: "linear" },
+  { widths: "128-32", latent: 2, code: "linear", rate: 0.005 },
   { widths: "128", latent: 32, corruption: "gaussian", noise: 0.5 },
   { latent: 64, sparsity: "l1", penalty: 0.5, units: "decoder" },
   { latent: 800, code: "linear", batch: 16, rate: 0.001, units: "decoder" },
-  { widths: "128-32", latent: 2, code: "linear", grid: "yes" },
-  { widths: "128-32", latent: 2, bottleneck: "variational", grid: "yes" },
+  { widths: "128-32", latent: 2, code: "linear", rate: 0.005, grid: "yes" },
+  { widths: "128-32", latent: 2, rate: 0.005, bottleneck: "variational", grid: "yes" },
 ];
 
 function lessonState(number, lang) { return { ...startState(), ...LESSON[number - 1], lesson: number, lang }; }

@@ -87,7 +87,7 @@ function heldOut(data, recipe) {
 // Train while told to; post the parameters as often as the page has drawn the last ones.
 // port: where orders come from, a worker's own `self` or a MessagePort.
 function work(port) {
-  const channel = new MessageChannel(), SHORTEST = 24;
+  const channel = new MessageChannel(), SHORTEST = 15;
   let data = null, program = null, trainer = null, running = false, until = Infinity, drawn = true, posted = 0, sent = 0, run = 0;
   const post = () => {
     const parameters = trainer.network.parameters.slice(), records = trainer.records.slice(sent);

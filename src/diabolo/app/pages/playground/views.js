@@ -34,7 +34,7 @@ class Views {
   // Draw everything. all: also what takes long, whatever it takes.
   draw(all) {
     const now = performance.now();
-    if (all || now - this.last > 3 * this.cost) {
+    if (all || now - this.last > 4 * this.cost) {
       this.drawCodes();
       this.drawUnits();
       this.last = performance.now();
@@ -164,6 +164,7 @@ class Views {
     app.padGiven = given;
     const empty = pad.every((value) => value === 0);
     paintTiles($$("pad-out"), [empty ? new Float32Array(data.size) : given], data.shape, 1, greyInk);
+    $$("pad-hint").hidden = !empty;
     let error = 0;
     for (let i = 0; i < given.length; i++) error += (given[i] - pad[i]) ** 2 / given.length;
     $$("pad-error").textContent = empty ? "" : fill(words.padError, { error: format(error, words.code, 4) });
