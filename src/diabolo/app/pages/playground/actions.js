@@ -21,6 +21,7 @@ App.prototype.connect = function connect() {
     const act = { " ": turn, s: step, r: anew }[event.key];
     if (act) { event.preventDefault(); act(); }
   });
+  $$("settings").open = innerWidth > 760;
   this.connectPlane();
   this.connectPad();
   addEventListener("hashchange", () => {

@@ -1,5 +1,5 @@
 ;; The sums of a fully connected layer, four numbers at once, and Adam's step. All numbers are of 32 bits.
-;; kernels.wasm is this file, assembled: python bench/playground.py --assemble
+;; kernels.wasm is this file, assembled: python bench/playground_kernels.py
 (module
   (import "page" "memory" (memory 1))
 

@@ -30,7 +30,7 @@ function drawable(canvas, pixels, [height, width], changed) {
     return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
   };
   const dab = ([x, y]) => {
-    const radius = width / 20;
+    const radius = Math.max(1, width / 20);
     for (let i = 0; i < pixels.length; i++) {
       const far = Math.hypot((i % width) + 0.5 - x, Math.floor(i / width) + 0.5 - y);
       pixels[i] = Math.max(pixels[i], Math.min(1, Math.max(0, radius + 0.6 - far)));

@@ -54,10 +54,19 @@ class App {
     this.previous = this.records.length > 5 && this.likelihood === model.likelihood ? this.records : [];
     this.likelihood = model.likelihood;
     this.records = [];
+    this.steps = this.epoch = 0;
     this.run += 1;
     this.running = false;
-    this.view = new Network(model, this.program, Math.max(this.data.held, GRID * GRID));
+    this.frozen = Boolean(given && this.content.model.program);
+    this.view = this.frozen ? new Program(this.content.model.program, model, this.data.shape)
+      : new Network(model, this.program, Math.max(this.data.held, GRID * GRID));
     this.views.forget();
+    if (this.frozen) {
+      this.updates += 1;
+      this.redraw();
+      this.showState();
+      return;
+    }
     const parameters = given ? parametersOf(this.content.model, this.view) : null;
     this.worker.postMessage({ order: "start", run: this.run, model, recipe, parameters });
     this.askPca();
@@ -75,7 +84,7 @@ class App {
 
   // Parameters came: draw them in the next frame, and tell the worker when it is done.
   take(message) {
-    if (message.run !== this.run) return;
+    if (message.run !== this.run || this.frozen) return;
     const idle = this.waiting === null;
     this.records.push(...message.records);
     this.waiting = message;
@@ -89,7 +98,7 @@ class App {
       this.view.parameters.set(message.parameters);
       this.steps = message.steps;
       this.epoch = message.epoch;
-      if (this.running && !message.running) this.stopped();
+      if (message.stopped) this.stopped();
       this.views.draw(!this.running);
       this.showFigures();
       this.updates += 1;
@@ -130,6 +139,7 @@ class App {
     }
     if (group) {
       const change = { model: modelOf(this.state, this.data.size), recipe: recipeOf(this.state) };
+      if (this.frozen) { this.state.model = "new"; this.start(); return; }
       Object.assign(this.view.model, change.model);
       this.worker.postMessage({ order: "change", ...change });
       this.views.forget();
@@ -146,7 +156,7 @@ class App {
     this.start();
   }
   redraw() {
-    if (this.steps === undefined || this.asked) return;
+    if (!this.updates || this.asked) return;
     this.asked = true;
     requestAnimationFrame(() => { this.asked = false; this.views.draw(!this.running); this.showFigures(); });
   }
@@ -185,13 +195,14 @@ class App {
     const { state, words, running } = this, { lesson } = state;
     this.showControls(state);
     $$("play").textContent = running ? words.pause : state.steps ? words.goOn : words.play;
-    $$("step").disabled = running;
+    for (const id of ["play", "anew"]) $$(id).disabled = this.frozen;
+    $$("step").disabled = running || this.frozen;
     for (const button of document.querySelectorAll("[data-lesson]")) {
       button.ariaCurrent = Number(button.dataset.lesson) === lesson ? "step" : null;
     }
     $$("lesson-name").textContent = lesson ? fill(words.lessonName, { number: lesson, name: words[`name_${lesson}`] }) : words.name_0;
     $$("lesson-question").textContent = words[`question_${lesson}`];
-    $$("lesson-try").textContent = words[`try_${lesson}`];
+    $$("lesson-try").textContent = words[this.frozen ? "frozen" : `try_${lesson}`];
     $$("lesson-next").hidden = lesson === 8;
     for (const lang of ["en", "es"]) $$(`lang-${lang}`).ariaPressed = String(this.language === lang);
     for (const units of ["encoder", "decoder"]) $$(`units-${units}`).ariaPressed = String(state.units === units);
@@ -241,12 +252,14 @@ class App {
   }
 }
 
-// Numbers of 16 bits in base64, as the network's parameters.
+// Numbers of 16 bits in base64, as the network's parameters; null where an address asks for another network.
 function parametersOf({ layers }, network) {
   const found = new Float32Array(network.parameters.length);
-  network.layers.forEach((layer, i) => {
-    found.set(halves(layers[i].weights), layer.weights);
-    found.set(halves(layers[i].bias), layer.bias);
-  });
+  for (const [i, layer] of network.layers.entries()) {
+    const weights = halves(layers[i]?.weights ?? ""), bias = halves(layers[i]?.bias ?? "");
+    if (weights.length !== layer.w.length || bias.length !== layer.b.length) return null;
+    found.set(weights, layer.weights);
+    found.set(bias, layer.bias);
+  }
   return found;
 }

@@ -38,7 +38,7 @@ class Plane {
     const at = ([x, y]) => [(x / this.reach[0] + 1) * (width / 2), (1 - y / this.reach[1]) * (height / 2)];
     if (background) {
       pen.imageSmoothingEnabled = true;
-      pen.globalAlpha = 0.6;
+      pen.globalAlpha = 0.5;
       pen.drawImage(background, 0, 0, width, height);
       pen.globalAlpha = 1;
     }
@@ -52,6 +52,7 @@ class Plane {
     pen.lineTo(width, top);
     pen.stroke();
     const size = width < 260 ? 2 : 3;
+    if (background) this.places.forEach((place) => disc(pen, ...at(place), size + 1, ink.card));
     this.places.forEach((place, s) => disc(pen, ...at(place), size, colours[s]));
     if (chosen !== null && this.places[chosen]) {
       disc(pen, ...at(this.places[chosen]), size + 3, ink.card);

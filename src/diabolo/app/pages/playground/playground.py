@@ -10,7 +10,7 @@ from diabolo.app.pages.playground.sample import Sample
 
 LANGUAGES = ("en", "es")
 MATHEMATICS = ("random", "kernels", "network", "training", "pca")
-PAGE = ("state", "draw", "controls", "plane", "pad", "views", "page", "actions")
+PAGE = ("state", "draw", "controls", "plane", "pad", "program", "views", "page", "actions")
 """The scripts, in the order in which they are read; the mathematics is the worker's program too."""
 
 

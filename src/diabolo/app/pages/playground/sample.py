@@ -52,7 +52,9 @@ def sample_of(data: Dataset) -> Sample:
     shape = data.train.shape
     if len(shape) != 2 or max(shape) > MOST_SIDE or data.train.dtype != np.uint8:
         given = f"{data.name} has samples of {'x'.join(map(str, shape))}, {data.train.dtype}"
-        raise InputError(f"The playground needs 8-bit grey pictures of at most {MOST_SIDE}x{MOST_SIDE} pixels; {given}.")
+        raise InputError(
+            f"The playground needs 8-bit grey pictures of at most {MOST_SIDE}x{MOST_SIDE} pixels; {given}."
+        )
     if data.test is None:
         rows = spaced(len(data.train), TRAIN + HELD_OUT)
         held = np.zeros(len(rows), bool)

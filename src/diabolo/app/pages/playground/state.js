@@ -27,7 +27,7 @@ const SETTINGS = {
   hidden: { start: "relu", anew: true, group: "network", ...choice("relu", "linear", "tanh", "sigmoid", "silu") },
   code: {
     start: "relu", anew: true, group: "network", when: (s) => s.bottleneck === "plain",
-    ...choice("linear", "relu", "tanh", "sigmoid"),
+    ...choice("linear", "relu", "tanh", "sigmoid", "silu"),
   },
   likelihood: { start: "bernoulli", anew: true, group: "network", ...choice("bernoulli", "gaussian") },
   corruption: { start: "none", group: "noise", ...choice("none", "gaussian", "mask", "pepper") },

@@ -89,19 +89,19 @@ function heldOut(data, recipe) {
 function work(port) {
   const channel = new MessageChannel(), SHORTEST = 15;
   let data = null, program = null, trainer = null, running = false, until = Infinity, drawn = true, posted = 0, sent = 0, run = 0;
-  const post = () => {
+  const post = (stopped) => {
     const parameters = trainer.network.parameters.slice(), records = trainer.records.slice(sent);
     sent = trainer.records.length;
     drawn = false;
     posted = performance.now();
     const { steps } = trainer, epoch = trainer.seen / data.train;
-    port.postMessage({ run, parameters, records, steps, epoch, running }, [parameters.buffer]);
+    port.postMessage({ run, parameters, records, steps, epoch, stopped }, [parameters.buffer]);
   };
   channel.port1.onmessage = () => {
     if (!running) return;
     trainer.step();
     if (trainer.steps >= until) { running = false; until = Infinity; }
-    if (!running || (drawn && performance.now() - posted > SHORTEST)) post();
+    if (!running || (drawn && performance.now() - posted > SHORTEST)) post(!running);
     if (running) channel.port2.postMessage(0);
   };
   const orders = {
@@ -112,7 +112,7 @@ function work(port) {
       sent = 0;
       drawn = true;
       trainer = new Trainer(data, order.model, order.recipe, order.parameters, program);
-      post();
+      post(false);
     },
     // What may change while it trains: the network keeps its weights.
     change: (order) => {
@@ -122,10 +122,10 @@ function work(port) {
     },
     go: (order) => {
       until = order.until ?? Infinity;
-      if (trainer.steps >= until) { post(); return; }
+      if (trainer.steps >= until) { post(true); return; }
       if (!running) { running = true; channel.port2.postMessage(0); }
     },
-    pause: () => { running = false; post(); },
+    pause: () => { running = false; post(true); },
     drawn: () => { drawn = true; },
     pca: ({ count }) => port.postMessage({ pca: principal(data.pixels, data.train, data.size, count) }),
   };

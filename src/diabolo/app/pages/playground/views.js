@@ -76,11 +76,11 @@ class Views {
 
   drawNetwork({ encoded, code, decoded, means }, number) {
     const { data, view, words } = this.app, k = view.model.latent;
-    const cut = (values, size) => values.subarray(number * size, (number + 1) * size);
+    const cut = (values, size = values.length / this.shown.length) => values.subarray(number * size, (number + 1) * size);
     const layers = [
-      ...encoded.slice(0, -1).map(({ y }, i) => ({ values: cut(y, view.encoder[i].outputs) })),
+      ...encoded.slice(0, -1).map(({ y }) => ({ values: cut(y) })),
       { values: cut(code, k), code: true },
-      ...decoded.slice(0, -1).map(({ y }, i) => ({ values: cut(y, view.decoder[i].outputs) })),
+      ...decoded.slice(0, -1).map(({ y }) => ({ values: cut(y) })),
     ];
     const pictures = [cut(this.noisy, data.size), cut(means, data.size)];
     pictures.forEach((pixels, i) => paintTiles(this.ends[i], [pixels], data.shape, 1, greyInk));
@@ -146,6 +146,8 @@ class Views {
 
   drawUnits() {
     const { app } = this, { data, state, view, words } = app, { size } = data;
+    $$("units-card").hidden = !view.encoder;
+    if (!view.encoder) return;
     const encoder = state.units === "encoder", layer = encoder ? view.encoder[0] : view.decoder.at(-1);
     const units = encoder ? (view.encoder.length === 1 ? view.model.latent : layer.outputs) : layer.inputs;
     const count = Math.min(units, MOST_UNITS), columns = count <= 8 ? Math.max(4, count) : 10;
