@@ -167,7 +167,7 @@ function drawDiabolo(canvas, ends, pixels, layers, words) {
   });
 }
 
-// One layer as a column of cells; long layers show at most 48 of their values, evenly spaced.
+// One layer as a column of cells, at most 48: each shows the strongest of the values that fall to it.
 function drawLayer(pen, { x, half }, middle, values, code, small) {
   const count = Math.min(values.length, 48), size = (2 * half) / count, thick = (code ? 22 : 14) * (small ? 0.65 : 1);
   let largest = 1e-6;
@@ -175,7 +175,7 @@ function drawLayer(pen, { x, half }, middle, values, code, small) {
   pen.fillStyle = ink.card;
   pen.fillRect(x - thick / 2 - 1, middle - half - 1, thick + 2, 2 * half + 2);
   for (let cell = 0; cell < count; cell++) {
-    const value = values[Math.floor(((cell + 0.5) * values.length) / count)] / largest;
+    const value = strongest(values, (cell * values.length) / count, ((cell + 1) * values.length) / count) / largest;
     const [r, g, b] = value > 0 ? ink.plus : ink.minus;
     pen.fillStyle = `rgba(${r},${g},${b},${Math.abs(value)})`;
     pen.fillRect(x - thick / 2, middle - half + cell * size, thick, size > 4 ? size - 1 : size);
@@ -183,4 +183,12 @@ function drawLayer(pen, { x, half }, middle, values, code, small) {
   pen.strokeStyle = code ? ink.text : ink.rule;
   pen.lineWidth = code ? 1.5 : 1;
   pen.strokeRect(x - thick / 2 - 1, middle - half - 1, thick + 2, 2 * half + 2);
+}
+
+function strongest(values, from, to) {
+  let found = 0;
+  for (let i = Math.floor(from); i < Math.max(Math.floor(to), Math.floor(from) + 1); i++) {
+    if (Math.abs(values[i]) > Math.abs(found)) found = values[i];
+  }
+  return found;
 }

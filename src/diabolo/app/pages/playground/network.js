@@ -211,9 +211,11 @@ function rate(latent, n, k) {
   return sum;
 }
 
-// Set all but the largest `count` values to 0 (Makhzani and Frey 2013, arXiv:1312.5663).
+// Set all but the largest `count` values to 0 (Makhzani and Frey 2013, arXiv:1312.5663); of equal ones the first stay.
 function keepLargest(code, count) {
   if (count >= code.length) return;
-  const order = [...code.keys()].sort((a, b) => code[b] - code[a]);
-  for (const i of order.slice(count)) code[i] = 0;
+  const least = code.slice().sort()[code.length - count];
+  let left = count;
+  for (const value of code) if (value > least) left -= 1;
+  for (let i = 0; i < code.length; i++) if (code[i] < least || (code[i] === least && left-- <= 0)) code[i] = 0;
 }

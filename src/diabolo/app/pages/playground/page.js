@@ -63,6 +63,7 @@ class App {
     this.views.forget();
     if (this.frozen) {
       this.updates += 1;
+      this.drawn = this.run;
       this.redraw();
       this.showState();
       return;
@@ -96,6 +97,7 @@ class App {
     this.worker.postMessage({ order: "drawn" });
     if (message && message.run === this.run) {
       this.view.parameters.set(message.parameters);
+      this.drawn = this.run;
       this.steps = message.steps;
       this.epoch = message.epoch;
       if (message.stopped) this.stopped();
@@ -156,7 +158,7 @@ class App {
     this.start();
   }
   redraw() {
-    if (!this.updates || this.asked) return;
+    if (this.drawn !== this.run || this.asked) return;
     this.asked = true;
     requestAnimationFrame(() => { this.asked = false; this.views.draw(!this.running); this.showFigures(); });
   }
@@ -198,7 +200,9 @@ class App {
     for (const id of ["play", "anew"]) $$(id).disabled = this.frozen;
     $$("step").disabled = running || this.frozen;
     for (const button of document.querySelectorAll("[data-lesson]")) {
-      button.ariaCurrent = Number(button.dataset.lesson) === lesson ? "step" : null;
+      const now = Number(button.dataset.lesson) === lesson, strip = $$("lessons");
+      button.ariaCurrent = now ? "step" : null;
+      if (now && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = button.offsetLeft - strip.offsetLeft - 40;
     }
     $$("lesson-name").textContent = lesson ? fill(words.lessonName, { number: lesson, name: words[`name_${lesson}`] }) : words.name_0;
     $$("lesson-question").textContent = words[`question_${lesson}`];
@@ -223,7 +227,7 @@ class App {
     const { data, state, words } = this, { latent } = state;
     const parameters = this.view ? this.view.layers.reduce((sum, { w, b }) => sum + w.length + b.length, 0) : 0;
     const compression = format(data.size / latent, words.code, 1);
-    return fill(words.networkText, { pixels: data.size, k: latent, compression, parameters: format(parameters, words.code) });
+    return fill(words[latent < data.size ? "networkText" : "networkWide"], { pixels: data.size, k: latent, compression, parameters: format(parameters, words.code) });
   }
 
   showFigures() {

@@ -18,9 +18,11 @@ function principal(x, n, d, count, { rounds = 20, start = null } = {}) {
 
 // The numbers of a sample that are not 0.
 function entries(x, start, d) {
-  const at = [], value = [];
-  for (let i = 0; i < d; i++) if (x[start + i] !== 0) { at.push(i); value.push(x[start + i]); }
-  return { at: Uint16Array.from(at), value: Float32Array.from(value) };
+  let count = 0;
+  for (let i = 0; i < d; i++) if (x[start + i] !== 0) count += 1;
+  const at = new Uint16Array(count), value = new Float32Array(count);
+  for (let i = 0, e = 0; i < d; i++) if (x[start + i] !== 0) { at[e] = i; value[e++] = x[start + i]; }
+  return { at, value };
 }
 
 // The samples' covariance times an axis, times n.

@@ -16,7 +16,7 @@ class Plane {
       this.axes = Array.from({ length: 2 }, (_, row) => Array.from({ length: k }, (__, i) => Number(i === row)));
       if (prior) this.mean = this.mean.map(() => 0);
     } else {
-      const same = this.axes && this.axes[0].length === k;
+      const same = this.axes && this.axes[0].length === k && this.axes.every((axis) => axis.some((value) => value !== 0));
       const found = principal(codes, count, k, 2, same ? { rounds: 2, start: this.axes } : {});
       Object.assign(this, { mean: [...found.mean], axes: found.axes });
     }

@@ -153,9 +153,9 @@ class Views {
     const count = Math.min(units, MOST_UNITS), columns = count <= 8 ? Math.max(4, count) : 10;
     const tiles = Array.from({ length: count }, (_, unit) => {
       const stride = encoder ? layer.outputs : 1, start = encoder ? unit : unit * layer.outputs;
-      return scaled(layer.w, start, stride, size);
+      return strided(layer.w, start, stride, size);
     });
-    paintTiles($$("units"), tiles, data.shape, columns, signedInk);
+    paintTiles($$("units"), scaled(tiles), data.shape, columns, signedInk);
     $$("units-text").textContent = fill(words[encoder ? "unitsEncoderText" : "unitsDecoderText"], { count, units });
   }
 
@@ -173,16 +173,20 @@ class Views {
   }
 }
 
-// Return every `stride`th weight from `start` on, so that the largest is 1 or -1.
-function scaled(weights, start, stride, length) {
+// Return every `stride`th weight from `start` on.
+function strided(weights, start, stride, length) {
   const tile = new Float32Array(length);
-  let largest = 1e-9;
-  for (let i = 0; i < length; i++) {
-    tile[i] = weights[start + i * stride];
-    largest = Math.max(largest, Math.abs(tile[i]));
-  }
-  for (let i = 0; i < length; i++) tile[i] /= largest;
+  for (let i = 0; i < length; i++) tile[i] = weights[start + i * stride];
   return tile;
+}
+
+// Scale tiles together, so that the strongest weight of an average tile is 1: units that learned little stay faint.
+function scaled(tiles) {
+  let sum = 1e-9;
+  for (const tile of tiles) sum += strongest(tile, 0, tile.length) ** 2 / tiles.length;
+  const size = Math.sqrt(sum);
+  for (const tile of tiles) for (let i = 0; i < tile.length; i++) tile[i] /= size;
+  return tiles;
 }
 
 // Return the numbers, among those held out, of one digit of each label; else of the first ten.
