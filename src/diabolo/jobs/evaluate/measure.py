@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config.bottlenecks import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.tables.frames import frame_of, frames_of, root_of
 from diabolo.data.tables.windows import Windows
 from diabolo.jobs.apply import batches, decode, encode, score
-from diabolo.jobs.detect import choice, detect
-from diabolo.jobs.detect.ranking import Detection, detection_of
+from diabolo.jobs.detect import members
+from diabolo.jobs.detect.detector import name_in
+from diabolo.jobs.detect.labels import marks
+from diabolo.jobs.detect.ranking import BESIDE, Detection, detection_of
 from diabolo.jobs.evaluate.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.evaluate.choose_latent import choice_of
 from diabolo.jobs.evaluate.quality import ssim
@@ -208,7 +209,9 @@ def evaluate(
         warnings=tuple(warnings(model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
-        detection=detection(trained, unseen, training) if detect.usable(trained) else None,
+        detection=detection(trained, unseen, training)
+        if name_in(trained) in BESIDE and members.usable(trained)
+        else None,
     )
 
 
@@ -231,8 +234,8 @@ def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Dete
     return detection_of(
         trained,
         samples,
-        choice.score(trained, samples),
-        anomalous=detect.marks(unseen.labels),
+        members.score(trained, samples),
+        anomalous=marks(unseen.labels),
         learnt=given,
         weight=unseen.weight,
     )
@@ -247,7 +250,7 @@ def _series(source: Source) -> Source:
 def generation(trained: Trained, samples: Source) -> Generation | None:
     """Return what a variational model makes of up to 1,000 samples on average, and new ones; None for other models."""
     config = trained.model.config
-    if not isinstance(config.bottleneck, VariationalConfig):
+    if not trained.model.encoder.bottleneck.draws_weighted:
         return None
     found = measure(trained, Subset(samples, spaced(len(samples), MEASURED)), samples=1)
     return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))
