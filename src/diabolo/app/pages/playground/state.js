@@ -42,7 +42,7 @@ const SETTINGS = {
     when: (s) => s.bottleneck === "plain" && s.sparsity === "l1",
   },
   kept: {
-    start: 16, group: "bottleneck", ...number(1, MOST_CODE),
+    start: 40, group: "bottleneck", ...number(1, MOST_CODE),
     when: (s) => s.bottleneck === "plain" && s.sparsity === "top",
   },
   optimizer: { start: "adam", anew: true, group: "training", ...choice("adam", "sgd") },

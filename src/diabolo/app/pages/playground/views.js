@@ -151,12 +151,25 @@ class Views {
     const encoder = state.units === "encoder", layer = encoder ? view.encoder[0] : view.decoder.at(-1);
     const units = encoder ? (view.encoder.length === 1 ? view.model.latent : layer.outputs) : layer.inputs;
     const count = Math.min(units, MOST_UNITS), columns = count <= 8 ? Math.max(4, count) : 10;
-    const tiles = Array.from({ length: count }, (_, unit) => {
+    const shown = units > MOST_UNITS ? this.strongest(layer, units, encoder) : [...Array(units).keys()];
+    const tiles = shown.map((unit) => {
       const stride = encoder ? layer.outputs : 1, start = encoder ? unit : unit * layer.outputs;
       return strided(layer.w, start, stride, size);
     });
     paintTiles($$("units"), scaled(tiles), data.shape, columns, signedInk);
-    $$("units-text").textContent = fill(words[encoder ? "unitsEncoderText" : "unitsDecoderText"], { count, units });
+    $$("units-text").textContent = fill(words[encoder ? "unitsEncoderText" : "unitsDecoderText"], { count, units })
+      + (units > count ? ` ${words.unitsStrongest}` : "");
+  }
+
+  // Return the units of the largest weights; the choice is kept until half as many batches again are trained.
+  strongest(layer, units, encoder) {
+    const { steps, run } = this.app, key = `${run} ${encoder} ${units}`, kept = this.chosenUnits;
+    if (kept && kept.key === key && steps >= kept.steps && steps < 1.5 * kept.steps + 20) return kept.units;
+    const sizes = new Float64Array(units);
+    layer.w.forEach((value, i) => { sizes[encoder ? i % layer.outputs : Math.floor(i / layer.outputs)] += value * value; });
+    const order = [...sizes.keys()].sort((a, b) => sizes[b] - sizes[a]).slice(0, MOST_UNITS);
+    this.chosenUnits = { key, steps, units: order };
+    return order;
   }
 
   drawPad() {
