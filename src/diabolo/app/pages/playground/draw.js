@@ -15,17 +15,26 @@ function readInk() {
 // A canvas for pictures of `columns` by `rows` tiles, one canvas pixel a picture's pixel; the style enlarges them.
 function paintTiles(canvas, tiles, [height, width], columns, colour, gap = 2) {
   const rows = Math.max(1, Math.ceil(tiles.length / columns));
-  const wide = columns * (width + gap) - gap, high = rows * (height + gap) - gap;
-  if (canvas.width !== wide || canvas.height !== high) { canvas.width = wide; canvas.height = high; }
-  const pen = canvas.getContext("2d"), image = pen.createImageData(wide, high), bytes = image.data;
-  tiles.forEach((tile, number) => {
-    const left = (number % columns) * (width + gap), top = Math.floor(number / columns) * (height + gap);
-    for (let i = 0; i < tile.length; i++) {
-      colour(tile[i], bytes, 4 * ((top + Math.floor(i / width)) * wide + left + (i % width)));
+  const wide = columns * (width + gap) - gap, high = rows * (height + gap) - gap, kind = `${wide} ${high} ${tiles.length}`;
+  let sheet = SHEETS.get(canvas);
+  if (sheet?.kind !== kind) {
+    canvas.width = wide;
+    canvas.height = high;
+    const pen = canvas.getContext("2d");
+    sheet = { kind, pen, image: pen.createImageData(wide, high) };
+    SHEETS.set(canvas, sheet);
+  }
+  const bytes = sheet.image.data;
+  for (let number = 0; number < tiles.length; number++) {
+    const tile = tiles[number], left = (number % columns) * (width + gap);
+    let at = 4 * (Math.floor(number / columns) * (height + gap) * wide + left), i = 0;
+    for (let row = 0; row < height; row++, at += 4 * (wide - width)) {
+      for (let column = 0; column < width; column++, at += 4) colour(tile[i++], bytes, at);
     }
-  });
-  pen.putImageData(image, 0, 0);
+  }
+  sheet.pen.putImageData(sheet.image, 0, 0);
 }
+const SHEETS = new WeakMap();
 
 // A pixel in [0, 1] as ink on paper; a weight in [-1, 1] as one of two colours.
 function greyInk(value, bytes, at) {

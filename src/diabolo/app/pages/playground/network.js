@@ -133,9 +133,13 @@ class Network {
     const decoded = this.through(this.decoder, code, n, "show");
     return { encoded, code, decoded, means: decoded.at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean) };
   }
-  encode(x, n) { return this.codeOf(this.through(this.encoder, this.inside(x, "shown"), n, "look").at(-1).y, n, null, "look").slice(); }
+  encode(x, n) {
+    const encoded = this.through(this.encoder, this.inside(x, "shown"), n, "look");
+    return this.codeOf(encoded.at(-1).y, n, null, "look").slice();
+  }
   decode(code, n) {
-    return this.through(this.decoder, this.inside(code, "given"), n, "show").at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean);
+    const decoded = this.through(this.decoder, this.inside(code, "given"), n, "show");
+    return decoded.at(-1).z.map(LIKELIHOODS[this.model.likelihood].mean);
   }
 
   // Return the average loss over n samples: { distortion, rate, penalty, loss } in nats per sample, and squared error.

@@ -204,7 +204,8 @@ class App {
       button.ariaCurrent = now ? "step" : null;
       if (now && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = button.offsetLeft - strip.offsetLeft - 40;
     }
-    $$("lesson-name").textContent = lesson ? fill(words.lessonName, { number: lesson, name: words[`name_${lesson}`] }) : words.name_0;
+    const name = words[`name_${lesson}`];
+    $$("lesson-name").textContent = lesson ? fill(words.lessonName, { number: lesson, name }) : name;
     $$("lesson-question").textContent = words[`question_${lesson}`];
     $$("lesson-try").textContent = words[this.frozen ? "frozen" : `try_${lesson}`];
     $$("lesson-next").hidden = lesson === 8;
@@ -226,18 +227,21 @@ class App {
   networkText() {
     const { data, state, words } = this, { latent } = state;
     const parameters = this.view ? this.view.layers.reduce((sum, { w, b }) => sum + w.length + b.length, 0) : 0;
-    const compression = format(data.size / latent, words.code, 1);
-    return fill(words[latent < data.size ? "networkText" : "networkWide"], { pixels: data.size, k: latent, compression, parameters: format(parameters, words.code) });
+    const compression = format(data.size / latent, words.code, 1), text = words[latent < data.size ? "networkText" : "networkWide"];
+    return fill(text, { pixels: data.size, k: latent, compression, parameters: format(parameters, words.code) });
   }
 
   showFigures() {
-    const { words, data, views, state } = this, last = this.records.at(-1), entries = [[words.steps, format(this.steps, words.code)]];
+    const { words, data, views, state } = this, last = this.records.at(-1);
+    const entries = [[words.steps, format(this.steps, words.code)]];
     entries.push([words.epochs, format(this.epoch, words.code, 1, true)]);
     if (last) {
       entries.push([words.heldOutLoss, format(last.loss, words.code, 1, true)]);
       if (state.bottleneck === "variational") entries.push([words.rate, format(last.rate, words.code, 1, true)]);
       entries.push([words.squared, format(last.squared / data.size, words.code, 4, true)]);
-      if (state.pca === "yes" && views.pca) entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4, true)]);
+      if (state.pca === "yes" && views.pca) {
+        entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4, true)]);
+      }
     }
     const list = $$("figures");
     while (list.children.length > entries.length) list.lastChild.remove();

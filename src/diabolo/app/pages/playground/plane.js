@@ -10,14 +10,14 @@ class Plane {
   show(codes, k, prior) {
     const { count } = this;
     this.codes = codes;
-    this.spread = Array.from({ length: k }, (_, i) => deviation(codes, count, k, i));
+    Object.assign(this, moments(codes, count, k));
     if (k <= 2) {
-      this.mean = Array.from({ length: k }, (_, i) => average(codes, count, k, i));
+      this.mean = [...this.middle];
       this.axes = Array.from({ length: 2 }, (_, row) => Array.from({ length: k }, (__, i) => Number(i === row)));
       if (prior) this.mean = this.mean.map(() => 0);
     } else {
       const same = this.axes && this.axes[0].length === k && this.axes.every((axis) => axis.some((value) => value !== 0));
-      const found = principal(codes, count, k, 2, same ? { rounds: 2, start: this.axes } : {});
+      const found = principal(codes, count, k, 2, same ? { rounds: 2, start: this.axes } : { rounds: k > 100 ? 4 : 20 });
       Object.assign(this, { mean: [...found.mean], axes: found.axes });
     }
     this.places = Array.from({ length: count }, (_, s) => this.placeOf(codes.subarray(s * k, (s + 1) * k)));
@@ -62,16 +62,12 @@ class Plane {
   }
 }
 
-function average(codes, n, k, i) {
-  let sum = 0;
-  for (let s = 0; s < n; s++) sum += codes[s * k + i];
-  return sum / n;
-}
-function deviation(codes, n, k, i) {
-  const mean = average(codes, n, k, i);
-  let sum = 0;
-  for (let s = 0; s < n; s++) sum += (codes[s * k + i] - mean) ** 2;
-  return Math.sqrt(sum / n);
+// Return the mean and the standard deviation of each number of the codes.
+function moments(codes, n, k) {
+  const middle = new Float64Array(k), spread = new Float64Array(k);
+  for (let i = 0; i < n * k; i++) middle[i % k] += codes[i] / n;
+  for (let i = 0; i < n * k; i++) spread[i % k] += (codes[i] - middle[i % k]) ** 2 / n;
+  return { middle, spread: spread.map(Math.sqrt) };
 }
 
 // How far the farthest of nearly all places lies: 1 of 100 may lie outside.

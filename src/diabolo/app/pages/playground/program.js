@@ -9,7 +9,8 @@ const OPERATIONS = {
   convolution: (x, layer) => convolve(x, layer),
   // 2x2 maxima; at an odd edge, of the values that are there.
   pool: ({ y, shape: [channels, height, width] }) => {
-    const high = Math.ceil(height / 2), wide = Math.ceil(width / 2), found = new Float32Array(channels * high * wide).fill(-Infinity);
+    const high = Math.ceil(height / 2), wide = Math.ceil(width / 2);
+    const found = new Float32Array(channels * high * wide).fill(-Infinity);
     for (let i = 0; i < y.length; i++) {
       const column = i % width, row = Math.floor(i / width) % height, channel = Math.floor(i / (width * height));
       const at = (channel * high + (row >> 1)) * wide + (column >> 1);

@@ -17,6 +17,11 @@ class Views {
     this.draws = new Random(11).fillNormal(new Float32Array(SAMPLES * MOST_CODE));
     this.pca = null;
     this.cost = this.last = 0;
+    this.visible = new Set();
+    const watch = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) this.visible[isIntersecting ? "add" : "delete"](target);
+    });
+    for (const name of ["diabolo", "digits", "loss", "plane", "samples", "units", "pad"]) watch.observe($$(name));
     this.table = digitsTable(this.shown.length, app);
   }
 
@@ -31,19 +36,19 @@ class Views {
     CORRUPTIONS[state.corruption](this.noisy, state.noise, new Random(state.seed + 5));
   }
 
-  // Draw everything. all: also what takes long, whatever it takes.
+  // Draw what is on the screen; what takes long, not in every frame. all: draw everything.
   draw(all) {
-    const now = performance.now();
+    const now = performance.now(), sees = (...names) => all || names.some((name) => this.visible.has($$(name)));
     if (all || now - this.last > 4 * this.cost) {
-      this.drawCodes();
-      this.drawUnits();
+      if (sees("plane", "samples")) this.drawCodes();
+      if (sees("units")) this.drawUnits();
       this.last = performance.now();
       this.cost = this.last - now;
     }
-    this.drawDigits();
-    this.drawLoss();
-    this.drawPlane();
-    this.drawPad();
+    if (sees("digits", "diabolo")) this.drawDigits();
+    if (sees("loss")) this.drawLoss();
+    if (sees("plane")) this.drawPlane();
+    if (sees("pad")) this.drawPad();
   }
 
   drawDigits() {
@@ -124,8 +129,7 @@ class Views {
     const drawn = new Float32Array(SAMPLES * k);
     for (let i = 0; i < drawn.length; i++) {
       const number = i % k, normal = this.draws[Math.floor(i / k) * MOST_CODE + number];
-      const middle = k > 2 ? average(codes, data.held, k, number) : plane.mean[number];
-      drawn[i] = variational ? normal : middle + normal * plane.spread[number];
+      drawn[i] = variational ? normal : plane.middle[number] + normal * plane.spread[number];
       if (!variational && (code === "relu" || code === "sigmoid")) drawn[i] = Math.max(0, drawn[i]);
     }
     const means = view.decode(drawn, SAMPLES);
