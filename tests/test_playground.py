@@ -325,6 +325,9 @@ def test_a_digit_is_drawn_and_a_point_is_moved(opened) -> None:
     assert max(drawn) == 1
     kept = opened.execute_script("return [...unpackPixels(playground.state.pad, playground.data.size)]")
     assert np.abs(np.array(kept) - np.clip(drawn, 0, 1)).max() <= 0.5 / 15 + 1e-6
+    pad.send_keys(*[Keys.ARROW_RIGHT] * 3, Keys.SPACE)
+    by_keys = opened.execute_script("return [...playground.pad]")
+    assert sum(by_keys) > sum(drawn)
     click(opened, "pad-noise")
     noisy = opened.execute_script("return [...playground.pad]")
     click(opened, "pad-remove")

@@ -74,7 +74,7 @@ App.prototype.connectPad = function connectPad() {
     views.drawPad();
     this.showState();
   };
-  drawable($$("pad"), pad, data.shape, changed);
+  drawable($$("pad"), $$("pad-brush"), pad, data.shape, changed);
   const on = (id, act) => $$(id).addEventListener("click", () => { act(); changed(); });
   on("pad-clear", () => pad.fill(0));
   on("pad-copy", () => pad.set(heldDigit(data, views.shown[Math.min(this.state.digit, views.shown.length - 1)])));
@@ -108,6 +108,13 @@ function halves(base64) {
 }
 
 readInk();
-unpackDigits(JSON.parse($$("content").textContent).digits).then((data) => {
-  globalThis.playground = new App(JSON.parse($$("content").textContent), data);
-});
+async function begin() {
+  const content = JSON.parse($$("content").textContent);
+  try {
+    globalThis.playground = new App(content, await unpackDigits(content.digits));
+  } catch (error) {
+    document.querySelector("header p").textContent = Object.values(content.words).map(({ old }) => old).join(" ");
+    throw error;
+  }
+}
+begin();

@@ -22,8 +22,9 @@ function unpackPixels(text, length) {
   return pixels;
 }
 
-// Let a finger, a pen or a mouse draw on a canvas of pixels; `changed` is called after each stroke's part.
-function drawable(canvas, pixels, [height, width], changed) {
+// Let a finger, a pen or a mouse draw on a canvas of pixels; by keyboard, arrows move the brush, and space paints.
+// `changed` is called after each stroke's part.
+function drawable(canvas, brush, pixels, [height, width], changed) {
   let last = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -48,5 +49,20 @@ function drawable(canvas, pixels, [height, width], changed) {
     stroke(place(event));
   });
   canvas.addEventListener("pointermove", (event) => { if (event.buttons && last) stroke(place(event)); });
+  const at = [width / 2, height / 2];
+  const show = () => {
+    brush.style.left = `${(at[0] / width) * canvas.clientWidth}px`;
+    brush.style.top = `${(at[1] / height) * canvas.clientHeight}px`;
+  };
+  canvas.addEventListener("focus", show);
+  canvas.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0] }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    at[0] = Math.min(width, Math.max(0, at[0] + way[0]));
+    at[1] = Math.min(height, Math.max(0, at[1] + way[1]));
+    show();
+    if (event.key === " ") { last = null; stroke([...at]); }
+  });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { last = null; });
 }

@@ -110,6 +110,8 @@ class App {
     this.running = false;
     this.state.steps = this.steps;
     this.showState();
+    const { words } = this, last = this.records.at(-1), loss = last ? format(last.loss, words.code, 1) : "";
+    $$("said").textContent = fill(words.paused, { steps: format(this.steps, words.code), loss });
   }
 
   askPca() {
