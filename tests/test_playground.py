@@ -434,6 +434,9 @@ def test_a_trained_model_is_opened(browser, tmp_path: Path, preset: str, latent:
         first = browser.execute_script(bias)
         run_for(browser, 20)
         assert 0 < np.abs(np.array(browser.execute_script(bias)) - first).max() < 0.2
+    else:
+        browser.execute_script("playground.set('corruption', 'mask')")
+        assert browser.execute_script("return playground.frozen")
     browser.execute_script("document.querySelector('[data-lesson=\"3\"]').click()")
     click(browser, "step")
     until(browser, "return playground.steps === 1 && !playground.running")

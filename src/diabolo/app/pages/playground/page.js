@@ -22,6 +22,7 @@ class App {
     if (given && location.hash.length < 2) return { ...startState(), ...given.settings, model: "given", lesson: 0 };
     const state = readAddress(location.hash);
     if (!given) Object.assign(state, { model: "new", lesson: Math.max(1, state.lesson) });
+    else if (given.program && state.model === "given") Object.assign(state, given.settings);
     const bare = [...new URLSearchParams(location.hash.slice(1)).keys()].every((name) => name === "lesson" || name === "lang");
     return bare && state.lesson ? lessonState(state.lesson, state.lang) : state;
   }
@@ -143,9 +144,9 @@ class App {
     }
     if (group) {
       const change = { model: modelOf(this.state, this.data.size), recipe: recipeOf(this.state) };
-      if (this.frozen) { this.state.model = "new"; this.start(); return; }
+      if (this.frozen && group !== "noise") { this.state.model = "new"; this.start(); return; }
       Object.assign(this.view.model, change.model);
-      this.worker.postMessage({ order: "change", ...change });
+      if (!this.frozen) this.worker.postMessage({ order: "change", ...change });
       this.views.forget();
     }
     if (name === "lang") this.speak();
@@ -199,6 +200,7 @@ class App {
     const { state, words, running } = this, { lesson } = state;
     this.showControls(state);
     $$("play").textContent = running ? words.pause : state.steps ? words.goOn : words.play;
+    $$("loss-card").hidden = this.frozen;
     for (const id of ["play", "anew"]) $$(id).disabled = this.frozen;
     $$("step").disabled = running || this.frozen;
     for (const button of document.querySelectorAll("[data-lesson]")) {

@@ -18,10 +18,13 @@ from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst
 from diabolo.training.files.model_file import Trained
 
-MOST_WEIGHTS, MOST_LAYERS, WIDEST, MOST_CODE = 4_000_000, 4, 512, 1024
+GENTLE = 0.0005
+"""Learning rate that goes on from trained weights without a leap."""
+MOST_WEIGHTS, MOST_LAYERS, WIDEST, MOST_CODE, MOST_MAP = 4_000_000, 4, 512, 1024, 8192
 ALLOWED = (
     "dense and convolutional models, plain or variational, of 8-bit grey pictures without labels, with at most "
     f"{MOST_LAYERS} hidden layers of {WIDEST} units and {MOST_CODE:,} numbers in the code"
+    f" ({MOST_MAP:,} if convolutional)"
 )
 OUTPUTS: dict[type, Callable[[Any], str | None]] = {
     BernoulliConfig: lambda _: "bernoulli",
@@ -61,7 +64,7 @@ def page_model(trained: Trained, name: str, shape: tuple[int, ...]) -> dict[str,
 def _settings(config: ModelConfig) -> dict[str, Any] | None:
     likelihood = OUTPUTS.get(type(config.likelihood), lambda _: None)(config.likelihood)
     bottleneck = BOTTLENECKS.get(type(config.bottleneck), lambda _: None)(config.bottleneck)
-    if likelihood is None or bottleneck is None or config.latent > MOST_CODE:
+    if likelihood is None or bottleneck is None or config.latent > MOST_MAP:
         return None
     noise = CORRUPTIONS.get(type(config.corruption), lambda _: {})(config.corruption)
     dials = {
@@ -77,11 +80,17 @@ def _dense(trained: Trained) -> dict[str, Any]:
     """Return the settings of the network and its layers' weights, input by input."""
     network = trained.config.network
     assert isinstance(network, DenseConfig)
-    if len(network.widths) > MOST_LAYERS or max((0, *network.widths)) > WIDEST:
-        raise InputError(f"The playground opens {ALLOWED}; this one has hidden layers {network.widths}.")
+    if len(network.widths) > MOST_LAYERS or max((0, *network.widths)) > WIDEST or trained.config.latent > MOST_CODE:
+        sizes = f"hidden layers {network.widths}, {trained.config.latent:,} numbers in the code"
+        raise InputError(f"The playground opens {ALLOWED}; this one has {sizes}.")
     layers = [layer for layer in trained.model.modules() if isinstance(layer, nn.Linear)]
     found = [{"weights": _half(layer.weight.T), "bias": _half(layer.bias)} for layer in layers]
-    settings = {"widths": "-".join(map(str, network.widths)), "hidden": network.hidden, "code": network.code}
+    settings = {
+        "widths": "-".join(map(str, network.widths)),
+        "hidden": network.hidden,
+        "code": network.code,
+        "rate": GENTLE,
+    }
     return {"settings": {**(_settings(trained.config) or {}), **settings}, "layers": found}
 
 

@@ -14,7 +14,7 @@ class Views {
     this.colours = data.groups.length ? data.labels.map((group) => data.groups[group][1]) : data.labels.map(() => "#3f90da");
     this.background = document.createElement("canvas");
     this.ends = [document.createElement("canvas"), document.createElement("canvas")];
-    this.draws = new Random(11).fillNormal(new Float32Array(SAMPLES * MOST_CODE));
+    this.draws = new Float32Array(0);
     this.pca = null;
     this.cost = this.last = 0;
     this.visible = new Set();
@@ -127,8 +127,9 @@ class Views {
       paintTiles(this.background, tiles, data.shape, GRID, greyInk, 0);
     }
     const drawn = new Float32Array(SAMPLES * k);
+    if (this.draws.length !== drawn.length) this.draws = new Random(11).fillNormal(new Float32Array(drawn.length));
     for (let i = 0; i < drawn.length; i++) {
-      const number = i % k, normal = this.draws[Math.floor(i / k) * MOST_CODE + number];
+      const number = i % k, normal = this.draws[i];
       drawn[i] = variational ? normal : plane.middle[number] + normal * plane.spread[number];
       if (!variational && (code === "relu" || code === "sigmoid")) drawn[i] = Math.max(0, drawn[i]);
     }
