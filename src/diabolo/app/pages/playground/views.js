@@ -114,8 +114,9 @@ class Views {
   // Codes of the digits held out, the pictures decoded over the plane, and those of random codes.
   drawCodes() {
     const { app, plane } = this, { data, state, view } = app, { latent: k, variational, code } = view.model;
-    const codes = view.encode(this.heldPixels, data.held);
-    plane.show(codes, k, variational);
+    // A model that is not trained here is asked once.
+    const known = app.frozen && plane.codes, codes = known || view.encode(this.heldPixels, data.held);
+    if (!known) plane.show(codes, k, variational);
     if (state.grid === "yes") {
       const places = Array.from({ length: GRID * GRID }, (_, i) => [
         (((i % GRID) + 0.5) / GRID) * 2 - 1, 1 - ((Math.floor(i / GRID) + 0.5) / GRID) * 2,
