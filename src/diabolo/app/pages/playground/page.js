@@ -239,13 +239,12 @@ class App {
     const { words, data, views, state } = this, last = this.records.at(-1);
     const entries = [[words.steps, format(this.steps, words.code)]];
     entries.push([words.epochs, format(this.epoch, words.code, 1, true)]);
-    if (last) {
-      entries.push([words.heldOutLoss, format(last.loss, words.code, 1, true)]);
-      if (state.bottleneck === "variational") entries.push([words.rate, format(last.rate, words.code, 1, true)]);
-      entries.push([words.squared, format(last.squared / data.size, words.code, 4, true)]);
-      if (state.pca === "yes" && views.pca) {
-        entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4, true)]);
-      }
+    const shown = (value, decimals) => (last ? format(value(last), words.code, decimals, true) : "–");
+    entries.push([words.heldOutLoss, shown(({ loss }) => loss, 1)]);
+    if (state.bottleneck === "variational") entries.push([words.rate, shown(({ rate }) => rate, 1)]);
+    entries.push([words.squared, shown(({ squared }) => squared / data.size, 4)]);
+    if (state.pca === "yes" && views.pca) {
+      entries.push([words.squaredPca, format(views.pca.squared / data.size, words.code, 4, true)]);
     }
     const list = $$("figures");
     while (list.children.length > entries.length) list.lastChild.remove();
