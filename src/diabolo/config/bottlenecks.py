@@ -52,9 +52,29 @@ class RoundedConfig:
         check_counts("components", (self.components,))
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
+@dataclass(frozen=True)
+class VectorQuantisedConfig:
+    """The code is indices of the nearest vectors of a learnt codebook (van den Oord et al. 2017).
+
+    size: vectors in the codebook. width: numbers in each. commitment: weight of their distance from the latents.
+    """
+
+    has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
+    has_free_nats: ClassVar[bool] = False
+
+    size: int = 256
+    width: int = 16
+    commitment: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_counts("size and width", (self.size, self.width), most=65_536)
+        check_range("commitment", self.commitment, 0, 1e3)
+
+
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
+    "vector-quantised": VectorQuantisedConfig,
 }
