@@ -21,6 +21,7 @@ from diabolo.training.files.model_file import Trained
 GENTLE = 0.0005
 """Learning rate that goes on from trained weights without a leap."""
 MOST_WEIGHTS, MOST_LAYERS, WIDEST, MOST_CODE, MOST_MAP = 4_000_000, 4, 512, 1024, 8192
+ACTIVATIONS = {"linear", "relu", "tanh", "sigmoid", "silu"}
 ALLOWED = (
     "dense and convolutional models, plain or variational, of 8-bit grey pictures without labels, with at most "
     f"{MOST_LAYERS} hidden layers of {WIDEST} units and {MOST_CODE:,} numbers in the code"
@@ -84,6 +85,10 @@ def _dense(trained: Trained) -> dict[str, Any]:
         sizes = f"hidden layers {network.widths}, {trained.config.latent:,} numbers in the code"
         raise InputError(f"The playground opens {ALLOWED}; this one has {sizes}.")
     layers = [layer for layer in trained.model.modules() if isinstance(layer, nn.Linear)]
+    known = {network.hidden, network.code} <= ACTIVATIONS and len(layers) == 2 * len(network.widths) + 2
+    if not known:
+        kind = f"activations {network.hidden} and {network.code}, {len(layers)} layers of weights"
+        raise InputError(f"The playground opens {ALLOWED}, each layer with weights of its own; this one has {kind}.")
     found = [{"weights": _half(layer.weight.T), "bias": _half(layer.bias)} for layer in layers]
     settings = {
         "widths": "-".join(map(str, network.widths)),
