@@ -146,7 +146,7 @@ class Optimizer:
 @torch.no_grad()
 def start_scales(model: PhotoCodec, x: Tensor) -> None:
     """Set the biases of the prior's log-scales, and of the side map's, to what a batch has."""
-    map_ = model.analysis(x - 0.5)
+    map_ = model.analysed(x, torch.zeros(len(x), device=x.device))
     spread = map_.std((0, 2, 3)).clamp_min(1e-3).log()
     for leave in model.prior.leave:
         leave.weight.mul_(0.1)
@@ -251,9 +251,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=7.0, help="from the program's start to its end")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--crop", type=int, default=160)
-    parser.add_argument("--rate", type=float, default=0.001)
+    parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--adam-rate", type=float, default=1e-3)
-    parser.add_argument("--prior-factor", type=float, default=10.0, help="rate of the prior's weights over the others'")
+    parser.add_argument("--prior-factor", type=float, default=5.0, help="rate of the prior's weights over the others'")
     parser.add_argument("--small", action="store_true", help="a small model, to try things")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")

@@ -95,33 +95,64 @@ def seen(x: Tensor) -> Tensor:
     return rounded((x * INPUT_STEP).clamp(-INPUT_TOP, INPUT_TOP)) / INPUT_STEP
 
 
+class Gains(nn.Module):
+    """Numbers (channels,) for each quality from 0 to 1, interpolated between those learnt."""
+
+    def __init__(self, channels: int, first: float, last: float) -> None:
+        super().__init__()
+        self.ends = (first, last)
+        self.table = nn.Parameter(torch.empty(ANCHORS, channels, device="meta"))
+
+    @torch.no_grad()
+    def start(self) -> None:
+        self.table.copy_(torch.linspace(*self.ends, ANCHORS, device=self.table.device)[:, None].expand_as(self.table))
+
+    def forward(self, quality: Tensor) -> Tensor:
+        """Return the numbers (n, channels, 1, 1) for qualities (n,)."""
+        place = quality * (ANCHORS - 1)
+        grid = torch.arange(ANCHORS, device=place.device, dtype=place.dtype)
+        weights = (1 - (place[:, None] - grid).abs()).clamp_min(0)
+        return (weights[:, :, None] * self.table).sum(1)[:, :, None, None]
+
+
 class Residual(nn.Module):
-    """x + conv(act(conv(x)))."""
+    """x + conv(act(conv(x) + bias)), with a bias for each quality."""
 
     def __init__(self, channels: int, inner: int, act: type[nn.Module]) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, inner, 3, padding=1, device="meta")
+        self.told = Gains(inner, 0.0, 0.0)
         self.act = act()
         self.second = nn.Conv2d(inner, channels, 3, padding=1, device="meta")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.act(self.first(x)))  # type: ignore[no-any-return]
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        inner = self.first(x)
+        return x + self.second(self.act(inner + self.told(quality).to(inner.dtype)))  # type: ignore[no-any-return]
 
 
-def analysis(sizes: Sizes, channels: int) -> nn.Sequential:
-    """Pictures (n, channels, 8 h, 8 w) -> maps (n, latent, h, w)."""
+class Transform(nn.Sequential):
+    """Layers one after the other, of which residual blocks are told the quality."""
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        for layer in self:
+            x = layer(x, quality) if isinstance(layer, Residual) else layer(x)
+        return x
+
+
+def analysis(sizes: Sizes, channels: int) -> tuple[Transform, nn.Conv2d]:
+    """Return layers for pictures (n, channels, 8 h, 8 w), and the last one, which gives maps (n, latent, h, w)."""
     layers: list[nn.Module] = []
     inputs = channels
     for number, (width, blocks) in enumerate(zip(sizes.widths, sizes.blocks, strict=True)):
         layers.append(nn.Conv2d(inputs, width, 3 if number else 5, 2, 1 if number else 2, device="meta"))
         layers += [Residual(width, width, nn.SiLU) for _ in range(blocks)]
         inputs = width
-    return nn.Sequential(*layers, nn.Conv2d(inputs, sizes.latent, 3, padding=1, device="meta"))
+    return Transform(*layers), nn.Conv2d(inputs, sizes.latent, 3, padding=1, device="meta")
 
 
-def synthesis(sizes: Sizes, channels: int) -> nn.Sequential:
+def synthesis(sizes: Sizes, channels: int) -> Transform:
     """Maps (n, latent, h, w) -> pictures (n, channels, 8 h, 8 w), 14,000 multiplications a pixel."""
-    return nn.Sequential(
+    return Transform(
         Residual(sizes.latent, sizes.inner, nn.ReLU),
         nn.Conv2d(sizes.latent, 4 * sizes.up, 3, padding=1, device="meta"),
         nn.PixelShuffle(2),
@@ -141,26 +172,6 @@ def side_analysis(sizes: Sizes) -> nn.Sequential:
         nn.SiLU(),
         nn.Conv2d(width, sizes.side, 3, 2, 1, device="meta"),
     )
-
-
-class Gains(nn.Module):
-    """Numbers (channels,) for each quality from 0 to 1, interpolated between those learnt."""
-
-    def __init__(self, channels: int, first: float, last: float) -> None:
-        super().__init__()
-        self.ends = (first, last)
-        self.table = nn.Parameter(torch.empty(ANCHORS, channels, device="meta"))
-
-    @torch.no_grad()
-    def start(self) -> None:
-        self.table.copy_(torch.linspace(*self.ends, ANCHORS, device=self.table.device)[:, None].expand_as(self.table))
-
-    def forward(self, quality: Tensor) -> Tensor:
-        """Return the numbers (n, channels, 1, 1) for qualities (n,)."""
-        place = quality * (ANCHORS - 1)
-        grid = torch.arange(ANCHORS, device=place.device, dtype=place.dtype)
-        weights = (1 - (place[:, None] - grid).abs()).clamp_min(0)
-        return (weights[:, :, None] * self.table).sum(1)[:, :, None, None]
 
 
 def schedule(latent: int, device: torch.device) -> Tensor:
@@ -231,19 +242,18 @@ class PhotoCodec(nn.Module):
     def __init__(self, sizes: Sizes, channels: int = 3) -> None:
         super().__init__()
         self.sizes = sizes
-        self.analysis, self.synthesis = analysis(sizes, channels), synthesis(sizes, channels)
+        self.analysis, self.to_map = analysis(sizes, channels)
+        self.synthesis = synthesis(sizes, channels)
         self.side_analysis, self.prior = side_analysis(sizes), Prior(sizes)
         self.gain = Gains(sizes.latent, 0.0, math.log(22.0))
-        self.regain = Gains(sizes.latent, 0.0, -math.log(22.0))
+        self.regain = Gains(sizes.latent, 0.0, 0.0)
         self.side_gain = Gains(sizes.side, 0.0, math.log(8.0))
         self.side_mean = Gains(sizes.side, 0.0, 0.0)
         self.side_scale = Gains(sizes.side, 0.0, 1.0)
 
     def forward(self, x: Tensor, quality: Tensor, *, noisy: bool = True) -> Coding:
         """Return what training needs; without `noisy` the bits are those of rounded numbers."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
-            hidden = self.analysis[:-1](x - 0.5)
-        map_ = self.analysis[-1](hidden.float())
+        map_ = self.analysed(x, quality)
         side, side_bits = self._side(map_, quality, noisy)
         features = self.prior.features(side, quality)
         log_gain = self.gain(quality)
@@ -263,8 +273,14 @@ class PhotoCodec(nn.Module):
                 whole = gaussian_bits(residual.round(), scale)
         else:
             bits = whole = gaussian_bits(residual.round(), scale)
-        picture = self.synthesis(known * (gain * self.regain(quality).exp())) + 0.5
+        picture = self.synthesis(known * self.regain(quality).exp(), quality) + 0.5
         return Coding(picture, bits.sum((1, 2, 3)), side_bits, whole.sum((1, 2, 3)) + side_bits.detach())
+
+    def analysed(self, x: Tensor, quality: Tensor) -> Tensor:
+        """Return the map (n, latent, h, w) of pictures, before gains."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
+            hidden = self.analysis(x - 0.5, quality)
+        return self.to_map(hidden.float())  # type: ignore[no-any-return]
 
     def _side(self, map_: Tensor, quality: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
         """Return the side map as rounded, in units before gains, and its bits (n,)."""
@@ -316,7 +332,8 @@ def cosines(count: int, device: torch.device) -> Tensor:
 
 def start_at_cosines(model: PhotoCodec) -> None:
     """Set the linear path of both transforms, where it is wide enough, to the cosine transform of 8 x 8 pixels."""
-    one, two, three, last = (layer for layer in model.analysis if isinstance(layer, nn.Conv2d))
+    one, two, three = (layer for layer in model.analysis if isinstance(layer, nn.Conv2d))
+    last = model.to_map
     up, leave = (layer for layer in model.synthesis if isinstance(layer, nn.Conv2d))
     latent = model.sizes.latent
     if one.weight.shape[1] != 3 or len(one.weight) < 12 or len(two.weight) < 48 or len(three.weight) < latent:
