@@ -25,7 +25,9 @@ from torch import Tensor
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-from diabolo.model.hyperprior import FURTHER, PhotoCodec, Sizes, draw
+from diabolo.model.photo.codec import PhotoCodec
+from diabolo.model.photo.start import draw
+from diabolo.model.photo.transforms import FURTHER, Sizes
 from diabolo.training.optimizer import orthogonal
 
 STARTED = time.perf_counter()
@@ -92,11 +94,13 @@ def zoomed(x: Tensor, chance: Tensor, place: Tensor) -> Tensor:
 
 
 def recoloured(x: Tensor, chance: Tensor, order: Tensor) -> Tensor:
-    """Return a third of the pictures with colours from grey to half as strong again, in any order; the others as such."""
+    """Return a third of the pictures with weaker or stronger colours, in any order; the others as they are."""
     strength = 1.5 * chance[:, 0, None, None, None]
     grey = x.mean(1, keepdim=True)
     changed = (grey + strength * (x - grey)).clamp(0, 1)
-    changed = torch.where(chance[:, 1, None, None, None] < 0.3, changed.gather(1, order[:, :, None, None].expand_as(x)), x)
+    changed = torch.where(
+        chance[:, 1, None, None, None] < 0.3, changed.gather(1, order[:, :, None, None].expand_as(x)), x
+    )
     return (changed * 255).round() / 255
 
 
@@ -237,8 +241,10 @@ def save(path: Path, model: PhotoCodec, about: dict[str, object]) -> None:
 
 
 def save_state(path: Path, training: Training) -> None:
-    kept = {name: x.detach().cpu().to(torch.bfloat16 if x.dim() else x.dtype).contiguous() for name, x in
-            training.optimizer.state().items()}
+    kept = {
+        name: x.detach().cpu().to(torch.bfloat16 if x.dim() else x.dtype).contiguous()
+        for name, x in training.optimizer.state().items()
+    }
     save_file(kept, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
@@ -319,8 +325,16 @@ def run(
 
     def about() -> dict[str, object]:
         seconds = before + time.perf_counter() - began
-        return {"sizes": asdict(training.model.sizes), "seconds": seconds, "steps": steps, "device": str(device),
-                "batch": given.batch, "crop": given.crop, "least_weight": LEAST_WEIGHT, "range": RANGE}
+        return {
+            "sizes": asdict(training.model.sizes),
+            "seconds": seconds,
+            "steps": steps,
+            "device": str(device),
+            "batch": given.batch,
+            "crop": given.crop,
+            "least_weight": LEAST_WEIGHT,
+            "range": RANGE,
+        }
 
     while True:
         share = (before + time.perf_counter() - began) / total
@@ -337,8 +351,10 @@ def run(
             if now - looked_at > 15:
                 looked_at = now
                 loss, bits, psnr = training.shown.tolist()
-                print(f"{now - began:6.0f} s {steps:7d} steps: loss {loss:.4f}, {bits:.3f} bits a pixel, {psnr:.2f} dB",
-                      flush=True)
+                print(
+                    f"{now - began:6.0f} s {steps:7d} steps: loss {loss:.4f}, {bits:.3f} bits a pixel, {psnr:.2f} dB",
+                    flush=True,
+                )
         if now - kept_at > 45:
             save(file, training.model, about())
             save_state(state_file, training)
