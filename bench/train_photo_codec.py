@@ -150,7 +150,7 @@ class Optimizer:
 @torch.no_grad()
 def start_scales(model: PhotoCodec, x: Tensor) -> None:
     """Set the biases of the prior's log-scales, and of the side map's, to what a batch has."""
-    map_ = model.analysed(x, torch.zeros(len(x), device=x.device))
+    map_ = model.analysed(x)
     spread = map_.std((0, 2, 3)).clamp_min(1e-3).log()
     for leave in model.prior.leave:
         leave.weight.mul_(0.1)
@@ -217,6 +217,7 @@ class Training:
 def measured(model: PhotoCodec, pictures: list[np.ndarray], device: torch.device) -> list[tuple[float, float, float]]:
     """Return (quality, mean PSNR in dB, mean bits a pixel) of held-out pictures at nine qualities."""
     model.eval()
+    torch.backends.cudnn.benchmark = False
     side = 8 * FURTHER
     found = []
     for quality in np.linspace(0, 1, 9):

@@ -39,7 +39,7 @@ class PhotoCodec(nn.Module):
 
     def forward(self, x: Tensor, quality: Tensor, *, noisy: bool = True) -> Coding:
         """Return what training needs; without `noisy` the bits are those of rounded numbers."""
-        map_ = self.analysed(x, quality)
+        map_ = self.analysed(x)
         height, width = map_.shape[2:]
         side, side_bits = self._side(map_, quality, noisy)
         features = self.prior.features(side, quality)[:, :, :height, :width]
@@ -63,10 +63,10 @@ class PhotoCodec(nn.Module):
         picture = self.synthesis(known * self.regain(quality).exp(), quality) + 0.5
         return Coding(picture, bits.sum((1, 2, 3)), side_bits, whole.sum((1, 2, 3)) + side_bits.detach())
 
-    def analysed(self, x: Tensor, quality: Tensor) -> Tensor:
+    def analysed(self, x: Tensor) -> Tensor:
         """Return the map (n, latent, h, w) of pictures, before gains."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
-            hidden = self.analysis(x - 0.5, quality)
+            hidden = self.analysis(x - 0.5)
         return self.to_map(hidden.float())  # type: ignore[no-any-return]
 
     def _side(self, map_: Tensor, quality: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:

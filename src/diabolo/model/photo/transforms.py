@@ -1,4 +1,4 @@
-"""Transforms between pictures and maps at 1/8 of their size, told the quality: a deep analysis, a shallow synthesis.
+"""Transforms between pictures and maps at 1/8 of their size: a deep analysis, a synthesis told the quality.
 
 The synthesis is as short as Yang and Mandt 2023 (arXiv:2304.06244) found to lose little. Qualities in between those
 learnt are interpolated, as the gains of Cui et al. 2021 (arXiv:2003.02012).
@@ -53,30 +53,39 @@ class Gains(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + conv(act(conv(x) + bias)), with a bias for each quality."""
+    """x + conv(act(conv(x)))."""
 
     def __init__(self, channels: int, inner: int, act: type[nn.Module]) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, inner, 3, padding=1, device="meta")
-        self.told = Gains(inner, 0.0, 0.0)
         self.act = act()
         self.second = nn.Conv2d(inner, channels, 3, padding=1, device="meta")
 
-    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
-        inner = self.first(x)
-        return x + self.second(self.act(inner + self.told(quality).to(inner.dtype)))  # type: ignore[no-any-return]
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.act(self.first(x)))  # type: ignore[no-any-return]
+
+
+class Told(Residual):
+    """x + conv(act(conv(x) + bias)), with a bias for each quality."""
+
+    def __init__(self, channels: int, inner: int, act: type[nn.Module]) -> None:
+        super().__init__(channels, inner, act)
+        self.told = Gains(inner, 0.0, 0.0)
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:  # type: ignore[override]
+        return x + self.second(self.act(self.first(x) + self.told(quality)))  # type: ignore[no-any-return]
 
 
 class Transform(nn.Sequential):
-    """Layers one after the other, of which residual blocks are told the quality."""
+    """Layers one after the other, of which some are told the quality."""
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
-            x = layer(x, quality) if isinstance(layer, Residual) else layer(x)
+            x = layer(x, quality) if isinstance(layer, Told) else layer(x)
         return x
 
 
-def analysis(sizes: Sizes, channels: int) -> tuple[Transform, nn.Conv2d]:
+def analysis(sizes: Sizes, channels: int) -> tuple[nn.Sequential, nn.Conv2d]:
     """Return layers for pictures (n, channels, 8 h, 8 w), and the last one, which gives maps (n, latent, h, w)."""
     layers: list[nn.Module] = []
     inputs = channels
@@ -84,16 +93,16 @@ def analysis(sizes: Sizes, channels: int) -> tuple[Transform, nn.Conv2d]:
         layers.append(nn.Conv2d(inputs, width, 3 if number else 5, 2, 1 if number else 2, device="meta"))
         layers += [Residual(width, width, nn.SiLU) for _ in range(blocks)]
         inputs = width
-    return Transform(*layers), nn.Conv2d(inputs, sizes.latent, 3, padding=1, device="meta")
+    return nn.Sequential(*layers), nn.Conv2d(inputs, sizes.latent, 3, padding=1, device="meta")
 
 
 def synthesis(sizes: Sizes, channels: int) -> Transform:
     """Maps (n, latent, h, w) -> pictures (n, channels, 8 h, 8 w), 14,000 multiplications a pixel."""
     return Transform(
-        Residual(sizes.latent, sizes.inner, nn.ReLU),
+        Told(sizes.latent, sizes.inner, nn.ReLU),
         nn.Conv2d(sizes.latent, 4 * sizes.up, 3, padding=1, device="meta"),
         nn.PixelShuffle(2),
-        Residual(sizes.up, sizes.up, nn.ReLU),
+        Told(sizes.up, sizes.up, nn.ReLU),
         nn.Conv2d(sizes.up, 16 * channels, 3, padding=1, device="meta"),
         nn.PixelShuffle(4),
     )
