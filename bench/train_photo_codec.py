@@ -276,7 +276,7 @@ def main() -> None:
     draw(model, torch.Generator().manual_seed(given.seed))
     everything = pictures_of(given.data, given.folder)
     held_out = everything[::HELD_OUT_EVERY]
-    model = model.to(device).to(memory_format=torch.channels_last).train()
+    model = model.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     pictures = Pictures([x for n, x in enumerate(everything) if n % HELD_OUT_EVERY], given.crop, device)
     start_scales(model, pictures.draw(64))
     training = Training(model, pictures, given)
