@@ -291,7 +291,8 @@ def main() -> None:
             print("a step is a graph", flush=True)
         except Exception as error:
             print(f"no graph: {error}", flush=True)
-            os.execv(sys.executable, [sys.executable, *sys.argv, "--no-graph"])
+            left = given.minutes - (time.perf_counter() - STARTED) / 60
+            os.execv(sys.executable, [sys.executable, *sys.argv, "--no-graph", "--minutes", f"{left:.3f}"])
     run(training, held_out, given, file, state_file, before=before, steps=steps)
 
 
