@@ -1,6 +1,11 @@
-"""What "close" means: the third choice, as frozen data."""
+"""What "close" means: the third choice, as frozen data.
+
+discrete: whether values are levels, so that a loss is a number of bits. binarises: whether it can learn zeros and ones
+drawn from values. learns_spread: whether its spread can be learnt.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -9,6 +14,10 @@ class BernoulliConfig:
 
     binarised: whether values are probabilities that training draws zeros and ones from, anew for every batch.
     """
+
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = True
+    learns_spread: ClassVar[bool] = False
 
     binarised: bool = False
 
@@ -20,6 +29,10 @@ class GaussianConfig:
     bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = True
+
     bounded: bool = False
     learnt: bool = False
 
@@ -27,6 +40,10 @@ class GaussianConfig:
 @dataclass(frozen=True)
 class LogisticConfig:
     """Values in [0, 1] as 256 levels: a logistic distribution about the output, of one learnt spread."""
+
+    discrete: ClassVar[bool] = True
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = False
 
 
 LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
