@@ -18,7 +18,8 @@ PRIOR_COUNT = 2000.0
 def widths() -> NDArray[np.int64]:
     """Return how far from 0 the table of each class from 1 on goes."""
     scales = LEAST_SCALE * np.exp(APART * np.arange(1, CLASSES))
-    return np.minimum(np.ceil(REACH * scales) + 1, WIDEST).astype(np.int64)
+    found: NDArray[np.int64] = np.minimum(np.ceil(REACH * scales) + 1, WIDEST).astype(np.int64)
+    return found
 
 
 def class_tables(counts: list[NDArray[np.int64]] | None = None) -> Tables:

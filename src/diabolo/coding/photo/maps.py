@@ -12,11 +12,15 @@ from diabolo.coding.photo.symbols import ClassTables, Decoder, encoded
 from diabolo.coding.photo.whole import BACK_BITS, CLASS_BITS, CLASSES, GAIN_BITS, LEVELS, MEAN_BITS, TOP, Arrays
 from diabolo.coding.tables import tables_from_arrays
 from diabolo.errors import FormatError
-from diabolo.model.photo.prior import INPUT_TOP, PASSES
+from diabolo.model.photo.prior import INPUT_STEP, INPUT_TOP, PASSES
 from diabolo.model.photo.transforms import FURTHER
 
 FURTHEST = 1 << 20
 """A symbol beyond is damage: a map's numbers, times gains, stay far below."""
+
+
+Part = tuple[NDArray[np.uint8], NDArray[np.int32]]
+"""Classes and symbols, (n,)."""
 
 
 class Decoded(NamedTuple):
@@ -80,11 +84,15 @@ class MapCoder:
 
     def coded(self, maps: Tensor, side: Tensor, levels: NDArray[np.int64]) -> tuple[bytes, Tensor]:
         """Return the bytes, and the maps that they decode to."""
+        parts, known = self.parts(maps, side, levels)
+        return levels.astype(np.uint8).tobytes() + encoded(self.tables, parts), known
+
+    def parts(self, maps: Tensor, side: Tensor, levels: NDArray[np.int64]) -> tuple[list[Part], Tensor]:
+        """Return classes and symbols in the order of coding, and the maps that they stand for."""
         height, width = maps.shape[2:]
         chosen = torch.from_numpy(levels)
         back = self.prior.tables["side.back"][chosen][:, :, None, None]
-        gain = 16 * 2.0**BACK_BITS / back
-        whole = (side * gain).round().long().permute(0, 2, 3, 1)
+        whole = (side * (INPUT_STEP * 2.0**BACK_BITS / back)).round().long().permute(0, 2, 3, 1)
         whole = whole.clamp(-FURTHEST, FURTHEST)
         classes, means = self._side(chosen, whole.shape)
         symbols = (whole - means).masked_fill(classes == 0, 0)
@@ -99,8 +107,7 @@ class MapCoder:
             symbols = symbols.masked_fill(classes == 0, 0)
             parts.append((_bytes(classes), _flat(symbols)))
             _put(known, number, passes.learn(number, mean, symbols))
-        data = levels.astype(np.uint8).tobytes() + encoded(self.tables, parts)
-        return data, self._maps(known, chosen, height, width)
+        return parts, self._maps(known, chosen, height, width)
 
     def decode(self, data: bytes, count: int, height: int, width: int) -> Decoded:
         """Return the maps in `data`. Raises FormatError if it is damaged; memory is in proportion to the maps."""
@@ -129,7 +136,8 @@ class MapCoder:
 
     def _maps(self, known: Tensor, levels: Tensor, height: int, width: int) -> Tensor:
         rows = in_rows(known, height, width).permute(0, 3, 1, 2)
-        return (rows / (self.gains[levels][:, :, None, None] * 2**MEAN_BITS)).float()
+        maps: Tensor = (rows / (self.gains[levels][:, :, None, None] * 2**MEAN_BITS)).float()
+        return maps
 
 
 def _put(known: Tensor, number: int, found: Tensor) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diabolo.errors import FormatError, TrainingError
-from diabolo.model.photo.codec import PhotoCodec
+from diabolo.model.bottlenecks.hyperprior import Hyperprior
 from diabolo.model.photo.prior import INPUT_STEP, LEAST_SCALE, MOST_SCALE, PASSES, STEP
 from diabolo.model.photo.transforms import ANCHORS, Gains
 
@@ -80,53 +80,55 @@ def _sums(bias: Tensor, factor: float | Tensor, shift: Tensor) -> NDArray[np.int
     return (bias.detach().double() * factor * torch.exp2(shift)).round().to(torch.int32).numpy()
 
 
-def whole_numbers(model: PhotoCodec) -> dict[str, NDArray[Any]]:
+@torch.no_grad()
+def whole_numbers(model: Hyperprior) -> dict[str, NDArray[Any]]:
     """Return the prior's networks in whole numbers, as arrays for the model file."""
     prior, arrays = model.prior, dict[str, NDArray[Any]]()
     enter = STEP / INPUT_STEP
 
     def put(name: str, layer: nn.Conv2d, factor: float, units: float | Tensor, told: Gains | None = None) -> None:
-        assert layer.bias is not None
-        most = layer.bias.abs() + (told.table.abs().amax(0) if told else 0)
+        both = _of(layer) + told.table if told else _of(layer)
+        most = both.detach().abs().reshape(-1, len(layer.weight)).amax(0)
         rows = units if isinstance(units, Tensor) else torch.full((len(layer.weight),), units, dtype=torch.float64)
         shift = Shifts([(layer.weight, factor / STEP)], most * rows, rows[:, None]).shift
         arrays[f"{name}.weight"] = _whole(layer.weight, rows[:, None] * factor / STEP, shift)
-        both = layer.bias + told.table if told else layer.bias
         arrays[f"{name}.bias"] = _sums(both, rows, shift)
         arrays[f"{name}.shift"] = shift.to(torch.uint8).numpy()
 
     put("enter", prior.enter, enter, STEP, prior.told)
     put("expand", prior.expand, 1.0, STEP)
-    hidden = torch.full((model.sizes.hidden,), STEP, dtype=torch.float64)
+    hidden = torch.full((len(prior.context.weight),), STEP, dtype=torch.float64)
+    mixes, deeps, leaves = (prior.convolutions(name) for name in ("mix", "deep", "leave"))
+    told = [prior.told_in(number) for number in range(PASSES)]
+    biases = [_of(mix) + table for mix, table in zip(mixes, told, strict=True)]
     parts = [
         Shifts(
             [(mix.weight, 1.0 / STEP), (prior.context.weight, enter / STEP)],
-            (mix.bias.abs() + told.table.abs().amax(0)) * hidden,  # type: ignore[union-attr, operator]
+            bias.abs().amax(0) * hidden,
             hidden[:, None],
         ).shift
-        for mix, told in zip(prior.mix, prior.pass_told, strict=True)
+        for mix, bias in zip(mixes, biases, strict=True)
     ]
     shift = torch.stack(parts).amin(0)
     arrays["context.weight"] = _whole(prior.context.weight, hidden[:, None] * enter / STEP, shift)
     arrays["context.shift"] = shift.to(torch.uint8).numpy()
-    latent = model.sizes.latent
+    latent = model.shape[0]
     units = torch.cat([torch.full((latent,), 2.0**MEAN_BITS), torch.full((latent,), 2.0**CLASS_BITS / APART)]).double()
     for number in range(PASSES):
-        mix, told = prior.mix[number], prior.pass_told[number]
-        arrays[f"mix.{number}.weight"] = _whole(mix.weight, hidden[:, None] / STEP, shift)  # type: ignore[arg-type]
-        arrays[f"mix.{number}.bias"] = _sums(mix.bias + told.table, hidden, shift)  # type: ignore[operator]
-        put(f"deep.{number}", prior.deep[number], 1.0, STEP)  # type: ignore[arg-type]
-        put(f"leave.{number}", prior.leave[number], 1.0, units)  # type: ignore[arg-type]
+        arrays[f"mix.{number}.weight"] = _whole(mixes[number].weight, hidden[:, None] / STEP, shift)
+        arrays[f"mix.{number}.bias"] = _sums(biases[number], hidden, shift)
+        put(f"deep.{number}", deeps[number], 1.0, STEP)
+        put(f"leave.{number}", leaves[number], 1.0, units)
     return arrays | _gain_arrays(model)
 
 
 @torch.no_grad()
-def _gain_arrays(model: PhotoCodec) -> dict[str, NDArray[Any]]:
+def _gain_arrays(model: Hyperprior) -> dict[str, NDArray[Any]]:
     """Return gains and scales for every level: of the map, and of the side map."""
-    quality = torch.tensor([level_quality(level) for level in range(LEVELS)], dtype=torch.float64)
+    quality = torch.tensor([level_quality(level) for level in range(LEVELS)])
     log_gain, side_gain, side_mean, side_scale = (
-        gains.double()(quality)[:, :, 0, 0].numpy()
-        for gains in map(_copied, (model.gain, model.side_gain, model.side_mean, model.side_scale))
+        gains(quality.to(gains.table.device))[:, :, 0, 0].cpu().double().numpy()
+        for gains in (model.map_gain, model.side_gain, model.side_mean, model.side_scale)
     )
     gain = np.exp(log_gain)
     lowest = math.log(LEAST_SCALE)
@@ -140,10 +142,9 @@ def _gain_arrays(model: PhotoCodec) -> dict[str, NDArray[Any]]:
     }
 
 
-def _copied(gains: Gains) -> Gains:
-    copy = Gains(gains.table.shape[1], 0.0, 0.0).to_empty(device="cpu")
-    copy.table = nn.Parameter(gains.table.detach().cpu().clone())
-    return copy
+def _of(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
 
 
 def layer_of(arrays: Arrays, name: str, *, added: int = 0) -> Sums:
@@ -155,7 +156,7 @@ def layer_of(arrays: Arrays, name: str, *, added: int = 0) -> Sums:
     fits = weight.ndim == 4 and bias.shape[-1:] == shift.shape == weight.shape[:1] and bias.ndim <= 2
     if (
         not fits
-        or (weight.dtype, bias.dtype, shift.dtype) != (np.int16, np.int32, np.uint8)
+        or [part.dtype.name for part in (weight, bias, shift)] != ["int16", "int32", "uint8"]
         or max(weight.shape) > MOST_CHANNELS
     ):
         raise FormatError(f"the layer {name} of the photo codec has arrays of a wrong shape or type.")

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diabolo.model.photo.transforms import Gains, Sizes
+from diabolo.config.bottlenecks import HyperpriorConfig
+from diabolo.model.photo.transforms import Gains
 
 PASSES = 4
 """Passes over a map; each codes a quarter of the numbers, at all places."""
@@ -90,17 +91,27 @@ def masks(latent: int, height: int, width: int, device: torch.device) -> list[Te
 class Prior(nn.Module):
     """The distribution of a map, given the side map and the numbers of earlier passes, in units before gains."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, config: HyperpriorConfig) -> None:
         super().__init__()
-        wide, hidden = sizes.features, sizes.hidden
-        self.enter = nn.Conv2d(sizes.side, 4 * wide, 3, padding=1, device="meta")
+        wide, hidden = config.features, config.hidden
+        self.enter = nn.Conv2d(config.side, 4 * wide, 3, padding=1, device="meta")
         self.expand = nn.Conv2d(wide, 4 * wide, 3, padding=1, device="meta")
         self.told = Gains(4 * wide, 0.0, 0.0)
-        self.context = nn.Conv2d(sizes.latent, hidden, 3, padding=1, bias=False, device="meta")
+        self.context = nn.Conv2d(config.places, hidden, 3, padding=1, bias=False, device="meta")
         self.mix = nn.ModuleList([nn.Conv2d(wide, hidden, 1, device="meta") for _ in range(PASSES)])
         self.pass_told = nn.ModuleList([Gains(hidden, 0.0, 0.0) for _ in range(PASSES)])
         self.deep = nn.ModuleList([nn.Conv2d(hidden, hidden, 1, device="meta") for _ in range(PASSES)])
-        self.leave = nn.ModuleList([nn.Conv2d(hidden, 2 * sizes.latent, 1, device="meta") for _ in range(PASSES)])
+        self.leave = nn.ModuleList([nn.Conv2d(hidden, 2 * config.places, 1, device="meta") for _ in range(PASSES)])
+
+    def convolutions(self, name: str) -> list[nn.Conv2d]:
+        """Return the layers of the four passes called `name`."""
+        return [layer for layer in getattr(self, name) if isinstance(layer, nn.Conv2d)]
+
+    def told_in(self, number: int) -> Tensor:
+        """Return what a pass is told of the quality, (anchors, hidden)."""
+        gains = self.pass_told[number]
+        assert isinstance(gains, Gains)
+        return gains.table
 
     def features(self, side: Tensor, quality: Tensor) -> Tensor:
         """Return what the side map (n, side, h / 4, w / 4) says, (n, features, h, w)."""

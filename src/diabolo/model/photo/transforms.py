@@ -4,32 +4,19 @@ The synthesis is as short as Yang and Mandt 2023 (arXiv:2304.06244) found to los
 learnt are interpolated, as the gains of Cui et al. 2021 (arXiv:2003.02012).
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-CELL, FURTHER = 8, 4
-"""Pixels of a place of the map along a side, and places of the map for one of the side map."""
+from diabolo.config.bottlenecks import HyperpriorConfig
+from diabolo.config.networks import PhotoConfig
+from diabolo.model.networks.sizes import CELL
+
+FURTHER = 4
+"""Places of the map for one of the side map, along a side."""
 ANCHORS = 8
 """Qualities at which numbers are learnt; those between are interpolated."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """latent, side: numbers of a place of the map, of the side map. widths: of the analysis at 1/2, 1/4, 1/8.
-
-    blocks: of the analysis at each. inner, up: channels of the synthesis at 1/8 and 1/4. hidden: of the prior.
-    """
-
-    latent: int = 128
-    side: int = 64
-    widths: tuple[int, int, int] = (64, 128, 160)
-    blocks: tuple[int, int, int] = (1, 2, 2)
-    inner: int = 96
-    up: int = 64
-    hidden: int = 128
-    features: int = 64
+MIDDLE, USUAL_QUALITY = 0.5, 0.5
 
 
 class Gains(nn.Module):
@@ -85,37 +72,74 @@ class Transform(nn.Sequential):
         return x
 
 
-def analysis(sizes: Sizes, channels: int) -> tuple[nn.Sequential, nn.Conv2d]:
-    """Return layers for pictures (n, channels, 8 h, 8 w), and the last one, which gives maps (n, latent, h, w)."""
-    layers: list[nn.Module] = []
-    inputs = channels
-    for number, (width, blocks) in enumerate(zip(sizes.widths, sizes.blocks, strict=True)):
-        layers.append(nn.Conv2d(inputs, width, 3 if number else 5, 2, 1 if number else 2, device="meta"))
-        layers += [Residual(width, width, nn.SiLU) for _ in range(blocks)]
-        inputs = width
-    return nn.Sequential(*layers), nn.Conv2d(inputs, sizes.latent, 3, padding=1, device="meta")
+class Analysis(nn.Module):
+    """Pictures (n, channels, h, w), from 0 to 1, to maps at 1/8 of their size; and these flat, with a quality.
+
+    A picture whose sides are no multiples of 8 is continued by its last pixels.
+    """
+
+    def __init__(self, network: PhotoConfig, channels: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = channels
+        for number, (width, blocks) in enumerate(zip(network.channels, network.blocks, strict=True)):
+            layers.append(nn.Conv2d(inputs, width, 3 if number else 5, 2, 1 if number else 2, device="meta"))
+            layers += [Residual(width, width, nn.SiLU) for _ in range(blocks)]
+            inputs = width
+        self.layers = nn.Sequential(*layers)
+        self.to_map = nn.Conv2d(inputs, network.places, 3, padding=1, device="meta")
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Return maps (n, places, h / 8, w / 8), rounded up."""
+        height, width = x.shape[2:]
+        x = functional.pad(x - MIDDLE, (0, -width % CELL, 0, -height % CELL), mode="replicate")
+        maps: Tensor = self.to_map(self.layers(x).float())
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.maps(x).flatten(1)
+        return torch.cat([maps, maps.new_full((len(maps), 1), USUAL_QUALITY)], 1)
 
 
-def synthesis(sizes: Sizes, channels: int) -> Transform:
-    """Maps (n, latent, h, w) -> pictures (n, channels, 8 h, 8 w), 18,000 multiplications a pixel."""
-    return Transform(
-        Told(sizes.latent, sizes.inner, nn.ReLU),
-        Told(sizes.latent, sizes.inner, nn.ReLU),
-        nn.Conv2d(sizes.latent, 4 * sizes.up, 3, padding=1, device="meta"),
-        nn.PixelShuffle(2),
-        Told(sizes.up, sizes.up, nn.ReLU),
-        nn.Conv2d(sizes.up, 16 * channels, 3, padding=1, device="meta"),
-        nn.PixelShuffle(4),
-    )
+class Synthesis(nn.Module):
+    """Codes to pictures (n, channels, 8 h, 8 w): 18,000 multiplications a pixel.
+
+    size: (h, w) of the map that a code holds.
+    """
+
+    outputs_per_value = 16
+    """Outputs of the last convolution for a channel: a square of 4 x 4 pixels."""
+
+    def __init__(self, network: PhotoConfig, channels: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.shape = (network.places, *size)
+        self.regain = Gains(network.places, 0.0, 0.0)
+        self.layers = Transform(
+            Told(network.places, network.inner, nn.ReLU),
+            Told(network.places, network.inner, nn.ReLU),
+            nn.Conv2d(network.places, 4 * network.up, 3, padding=1, device="meta"),
+            nn.PixelShuffle(2),
+            Told(network.up, network.up, nn.ReLU),
+            nn.Conv2d(network.up, 16 * channels, 3, padding=1, device="meta"),
+            nn.PixelShuffle(4),
+        )
+
+    def pictures(self, maps: Tensor, quality: Tensor) -> Tensor:
+        """Return the pictures of maps (n, places, h, w) of any size, at qualities (n,)."""
+        pictures: Tensor = self.layers(maps * self.regain(quality).exp(), quality)
+        return pictures
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.pictures(code[:, :-1].reshape(-1, *self.shape), code[:, -1])
 
 
-def side_analysis(sizes: Sizes) -> nn.Sequential:
-    """Maps (n, latent, h, w) -> side maps (n, side, h / 4, w / 4), rounded up."""
-    width = sizes.hidden
+def side_analysis(config: HyperpriorConfig) -> nn.Sequential:
+    """Maps (n, places, h, w) -> side maps (n, side, h / 4, w / 4), rounded up."""
+    width = config.hidden
     return nn.Sequential(
-        nn.Conv2d(sizes.latent, width, 3, padding=1, device="meta"),
+        nn.Conv2d(config.places, width, 3, padding=1, device="meta"),
         nn.SiLU(),
         nn.Conv2d(width, width, 3, 2, 1, device="meta"),
         nn.SiLU(),
-        nn.Conv2d(width, sizes.side, 3, 2, 1, device="meta"),
+        nn.Conv2d(width, config.side, 3, 2, 1, device="meta"),
     )
