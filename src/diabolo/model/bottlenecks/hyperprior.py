@@ -60,7 +60,11 @@ class Hyperprior(Bottleneck):
         return Coded(only(code, kept), rate, weight=RANGE ** (quality - 0.5))
 
     def _coded(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        """Return the code, and its rate (n,) in nats; of noisy numbers if there is a generator."""
+        """Return the code, and its rate (n,) in nats; of noisy numbers if there is a generator; always in float32."""
+        with torch.autocast(latent.device.type, enabled=False):
+            return self._in_passes(latent, generator)
+
+    def _in_passes(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         maps, quality = latent[:, :-1].reshape(-1, *self.shape).float(), latent[:, -1].float()
         side, bits = self._side(maps, quality, generator)
         height, width = self.shape[1:]

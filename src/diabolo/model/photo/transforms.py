@@ -93,7 +93,9 @@ class Analysis(nn.Module):
         """Return maps (n, places, h / 8, w / 8), rounded up."""
         height, width = x.shape[2:]
         x = functional.pad(x - MIDDLE, (0, -width % CELL, 0, -height % CELL), mode="replicate")
-        maps: Tensor = self.to_map(self.layers(x).float())
+        hidden = self.layers(x).float()
+        with torch.autocast(x.device.type, enabled=False):
+            maps: Tensor = self.to_map(hidden)
         return maps
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,8 +127,9 @@ class Synthesis(nn.Module):
         )
 
     def pictures(self, maps: Tensor, quality: Tensor) -> Tensor:
-        """Return the pictures of maps (n, places, h, w) of any size, at qualities (n,)."""
-        pictures: Tensor = self.layers(maps * self.regain(quality).exp(), quality)
+        """Return the pictures of maps (n, places, h, w) of any size, at qualities (n,); always in float32."""
+        with torch.autocast(maps.device.type, enabled=False):
+            pictures: Tensor = self.layers(maps * self.regain(quality).exp(), quality)
         return pictures
 
     def forward(self, code: Tensor) -> Tensor:
