@@ -178,3 +178,34 @@ def _biases(bias: NDArray[np.int32], shift: NDArray[np.uint8]) -> NDArray[np.flo
 def as_columns(weight: NDArray[np.int16]) -> NDArray[np.float32]:
     """Return weights (out, in, h, w) as (h x w x in, out)."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)).astype(np.float32))
+
+
+def prior_weights(arrays: Arrays, latent: int) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of `Prior` that `whole_numbers` turns into these arrays, by the names in its state."""
+    step = np.float64(STEP)
+    units = np.repeat([2.0**MEAN_BITS, 2.0**CLASS_BITS / APART], latent)
+    found: dict[str, NDArray[Any]] = {}
+
+    def put(name: str, rows: Any, factor: float, shift: NDArray[np.uint8]) -> NDArray[np.float64]:
+        scale = np.broadcast_to(np.exp2(shift.astype(np.float64)) * rows, shift.shape)
+        found[f"{name}.weight"] = arrays[f"{name}.weight"] / scale[:, None, None, None] * (STEP / factor)
+        return scale
+
+    enter = STEP / INPUT_STEP
+    context = arrays["context.shift"]
+    put("context", step, enter, context)
+    layers: list[tuple[str, Any, float, NDArray[np.uint8]]] = [
+        ("enter", step, enter, arrays["enter.shift"]),
+        ("expand", step, 1.0, arrays["expand.shift"]),
+    ]
+    for number in range(PASSES):
+        layers.append((f"mix.{number}", step, 1.0, context))
+        layers.append((f"deep.{number}", step, 1.0, arrays[f"deep.{number}.shift"]))
+        layers.append((f"leave.{number}", units, 1.0, arrays[f"leave.{number}.shift"]))
+    for name, rows, factor, shift in layers:
+        bias = arrays[f"{name}.bias"] / put(name, rows, factor, shift)
+        told = {"enter": "told.table"}.get(name, name.replace("mix", "pass_told") + ".table")
+        found[f"{name}.bias"] = bias if bias.ndim == 1 else np.zeros(bias.shape[1])
+        if bias.ndim == 2:
+            found[told] = bias
+    return {name: array.astype(np.float32) for name, array in found.items()}
