@@ -26,6 +26,8 @@ CLASSES = 64
 """Spreads that have a table, evenly apart in their logarithm."""
 APART = math.log(MOST_SCALE / LEAST_SCALE) / (CLASSES - 1)
 TOP, LIMIT, MOST_SHIFT = 255, 1 << 24, 20
+LARGEST = 511
+"""The largest weight: more bits made no archive smaller by 0.1 %."""
 MEAN_BITS, CLASS_BITS, GAIN_BITS = 8, 4, 12
 """Bits after the point: of means, of classes, and of gains."""
 BACK_BITS = 16
@@ -64,7 +66,7 @@ class Shifts:
         most = torch.stack([weight.abs().amax(1) for weight, _ in wide]).amax(0)
         room = sum(weight.abs().sum(1) for weight, _ in wide) * TOP + bias.double() + 0.5
         limit = LIMIT - sum(count for _, count in wide) * TOP / 2 - 3
-        shift = torch.minimum((limit / room).log2(), (32767 / most.clamp_min(1e-9)).log2()).floor()
+        shift = torch.minimum((limit / room).log2(), (LARGEST / most.clamp_min(1e-9)).log2()).floor()
         if not bool((shift >= 0).all()):
             raise TrainingError("the prior's weights grew too large for whole numbers; train with a lower rate.")
         self.shift = shift.clamp(max=MOST_SHIFT)
