@@ -21,10 +21,13 @@ from diabolo.training.files.tensor_file import write_tensors
 
 KEY = "diabolo-packed"
 PRIOR = "model.encoder.bottleneck.prior."
+BLOCKS = (".first.weight", ".second.weight")
 LEAST = 1024
 """Numbers of an array from which on it is coded."""
 BITS = {"model.encoder": 8, "model.decoder": 10}
-"""Of a weight; the decoder's rounding shows in every picture at high quality."""
+"""Of a weight within a residual block, and of the side analysis; the decoder's rounding shows at high quality."""
+STRAIGHT_BITS = 11
+"""Of a weight that every picture goes straight through: at 8 bits 41.0 dB become 39.5 (at a quality of 90)."""
 
 
 def rounded_weights(trained: Trained) -> dict[str, tuple[NDArray[np.int32], NDArray[np.float32]]]:
@@ -32,6 +35,8 @@ def rounded_weights(trained: Trained) -> dict[str, tuple[NDArray[np.int32], NDAr
     found = {}
     for name, tensor in decoding_tensors(trained).items():
         bits = next((bits for start, bits in BITS.items() if name.startswith(start)), 0)
+        if ".network." in name and not name.endswith(BLOCKS):
+            bits = STRAIGHT_BITS
         if not bits or tensor.numel() < LEAST or tensor.dim() < 2 or name.startswith(PRIOR):
             continue
         rows = tensor.detach().cpu().float().flatten(1).numpy()
