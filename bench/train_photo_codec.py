@@ -26,6 +26,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 from diabolo.model.photo.codec import PhotoCodec
+
 from diabolo.model.photo.start import draw
 from diabolo.model.photo.transforms import FURTHER, Sizes
 from diabolo.training.optimizer import orthogonal

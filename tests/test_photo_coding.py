@@ -116,7 +116,7 @@ def test_whole_numbers_predict_what_the_trained_prior_does() -> None:
     items = photos(4)
     codec = Photos(small(), 60)
     with torch.inference_mode():
-        maps, side = codec._analysed(items)
+        maps, side = codec.analysed(items)
         data = codec.maps.encode(maps, side, np.array([60] * 4))
         latent = torch.cat([maps.flatten(1), torch.full((4, 1), level_quality(60))], 1)
         nats = bottleneck.rate(latent).sum()

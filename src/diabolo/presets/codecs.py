@@ -28,6 +28,8 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+SMALL_MAP = 16
+"""Places of the map, of 8 x 8 pixels, up to which a smaller network is plenty."""
 PHOTO_BETA = 1.36e-3
 """Balances rate and error at quality 1/2 as 0.0245 bits a pixel for a squared error of a level from 0 to 255 do."""
 
@@ -35,8 +37,10 @@ PHOTO_BETA = 1.36e-3
 def codec_photo(facts: Facts, latent: int | None) -> ModelConfig:
     """A hyperprior for photos of any size (Minnen et al. 2018): a deep encoder, a shallow decoder, any quality."""
     del latent
-    network = PhotoConfig()
-    bottleneck = HyperpriorConfig(network.places, *photo_map(facts.shape))
+    small = math.prod(photo_map(facts.shape)) <= SMALL_MAP
+    network = PhotoConfig(48, (12, 48, 48), (0, 1, 1), 16, 48) if small else PhotoConfig()
+    widths = {"side": 16, "hidden": 32, "features": 16} if small else {}
+    bottleneck = HyperpriorConfig(network.places, *photo_map(facts.shape), **widths)
     size = photo_code_size(network, facts.shape)
     return ModelConfig("codec-photo", facts.shape, size, network, bottleneck, GaussianConfig(), beta=PHOTO_BETA)
 
