@@ -25,6 +25,7 @@ from diabolo.jobs.compress.bundled import bundled_codec
 from diabolo.jobs.compress.compress import compress
 from diabolo.jobs.compress.decompress import contents, restored_items
 from diabolo.jobs.compress.photos import Photos
+from pages import write
 
 Photo = NDArray[np.uint8]
 Coded = tuple[bytes, Photo]
@@ -148,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data/photos_test.zip"))
     parser.add_argument("--targets", type=int, nargs="+", default=TARGETS)
+    parser.add_argument("--page", type=Path, help="page to write the table to, such as docs/photos.md")
     given = parser.parse_args()
     pictures = open_pictures(given.data)
     photos = [pictures.read(number).array for number in range(len(pictures))]
@@ -156,6 +158,8 @@ def main() -> None:
     print(text, flush=True)
     found = {"diabolo": own(photos, targets, added), **others(photos, targets)}
     print(f"\n{len(photos)} pictures, mean bits a pixel at equal PSNR\n\n{table(found, targets)}\n")
+    if given.page is not None:
+        write(given.page, "photos", f"{table(found, targets)}\n\n{text}.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Train the photo codec for a time, on a processor or an accelerator, with all pictures in its memory.
 
-Needs torch, numpy, Pillow and safetensors alone. The bits that it prints are those of rounded numbers. It goes on from
-its last checkpoint with --resume. Learning rates fall to 0 with the time, whatever the number of steps.
+Training needs torch, numpy, Pillow and safetensors alone. The bits that it prints are those of rounded numbers. It goes
+on from its last checkpoint with --resume. Learning rates fall to 0 with the time, whatever the number of steps. With
+--export it turns the trained weights into the packed model file that comes with the package.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -25,19 +26,36 @@ from torch import Tensor
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-from diabolo.model.photo.codec import PhotoCodec
-
-from diabolo.model.photo.start import draw
-from diabolo.model.photo.transforms import FURTHER, Sizes
+from diabolo.config.bottlenecks import HyperpriorConfig
+from diabolo.config.json import to_json
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import PhotoConfig
+from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.bottlenecks.hyperprior import BALANCE, RANGE, Hyperprior
+from diabolo.model.networks.sizes import photo_code_size, photo_map
+from diabolo.model.networks.starts import start_at
+from diabolo.presets.codecs import PHOTO_BETA
 from diabolo.training.optimizer import orthogonal
 
 STARTED = time.perf_counter()
-LEAST_WEIGHT, RANGE = 1e-3, 600.0
-"""Weight of the squared error (of levels from 0 to 255) against bits a pixel at quality 0, and what 1 has over it."""
-MIDDLE, BALANCE = 0.02, 0.35
+LEAST_WEIGHT = 1e-3
+"""Weight of the squared error (of levels from 0 to 255) against bits a pixel at quality 0."""
+MIDDLE = 0.02
 HELD_OUT_EVERY = 40
 BIAS_FACTOR = 4.0
-SMALL = Sizes(latent=96, side=16, widths=(16, 48, 96), blocks=(0, 1, 1), inner=32, up=48, hidden=48, features=16)
+SMALL = PhotoConfig(96, (16, 48, 96), (0, 1, 1), 32, 48), {"side": 16, "hidden": 48, "features": 16}
+
+
+def built(side: int, *, small: bool = False) -> AutoencoderModel:
+    """Return the model of the preset, without weights, or a small one to try things."""
+    shape = (side, side, 3)
+    network, widths = SMALL if small else (PhotoConfig(), {})
+    bottleneck = HyperpriorConfig(network.places, *photo_map(shape), **widths)
+    size = photo_code_size(network, shape)
+    return AutoencoderModel(
+        ModelConfig("codec-photo", shape, size, network, bottleneck, GaussianConfig(), beta=PHOTO_BETA)
+    )
 
 
 def pictures_of(path: Path, folder: str) -> list[np.ndarray]:
@@ -65,8 +83,16 @@ class Pictures:
         self.orders = torch.tensor(list(permutations(range(3))), device=device)
         self.heights, self.widths, self.starts = sizes[:, 0], sizes[:, 1], areas.cumsum(0) - areas
 
+    def middles(self) -> Tensor:
+        """Return the middle square (n, size, size, 3) of each picture, as it is."""
+        grid = torch.arange(self.size, device=self.device)
+        rows = (self.heights - self.size)[:, None] // 2 + grid
+        columns = (self.widths - self.size)[:, None] // 2 + grid
+        place = self.starts[:, None, None] + rows[:, :, None] * self.widths[:, None, None] + columns[:, None]
+        return self.values[place].float() / 255
+
     def draw(self, count: int) -> Tensor:
-        """Return squares (count, 3, size, size), from 0 to 1, turned, mirrored and recoloured at random."""
+        """Return squares (count, size, size, 3), from 0 to 1, turned, mirrored and recoloured at random."""
         chance = torch.rand(count, 11, device=self.device)
         number = (chance[:, 0] * len(self.starts)).long().clamp_max(len(self.starts) - 1)
         height, width = self.heights[number], self.widths[number]
@@ -82,7 +108,7 @@ class Pictures:
         place = place + left[:, None, None] + across
         x = self.values[place].permute(0, 3, 1, 2).float() / 255
         order = self.orders[(chance[:, 10] * len(self.orders)).long().clamp_max(len(self.orders) - 1)]
-        return recoloured(zoomed(x, chance[:, 6], chance[:, 9]), chance[:, 7:9], order)
+        return recoloured(zoomed(x, chance[:, 6], chance[:, 9]), chance[:, 7:9], order).permute(0, 2, 3, 1)
 
 
 def zoomed(x: Tensor, chance: Tensor, place: Tensor) -> Tensor:
@@ -108,7 +134,7 @@ def recoloured(x: Tensor, chance: Tensor, order: Tensor) -> Tensor:
 class Optimizer:
     """Muon for convolutions and Adam for the rest, all state on the device, so that a graph can hold the step."""
 
-    def __init__(self, model: PhotoCodec, rate: float, adam_rate: float, prior_factor: float) -> None:
+    def __init__(self, model: AutoencoderModel, rate: float, adam_rate: float, prior_factor: float) -> None:
         named = list(model.named_parameters())
         chosen = [(name, weights) for name, weights in named if weights.dim() == 4 and rate > 0]
         self.matrices = [weights for _, weights in chosen]
@@ -148,31 +174,31 @@ class Optimizer:
         return {**found, **{f"second.{n}": x for n, x in enumerate(self.second)}, "count": self.count}
 
 
-@torch.no_grad()
-def start_scales(model: PhotoCodec, x: Tensor) -> None:
-    """Set the biases of the prior's log-scales, and of the side map's, to what a batch has."""
-    map_ = model.analysed(x)
-    spread = map_.std((0, 2, 3)).clamp_min(1e-3).log()
-    for leave in model.prior.leave:
-        leave.weight.mul_(0.1)
-        leave.bias[len(spread) :] = spread
-    side = model.side_analysis(map_)
-    model.side_scale.table.copy_(model.side_gain.table + side.std((0, 2, 3)).clamp_min(1e-3).log())
-
-
 def weight_of(quality: Tensor) -> Tensor:
     """Return the weight of the squared error at qualities from 0 to 1."""
     return LEAST_WEIGHT * RANGE**quality
 
 
+def coded(model: AutoencoderModel, x: Tensor, quality: Tensor, noise: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Return pictures (n, h, w, 3) as they come back, and their bits a pixel (n,); of rounded numbers without noise."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=model.training):
+        latent = model.encoder.network(x)
+    bottleneck = model.encoder.bottleneck
+    assert isinstance(bottleneck, Hyperprior)
+    code, nats = bottleneck.coded(torch.cat([latent[:, :-1], quality[:, None]], 1), noise)
+    return model.decoder(code), nats / (math.log(2) * x.shape[1] * x.shape[2])
+
+
 class Training:
     """The model, its pictures and one step, replayed as a graph where the device has them."""
 
-    def __init__(self, model: PhotoCodec, pictures: Pictures, given: argparse.Namespace) -> None:
+    def __init__(self, model: AutoencoderModel, pictures: Pictures, given: argparse.Namespace) -> None:
         self.model, self.pictures, self.batch = model, pictures, given.batch
         self.optimizer = Optimizer(model, given.rate, given.adam_rate, given.prior_factor)
         self.shown = torch.zeros(3, device=pictures.device)
         self.graph: torch.cuda.CUDAGraph | None = None
+        cuda = pictures.device.type == "cuda"
+        self.generator = torch.cuda.default_generators[pictures.device.index or 0] if cuda else torch.default_generator
 
     def step(self) -> None:
         if self.graph is not None:
@@ -185,10 +211,8 @@ class Training:
         quality = (torch.arange(self.batch, device=x.device) + torch.rand(self.batch, device=x.device)) / self.batch
         for weights in self.model.parameters():
             weights.grad = None
-        coding = self.model(x.contiguous(memory_format=torch.channels_last), quality)
-        pixels = x.shape[2] * x.shape[3]
-        error = (coding.picture - x).square().mean((1, 2, 3)) * 255**2
-        bits = (coding.bits + coding.side_bits) / pixels
+        picture, bits = coded(self.model, x, quality, self.generator)
+        error = (picture - x).square().mean((1, 2, 3)) * 255**2
         weight = weight_of(quality)
         loss = ((weight * error + bits) * (weight / MIDDLE) ** -BALANCE).mean()
         loss.backward()
@@ -215,27 +239,22 @@ class Training:
 
 
 @torch.no_grad()
-def measured(model: PhotoCodec, pictures: list[np.ndarray], device: torch.device) -> list[tuple[float, float, float]]:
-    """Return (quality, mean PSNR in dB, mean bits a pixel) of held-out pictures at nine qualities."""
+def measured(model: AutoencoderModel, pictures: Tensor) -> list[tuple[float, float, float]]:
+    """Return (quality, mean PSNR in dB, mean bits a pixel) of held-out squares (n, h, w, 3) at nine qualities."""
     model.eval()
-    torch.backends.cudnn.benchmark = False
-    side = 8 * FURTHER
     found = []
     for quality in np.linspace(0, 1, 9):
-        psnrs, rates = [], []
-        for picture in pictures:
-            height, width = (n - n % side for n in picture.shape[:2])
-            x = torch.from_numpy(picture[:height, :width].transpose(2, 0, 1).copy()).to(device)[None].float() / 255
-            coding = model(x, torch.full((1,), float(quality), device=device), noisy=False)
-            whole = (coding.picture.clamp(0, 1) * 255).round() / 255
-            psnrs.append(-10 * math.log10(max(1e-10, float((whole - x).square().mean()))))
-            rates.append(float(coding.whole_bits) / (height * width))
-        found.append((float(quality), float(np.mean(psnrs)), float(np.mean(rates))))
+        picture, bits = coded(
+            model, pictures, torch.full((len(pictures),), float(quality), device=pictures.device), None
+        )
+        whole = (picture.clamp(0, 1) * 255).round() / 255
+        psnr = -10 * torch.log10((whole - pictures).square().mean((1, 2, 3)))
+        found.append((float(quality), float(psnr.mean()), float(bits.mean())))
     model.train()
     return found
 
 
-def save(path: Path, model: PhotoCodec, about: dict[str, object]) -> None:
+def save(path: Path, model: AutoencoderModel, about: dict[str, object]) -> None:
     """Write the weights, whole or not at all."""
     kept = {name: weights.detach().cpu().contiguous() for name, weights in model.state_dict().items()}
     save_file(kept, path.with_suffix(".part"), metadata={"photo-codec": json.dumps(about)})
@@ -266,20 +285,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--no-graph", action="store_true")
+    parser.add_argument("--export", type=Path, metavar="FILE", help="write the packed model file of --out, and end")
     given = parser.parse_args()
+    if given.export is not None:
+        export(given.out / "photo_codec.safetensors", pictures_of(given.data, given.folder), given.export, given.crop)
+        return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     given.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(given.seed)
-    sizes = SMALL if given.small else Sizes()
-    model = PhotoCodec(sizes)
-    draw(model, torch.Generator().manual_seed(given.seed))
     everything = pictures_of(given.data, given.folder)
-    held_out = everything[::HELD_OUT_EVERY]
-    model = model.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    pictures = Pictures([x for n, x in enumerate(everything) if n % HELD_OUT_EVERY], given.crop, device)
-    start_scales(model, pictures.draw(64))
+    learnt = [x for n, x in enumerate(everything) if n % HELD_OUT_EVERY]
+    held_out = Pictures(everything[::HELD_OUT_EVERY], given.crop, device).middles()
+    model = AutoencoderModel(built(given.crop, small=given.small).config, torch.Generator().manual_seed(given.seed))
+    start_at(model, Pictures(learnt[:64], given.crop, torch.device("cpu")).middles(), torch.Generator().manual_seed(1))
+    model = model.to(device).train()
+    pictures = Pictures(learnt, given.crop, device)
     training = Training(model, pictures, given)
     file, state_file = given.out / "photo_codec.safetensors", given.out / "photo_codec_state.safetensors"
     before, steps = 0.0, 0
@@ -297,6 +319,28 @@ def main() -> None:
     run(training, held_out, given, file, state_file, before=before, steps=steps)
 
 
+def export(file: Path, pictures: list[np.ndarray], out: Path, side: int) -> None:
+    """Write the packed model file of trained weights, its tables counted on pictures that were learnt from."""
+    from safetensors import safe_open
+
+    from diabolo.config.json import from_json
+    from diabolo.data.preprocessing import Preprocessing
+    from diabolo.data.source import ArraySource
+    from diabolo.jobs.compress.packed_model import write_packed
+    from diabolo.jobs.compress.photos import PHOTO, fit_photos
+    from diabolo.training.files.model_file import Trained, in_memory_format
+
+    with safe_open(file, "pt") as opened:
+        about = json.loads(opened.metadata()["photo-codec"])
+    model = AutoencoderModel(from_json(ModelConfig, about.pop("config")))
+    model.load_state_dict(load_file(file), assign=True)
+    scale = Preprocessing(np.zeros(()), np.array(255.0), np.dtype(np.uint8), True, ())
+    trained = Trained(in_memory_format(model).eval(), scale, (), {**about, "data": "photos_train", "seed": 0})
+    seen = Pictures([x for n, x in enumerate(pictures) if n % HELD_OUT_EVERY][::12], side, torch.device("cpu"))
+    squares = (seen.middles() * 255).round().to(torch.uint8).numpy()
+    write_packed(out, replace(trained, extras={PHOTO: fit_photos(trained, ArraySource(squares))}), force=True)
+
+
 def resumed(training: Training, file: Path, state_file: Path) -> tuple[float, int]:
     """Load the last checkpoint; return the seconds and steps it took."""
     from safetensors import safe_open
@@ -312,7 +356,7 @@ def resumed(training: Training, file: Path, state_file: Path) -> tuple[float, in
 
 def run(
     training: Training,
-    held_out: list[np.ndarray],
+    held_out: Tensor,
     given: argparse.Namespace,
     file: Path,
     state_file: Path,
@@ -329,7 +373,7 @@ def run(
     def about() -> dict[str, object]:
         seconds = before + time.perf_counter() - began
         return {
-            "sizes": asdict(training.model.sizes),
+            "config": to_json(training.model.config),
             "seconds": seconds,
             "steps": steps,
             "device": str(device),
@@ -364,7 +408,7 @@ def run(
             kept_at = now
     save(file, training.model, about())
     save_state(state_file, training)
-    for quality, psnr, bits in measured(training.model, held_out, device):
+    for quality, psnr, bits in measured(training.model, held_out):
         print(f"quality {quality:.3f}: {psnr:.2f} dB at {bits:.4f} bits a pixel", flush=True)
     print(f"{steps} steps, {time.perf_counter() - STARTED:.0f} s in all", flush=True)
 

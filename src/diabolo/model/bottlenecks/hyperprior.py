@@ -46,20 +46,20 @@ class Hyperprior(Bottleneck):
         self.side_scale.table.copy_(self.side_gain.table + _log_spread(side))
 
     def forward(self, latent: Tensor) -> Tensor:
-        return self._coded(latent, None)[0]
+        return self.coded(latent, None)[0]
 
     def rate(self, latent: Tensor) -> Tensor:
-        return self._coded(latent, None)[1]
+        return self.coded(latent, None)[1]
 
     def draw(self, latent: Tensor, generator: torch.Generator, kept: Tensor | None = None) -> Coded:
         drawn = latent.new_empty(len(latent)).uniform_(generator=generator)
         rare = RANGE**-BALANCE
         quality = torch.log(1 - drawn * (1 - rare)) / math.log(rare)
         latent = torch.cat([latent[:, :-1], quality[:, None]], 1)
-        code, rate = self._coded(latent, generator)
+        code, rate = self.coded(latent, generator)
         return Coded(only(code, kept), rate, weight=RANGE ** (quality - 0.5))
 
-    def _coded(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def coded(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Return the code, and its rate (n,) in nats; of noisy numbers if there is a generator; always in float32."""
         with torch.autocast(latent.device.type, enabled=False):
             return self._in_passes(latent, generator)
