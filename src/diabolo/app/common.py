@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
 Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors).")]
+OrBundled = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="Model file (.safetensors); if not given, the bundled one for photos."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
 Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]

@@ -112,6 +112,7 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
+    record = None if preset is None else preset_of(preset)
     wanted = Wanted(
         data,
         label,
@@ -122,7 +123,8 @@ def train(
         patch,
         noise,
         seed,
-        preset is not None and preset_of(preset).pieces,
+        record is not None and record.pieces,
+        record.patch if record is not None else None,
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")

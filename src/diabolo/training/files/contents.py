@@ -72,12 +72,12 @@ def read_kept(path: Path) -> Kept:
         raise FileError(f"There is no model file {path}; `diabolo train DATA --out {path.name}` makes one.")
     arrays, plain = read_arrays(path, KEY, "model file")
     try:
-        return _kept(plain, arrays)
+        return kept_of(plain, arrays)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
 
 
-def _kept(plain: dict[str, Any], arrays: Arrays) -> Kept:
+def kept_of(plain: dict[str, Any], arrays: Arrays) -> Kept:
     config = from_json(ModelConfig, plain["config"])
     weights = {name.removeprefix("model."): _full(kept) for name, kept in arrays.items() if name.startswith("model.")}
     if not all(bool(np.isfinite(array).all()) for array in weights.values()):
