@@ -19,8 +19,8 @@ import numpy as np
 from diabolo.data.source import ArraySource
 from diabolo.estimator import load
 from diabolo.jobs.compress import compress
-from diabolo.jobs.decompress import contents
-from diabolo.jobs.restore import to_array
+from diabolo.jobs.compress.decompress import contents
+from diabolo.jobs.compress.output import to_array
 way, model, data, archive, back = sys.argv[1:]
 trained = load(model).trained_
 if way == "compress":

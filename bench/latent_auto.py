@@ -17,10 +17,9 @@ from diabolo.app.output.tables import markdown
 from diabolo.data.opening import open_data
 from diabolo.data.source import Source, Subset
 from diabolo.jobs.evaluate.choose_latent import Choice, Point, choose_latent, curve_of
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure, recipe_for
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.loop import split
-from diabolo.training.recipes import recipe_for
 
 HEADS = ("K", "prefix of the nested model, dB", "trained anew, dB", "prefix, bytes", "trained anew, bytes")
 

@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.likelihoods import Bernoulli
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure
 from diabolo.training.optimizer import Muon
 from torch_lecture import network
 

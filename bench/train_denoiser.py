@@ -15,7 +15,12 @@ import numpy as np
 import torch
 
 from diabolo.app.progress import Messages
-from diabolo.config import GaussianConfig, GaussianNoiseConfig, ModelConfig, Recipe, UShapedConfig, to_json
+from diabolo.config.corruption import GaussianNoiseConfig
+from diabolo.config.json import to_json
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import UShapedConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.images.patches import Patches
 from diabolo.data.opening import open_data
 from diabolo.data.preprocessing import fit_preprocessing

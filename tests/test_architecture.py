@@ -13,7 +13,7 @@ import diabolo
 
 ROOT = Path(diabolo.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-ROOMS = ("errors", "version", "config", "files", "model", "data", "training", "coding", "jobs", "estimator")
+ROOMS = ("errors", "version", "files", "config", "model", "presets", "data", "training", "coding", "jobs", "estimator")
 ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 PUBLIC = ["Autoencoder", "__version__", "load", "open_data"]
@@ -75,7 +75,7 @@ def test_no_file_imports_the_packages_own_door(file: Path) -> None:
 
 
 def test_the_doors_of_the_rooms_are_empty() -> None:
-    assert all(not file.read_text().strip() for file in ROOT.glob("*/__init__.py"))
+    assert all(not file.read_text().strip() for file in ROOT.glob("*/**/__init__.py"))
 
 
 @each_file
@@ -105,7 +105,7 @@ def test_the_public_names_are_the_documented_ones() -> None:
         _ = diabolo.other
 
 
-@pytest.mark.parametrize("module", ["diabolo", "diabolo.app.cli", "diabolo.config"])
+@pytest.mark.parametrize("module", ["diabolo", "diabolo.app.cli", "diabolo.config.json", "diabolo.presets.presets"])
 def test_the_command_line_loads_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -5,16 +5,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from diabolo.config import BottleneckConfig, PlainConfig, VariationalConfig
+from diabolo.config.bottlenecks import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational, own_noise
 from diabolo.model.networks.couplings import couplings
 from diabolo.model.networks.layers import draw_weights
 from diabolo.model.networks.starts import start_at
-from diabolo.model.presets import PRESETS, configure
+from diabolo.presets.presets import PRESETS, configure
 
-FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
-"""Presets whose code is all the maps that are handed across."""
 each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_unit = pytest.mark.parametrize("unit", [True, False])
 
@@ -24,7 +22,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def prepared(preset: str, unit: bool) -> tuple[AutoencoderModel, Tensor]:
-    latent = None if preset in FIXED else 3
+    latent = 3 if PRESETS[preset].free_latent else None
     model = AutoencoderModel(configure(preset, (8, 8), latent=latent, unit=unit), seeded())
     x = torch.rand(16, 8, 8, generator=seeded(1))
     start_at(model, x, torch.Generator().manual_seed(0))

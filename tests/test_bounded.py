@@ -43,8 +43,8 @@ from pathlib import Path
 import numpy as np
 from diabolo.data.source import ArraySource
 from diabolo.estimator import load
-from diabolo.jobs import pieces
-from diabolo.jobs.compress import compress
+from diabolo.jobs.compress import chunks
+from diabolo.jobs.compress.compress import compress
 chunks.ITEMS = 50
 def told(items):
     print("block", flush=True)

@@ -14,7 +14,7 @@ from diabolo.estimator import Autoencoder, load
 from diabolo.jobs.evaluate.choose_latent import Point, chosen, knee, latents_of, nested, refined
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.nested import kept, prefix_lengths
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure
 from diabolo.training.loop import split
 
 

@@ -285,7 +285,7 @@ DECODE = """
 import sys, hashlib, numpy as np, torch
 from pathlib import Path
 from diabolo.estimator import load
-from diabolo.jobs.decompress import unpacked
+from diabolo.jobs.compress.decompress import unpacked
 torch.set_num_threads(int(sys.argv[3]))
 torch.backends.mkldnn.set_flags(sys.argv[4] == "on")
 model = load(sys.argv[1]).trained_

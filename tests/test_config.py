@@ -9,23 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diabolo.config import (
-    KINDS,
-    BernoulliConfig,
-    CleanConfig,
-    ConvolutionalConfig,
-    DenseConfig,
-    GaussianConfig,
-    GaussianNoiseConfig,
-    MaskingConfig,
-    ModelConfig,
-    PlainConfig,
-    Recipe,
-    ResidualConfig,
-    VariationalConfig,
-    from_json,
-    to_json,
-)
+from diabolo.config.bottlenecks import PlainConfig, VariationalConfig
+from diabolo.config.corruption import CleanConfig, GaussianNoiseConfig, MaskingConfig
+from diabolo.config.json import KINDS, from_json, to_json
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, ResidualConfig
+from diabolo.config.recipe import Recipe
 from diabolo.errors import ArgumentError, FormatError
 from diabolo.training.history import Record
 

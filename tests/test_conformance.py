@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np, torch
 from diabolo.estimator import load
 from diabolo.jobs import decompress
-from diabolo.jobs.decompress import unpacked
+from diabolo.jobs.compress.decompress import unpacked
 folder, threads, onednn, floats, out = sys.argv[1:]
 torch.set_num_threads(int(threads))
 torch.backends.mkldnn.set_flags(onednn == "on")

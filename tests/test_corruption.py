@@ -5,15 +5,10 @@ import math
 import pytest
 import torch
 
-from diabolo.config import (
-    CleanConfig,
-    CorruptionConfig,
-    DenseConfig,
-    GaussianConfig,
-    GaussianNoiseConfig,
-    MaskingConfig,
-    ModelConfig,
-)
+from diabolo.config.corruption import CleanConfig, CorruptionConfig, GaussianNoiseConfig, MaskingConfig
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import DenseConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.corruption.kinds import CORRUPTIONS, Clean, GaussianNoise, Masking, Swapping
 

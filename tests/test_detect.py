@@ -18,7 +18,7 @@ from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect import detect
 from diabolo.jobs.detect.drift import drift
 from diabolo.jobs.detect.thresholds import Rule, resampled_rates
-from diabolo.model.presets import PRESETS
+from diabolo.presets.presets import PRESETS
 from diabolo.training.files.contents import Extra
 from test_cli import fails, run
 
@@ -54,10 +54,10 @@ def test_the_parts_add_up_to_the_score(estimator: Autoencoder) -> None:
     np.testing.assert_allclose(-estimator.score_samples(X), scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if name not in ("table", "surface")])
+@pytest.mark.parametrize("preset", [name for name, record in PRESETS.items() if record.detector is None])
 def test_other_presets_score_once_they_are_calibrated(preset: str, tmp_path: Path) -> None:
     images = np.random.default_rng(0).random((60, 6, 5)).astype(np.float32)
-    latent = None if preset.startswith("denoise-") else 3
+    latent = 3 if PRESETS[preset].free_latent else None
     fitted = Autoencoder(preset, latent=latent, epochs=1).fit(images)
     assert not hasattr(fitted, "predict")
     fitted.trained_ = detect.calibrate(fitted.trained_, ArraySource(images))

@@ -8,7 +8,7 @@ import torch
 
 from diabolo.model import bottlenecks
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.presets import PRESETS, configure
+from diabolo.presets.presets import PRESETS, configure
 
 SHAPES = {"table": (12,)}
 
@@ -18,7 +18,7 @@ def test_nothing_mixes_devices(preset: str, monkeypatch: pytest.MonkeyPatch) -> 
     # a generator is of a device that has values
     monkeypatch.setattr(bottlenecks, "own_noise", lambda mean, count: mean.new_empty(count, *mean.shape))
     shape = SHAPES.get(preset, (32, 32))
-    model = AutoencoderModel(configure(preset, shape, unit=preset != "table")).to_empty(device="meta")
+    model = AutoencoderModel(configure(preset, shape, unit=not PRESETS[preset].heavy_tails)).to_empty(device="meta")
     x = torch.rand(6, *model.config.shape, device="meta")
     loss = model.loss(model.terms(x, None)).mean()
     loss.backward()

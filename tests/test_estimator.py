@@ -22,12 +22,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import diabolo
-from diabolo.config import BernoulliConfig, GaussianConfig, PlainConfig
+from diabolo.config.bottlenecks import PlainConfig
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig
 from diabolo.data.opening import open_data
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import ArgumentError, DiaboloError, InputError
 from diabolo.estimator import Autoencoder, load
-from diabolo.model.presets import PRESETS
+from diabolo.presets.presets import PRESETS
 
 RANDOM = np.random.default_rng(0)
 TABLE = RANDOM.normal(size=(60, 3)) @ RANDOM.normal(size=(3, 6)) * 5 + 20
@@ -41,12 +42,8 @@ each_preset = pytest.mark.parametrize("preset", PRESETS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
-FIXED = ("denoise-deep", "denoise-photo", "denoise-small", "surface")
-"""Presets whose latent size follows from the samples' shape."""
-
-
 def small(preset: str = "dense", **options: Any) -> Autoencoder:
-    options |= {"latent": None} if preset in FIXED else {}
+    options |= {} if PRESETS[preset].free_latent else {"latent": None}
     return Autoencoder(preset, **{"latent": 2, "epochs": 2, "batch_size": 16, **options})
 
 
@@ -83,7 +80,7 @@ class TestBattery:
     def test_there_and_back(self, preset: str, shape: tuple[int, ...]) -> None:
         x, estimator = SHAPES[shape], fitted(preset, shape)
         codes = estimator.encode(x)
-        assert codes.shape == (41, estimator.autoencoder.config.latent if preset in FIXED else 2)
+        assert codes.shape == (41, 2 if PRESETS[preset].free_latent else estimator.autoencoder.config.latent)
         assert codes.dtype == np.float32
         back = estimator.decode(codes)
         assert back.shape == x.shape
@@ -100,7 +97,7 @@ class TestBattery:
         assert estimator.score(x) == pytest.approx(scores.mean(), rel=1e-5)
         likelihood = BernoulliConfig() if estimator.trained_.preprocessing.unit else GaussianConfig()
         config = estimator.autoencoder.config
-        if preset != "table" and config.bottleneck == PlainConfig() and config.likelihood == likelihood:
+        if PRESETS[preset].detector is None and config.bottleneck == PlainConfig() and config.likelihood == likelihood:
             np.testing.assert_allclose(scores, -distortions(estimator, x), rtol=1e-4)
 
     def test_saved_and_loaded(self, preset: str, shape: tuple[int, ...], tmp_path: Path) -> None:
@@ -180,7 +177,11 @@ def test_the_latent_is_as_asked_for(preset: str, latent: int | None) -> None:
         "denoise-small": 8 * 8 + 16 * 16 + 32 * 4 + 64,
         "surface": 8 * 8 + 24 * 16 + 48 * 4 + 96,
     }
-    wanted = own[preset] if preset in FIXED else latent or own.get(preset, estimator.autoencoder.config.latent)
+    wanted = (
+        own[preset]
+        if not PRESETS[preset].free_latent
+        else latent or own.get(preset, estimator.autoencoder.config.latent)
+    )
     assert estimator.encode(SHAPES[8, 8]).shape == (41, wanted)
     assert len(estimator.get_feature_names_out()) == wanted
 

@@ -13,7 +13,7 @@ from diabolo import Autoencoder
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import dense, is_dense
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure
 
 
 @pytest.mark.parametrize(("preset", "shape"), [("table", (7,)), ("table", (1,)), ("deep", (9,)), ("dense", (5, 4))])

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from torch.distributions import MultivariateNormal
 
-from diabolo.config import DenseConfig, GaussianConfig, ModelConfig, Recipe, VariationalConfig
+from diabolo.config.bottlenecks import VariationalConfig
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import DenseConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.opening import open_data
 from diabolo.data.source import ArraySource, Subset
 from diabolo.errors import ArgumentError, InputError

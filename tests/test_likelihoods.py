@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal
 
-from diabolo.config import BernoulliConfig, GaussianConfig, LikelihoodConfig
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig, LikelihoodConfig
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
 
 SHAPES = [(7,), (4, 3), (4, 3, 2)]

@@ -10,21 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diabolo.config import (
-    BernoulliConfig,
-    ConvolutionalConfig,
-    DenseConfig,
-    GaussianConfig,
-    ModelConfig,
-    ResidualConfig,
-    VariationalConfig,
-)
+from diabolo.config.bottlenecks import VariationalConfig
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, ResidualConfig
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.starts import start_at
-from diabolo.model.presets import PRESETS, configure, default_latent
 from diabolo.model.summary import summarise
+from diabolo.presets.presets import PRESETS, configure, default_latent
 
 sizes = st.integers(1, 33)
 shapes = st.tuples(sizes) | st.tuples(sizes, sizes) | st.tuples(sizes, sizes, st.integers(1, 4))
@@ -86,7 +81,7 @@ def test_the_lectures_deep_widths() -> None:
 def test_any_shape_goes_there_and_back(
     preset: str, shape: tuple[int, ...], latent: int | None, unit: bool, count: int
 ) -> None:
-    latent = None if preset in ("denoise-deep", "denoise-photo", "denoise-small", "surface") else latent
+    latent = latent if PRESETS[preset].free_latent else None
     config = configure(preset, shape, latent=latent, unit=unit)
     model, x = built(config), torch.rand(count, *shape)
     code = model.encoder(x)

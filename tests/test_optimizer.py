@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from diabolo.config import Recipe
+from diabolo.config.recipe import Recipe
 from diabolo.training.optimizer import OPTIMIZERS, Adam, Muon, orthogonal
 from diabolo.training.schedule import WARM_UP, learning_rate
 

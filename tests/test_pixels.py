@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import logistic
 
-from diabolo.config import PixelConfig
+from diabolo.config.pixels import PixelConfig
 from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model import pixels
 from diabolo.model.mixture import mixture_distortion
 from diabolo.model.pixels import PixelModel, neighbours
+from diabolo.presets.recipes import pixels as pixels_recipe
 from diabolo.training.loop import generator_for
 from diabolo.training.pixel_network import fit_pixels
-from diabolo.training.recipes import pixels as pixels_recipe
 
 SHAPES = [(5, 4), (4, 5, 3), (1, 1), (1, 9, 2), (7, 1)]
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -90,7 +90,7 @@ def test_the_estimates_are_right_on_the_average(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_training_learns_a_pattern_and_the_same_seed_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diabolo.training.recipes.PIXEL_STEPS", 150)
+    monkeypatch.setattr("diabolo.presets.recipes.PIXEL_STEPS", 150)
     monkeypatch.setattr(pixels, "DRAWN", 1000)
     stripes = np.random.default_rng(0).integers(0, 256, (64, 6, 1), dtype=np.uint8).repeat(8, 2)
     one, other = (fit_pixels(ArraySource(stripes), seed=3) for _ in range(2))

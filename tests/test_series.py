@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.config import Recipe
+from diabolo.config.recipe import Recipe
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import choice, detect, series
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
 from test_cli import fails, run

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.starts import start_at
-from diabolo.model.presets import configure
+from diabolo.presets.presets import configure
 
 
 def seeded(seed: int = 0) -> torch.Generator:

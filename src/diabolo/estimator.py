@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from diabolo.config import ModelConfig, Recipe
+from diabolo.config.model import ModelConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.arrays import check_array
 from diabolo.data.images.any_size import as_images, sized
 from diabolo.data.source import Array, ArraySource, Dataset, Source
@@ -32,14 +33,15 @@ from diabolo.jobs.generate import density, sample
 from diabolo.jobs.parameters import plain, seed_of
 from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
 from diabolo.model.corruption.described import parse_noise
-from diabolo.model.presets import CURVED, PIECED, VariationalDials, configure
 from diabolo.model.summary import Summary, summarise
+from diabolo.presets.dials import VariationalDials
+from diabolo.presets.presets import configure, preset_of, recipe_for
+from diabolo.presets.record import Preset
 from diabolo.training.files.model_file import load_model, save_model
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
 from diabolo.training.labelled import Labels, classes_of
 from diabolo.training.loop import Callback, split
-from diabolo.training.recipes import recipe_for
 
 Samples = ArrayLike | Source | Dataset
 
@@ -47,7 +49,7 @@ Samples = ArrayLike | Source | Dataset
 def _detects(estimator: "Autoencoder") -> bool:
     """Return whether an estimator has a detector, or will have one once it is fitted."""
     trained = getattr(estimator, "trained_", None)
-    return estimator.preset in (*CURVED, *PIECED) if trained is None else detectors.detects(trained)
+    return estimator._record.detector is not None if trained is None else detectors.detects(trained)
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -57,16 +59,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
         'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
-        see `diabolo.model.presets`.
+        see `diabolo.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.evaluate.choose_latent`).
     quality : for latent = 'auto': PSNR in dB that the fewest numbers are to reach; None takes the knee of the curve.
-    recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.training.recipes`. The next five overrule it.
+    recipe : 'default', or 'lecture' for the lecture's own; see `diabolo.presets.recipes`. The next five overrule it.
     epochs : passes over the data.
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
-    noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.noise`);
+    noise : what training lays over the samples, such as 'gaussian:0.5' or 'poisson:5-30' (see `diabolo.model.corruption.described`);
         None leaves it to the preset.
     beta, warm_up, free_nats : of variational presets: weight of the rate, share of the steps over which it rises,
         and nats of each number of the code that training does not charge.
@@ -155,7 +157,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_quality(self.quality, self.latent)
         seed = seed_of(self.random_state)
         source = self._source(X, seed)
-        curved, encoding = self.preset in CURVED, None
+        curved, encoding = self._record.heavy_tails, None
         share = detectors.checked(self.contamination, source, rows=curved)
         if table_input.is_mixed(source):
             encoding = table_input.fit_to(source, split(len(source), self._recipe(len(source)).validation, seed)[0])
@@ -343,7 +345,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return None
         configured = self._configured(None, labels)
         return choose_latent(
-            source, configured, self._recipe, dials, labels, quality=self.quality, curved=self.preset in CURVED
+            source, configured, self._recipe, dials, labels, quality=self.quality, curved=self._record.heavy_tails
         )
 
     def _configured(self, latent: int | str | None, labels: Labels | None) -> Configured:
@@ -355,6 +357,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
 
         return configuration
+
+    @property
+    def _record(self) -> Preset:
+        """The preset's record. Raises ArgumentError for an unknown name."""
+        return preset_of(self.preset)
 
     def _recipe(self, samples: int) -> Recipe:
         return recipe_for(
@@ -382,7 +389,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         fitting = seed is not None
         if isinstance(X, Dataset):
             X = X.train
-        if seed is not None and self.preset in PIECED and isinstance(X, list):
+        if seed is not None and self._record.pieces and isinstance(X, list):
             X = anomaly_maps.pieces_of(sized(X), seed)
         if is_frame(X):
             return self._table(X, fitting=fitting)

@@ -18,7 +18,7 @@ from diabolo.jobs.detect.choice import BOTH
 from diabolo.jobs.detect.detect import anomalous, marks
 from diabolo.jobs.evaluate.measure import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluate.record import Evaluation, Figures
-from diabolo.model.presets import CURVED
+from diabolo.presets.presets import PRESETS
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
@@ -69,7 +69,7 @@ def learnt_from(data: Dataset, preset: str, contamination: float = 0.0) -> Datas
     contamination: the share of anomalies that is to be left out of rows without labels.
     Raises InputError for labels that are not 0 and 1, or where every row is an anomaly; ArgumentError for both.
     """
-    if preset not in CURVED or data.labels is None:
+    if PRESETS[preset].detector is None or data.labels is None:
         return data
     if contamination:
         raise ArgumentError(BOTH)

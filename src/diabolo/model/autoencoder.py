@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import ModelConfig
+from diabolo.config.model import ModelConfig
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
 from diabolo.model.corruption.kinds import CORRUPTIONS
 from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
@@ -63,7 +63,7 @@ class AutoencoderModel(nn.Module):
     """decoder(encoder(x)), built from a configuration; weights are drawn from `generator` or left on 'meta'.
 
     Example:
-        >>> from diabolo.model.presets import configure
+        >>> from diabolo.presets.presets import configure
         >>> model = AutoencoderModel(configure("dense", (28, 28)), torch.Generator().manual_seed(0))
         >>> model(torch.zeros(5, 28, 28)).shape
         torch.Size([5, 28, 28])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import PlainConfig, RoundedConfig, VariationalConfig
+from diabolo.config.bottlenecks import PlainConfig, RoundedConfig, VariationalConfig
 from diabolo.model.networks.couplings import Couplings, couplings
 
 LOOKED_AT = 16

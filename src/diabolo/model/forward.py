@@ -7,7 +7,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.config import DenseConfig, GaussianConfig, ModelConfig, PlainConfig
+from diabolo.config.bottlenecks import PlainConfig
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import DenseConfig
 from diabolo.errors import FormatError
 
 Numbers = NDArray[np.float32]

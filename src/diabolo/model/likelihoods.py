@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
-from diabolo.config import BernoulliConfig, GaussianConfig, LogisticConfig
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig, LogisticConfig
 
 
 class _CrossEntropy(torch.autograd.Function):

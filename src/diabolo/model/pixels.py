@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import PixelConfig
+from diabolo.config.pixels import PixelConfig
 from diabolo.model.autoencoder import Terms
 from diabolo.model.mixture import mixture_distortion
 from diabolo.model.networks.layers import draw_weights, linear

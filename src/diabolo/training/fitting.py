@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from diabolo.config import ModelConfig, Recipe, VariationalConfig, to_json
+from diabolo.config.bottlenecks import VariationalConfig
+from diabolo.config.json import to_json
+from diabolo.config.model import ModelConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.limits import available_memory
 from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_preprocessing, unchanging
 from diabolo.data.source import Source, spaced

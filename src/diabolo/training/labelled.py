@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.config import MOST_CLASSES
+from diabolo.config.model import MOST_CLASSES
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.data.source import Array, Dataset, Source, View
 from diabolo.errors import InputError

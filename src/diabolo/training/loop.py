@@ -11,7 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import ModelConfig, PixelConfig, Recipe, to_json
+from diabolo.config.json import to_json
+from diabolo.config.model import ModelConfig
+from diabolo.config.pixels import PixelConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.preprocessing import Preprocessing, bounded
 from diabolo.data.source import Source
 from diabolo.errors import FileError, TrainingError

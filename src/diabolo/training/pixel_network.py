@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diabolo.config import PixelConfig
+from diabolo.config.pixels import PixelConfig
 from diabolo.data.preprocessing import fit_preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import InputError
 from diabolo.model.pixels import PixelModel
+from diabolo.presets.recipes import pixels
 from diabolo.training.fitting import choose_device, fingerprint
 from diabolo.training.loop import Callback, Run, Task, generator_for, split
-from diabolo.training.recipes import pixels
 
 
 def fit_pixels(source: Source, *, seed: int = 0, effort: float = 1.0, callbacks: Sequence[Callback] = ()) -> PixelModel:

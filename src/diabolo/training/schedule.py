@@ -1,6 +1,6 @@
 """Learning rates as a function of the step alone, so that a resumed run needs no state of theirs."""
 
-from diabolo.config import Recipe
+from diabolo.config.recipe import Recipe
 
 WARM_UP = 0.05
 

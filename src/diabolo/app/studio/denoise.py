@@ -11,7 +11,7 @@ from diabolo.app.studio import figures
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, on_panel, on_shown, panel, told
 from diabolo.app.studio.uploads import read_upload
-from diabolo.config import CleanConfig
+from diabolo.config.corruption import CleanConfig
 from diabolo.data.preprocessing import PIXEL_LIMITS
 from diabolo.data.source import Array
 from diabolo.errors import InputError

@@ -44,7 +44,7 @@ class ArchiveWriter:
     """Writes an archive from front to back; holds 56 bytes a block, and no payload.
 
     >>> import io
-    >>> from diabolo.coding.layout import Promise
+    >>> from diabolo.coding.archive.layout import Promise
     >>> file = io.BytesIO()
     >>> writer = ArchiveWriter(file, Header(bytes(32), Promise.LOSSY, Item((28, 28), mode="L"), "|u1"))
     >>> writer.add_block(b"payload", [Item((28, 28), "a.png", "L")])

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diabolo.config import from_json
+from diabolo.config.json import from_json
 from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Words
 from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
 from diabolo.errors import FormatError, InputError

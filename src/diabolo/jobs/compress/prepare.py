@@ -10,11 +10,11 @@ from diabolo.coding.integer_network import quantised
 from diabolo.data.source import Source
 from diabolo.jobs.compress.coders import PIXELS
 from diabolo.jobs.compress.levels import NAME, check_whole, fit_levels
+from diabolo.presets.recipes import codec
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import Callback
 from diabolo.training.pixel_network import fit_pixels
-from diabolo.training.recipes import codec
 
 
 def prepared(trained: Trained, source: Source, *, callbacks: Sequence[Callback] = ()) -> Trained:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config import GaussianNoiseConfig, ModelConfig
+from diabolo.config.corruption import GaussianNoiseConfig
+from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import PIXEL_LIMITS, check_finite
 from diabolo.data.source import Array
 from diabolo.errors import InputError

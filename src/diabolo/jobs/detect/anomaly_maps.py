@@ -1,8 +1,8 @@
 """Detect in images of any size: a map of where each is unlike the training images, and a score that is its sum.
 
 The model takes off an image what it holds for blots. A pixel's strength is G * r^2: r is what was taken off, averaged
-over mirrored passes, in grains (data/images/grain.py), and G a Gaussian of 1 pixel; where training laid over lighter blots
-more rarely than darker ones, the square of what is lighter is weighed by the odds. A pixel's part of the score is
+over mirrored passes, in grains (data/images/grain.py), and G a Gaussian of 1 pixel; where training laid over lighter
+blots more rarely than darker ones, the square of what is lighter is weighed by the odds. A pixel's part of the score is
 
     (strength / usual / (QUIET + level))^2.5
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from diabolo.config import BlotsConfig, CorruptionConfig
+from diabolo.config.corruption import BlotsConfig, CorruptionConfig
 from diabolo.data.images.any_size import (
     PIECE,
     ArrayImages,

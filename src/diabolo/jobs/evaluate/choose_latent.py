@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.config import ModelConfig, Recipe
+from diabolo.config.model import ModelConfig
+from diabolo.config.recipe import Recipe
 from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, FormatError

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config import VariationalConfig
+from diabolo.config.bottlenecks import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.tables.frames import frame_of, frames_of, root_of

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.config import LogisticConfig, VariationalConfig
+from diabolo.config.bottlenecks import VariationalConfig
+from diabolo.config.likelihoods import LogisticConfig
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.apply import batches

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from diabolo.config import (
+from diabolo.config.corruption import (
     BlotsConfig,
     CleanConfig,
     CorruptionConfig,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import (
+from diabolo.config.corruption import (
     BlotsConfig,
     CleanConfig,
     GaussianNoiseConfig,

@@ -8,11 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from diabolo.config import ConvolutionalConfig, DenseConfig, ModelConfig, ResidualConfig, UShapedConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, ResidualConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
 from diabolo.model.networks.residual import downward, upward
-from diabolo.model.networks.unet import Downward, Upward, code_size
+from diabolo.model.networks.sizes import code_size, grid, map_size, stages
+from diabolo.model.networks.unet import Downward, Upward
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
@@ -47,27 +49,6 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
         decoder += [linear(inputs, outputs), *activation(network.hidden)]
     decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
-
-
-def grid(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return (channels, height, width) of a sample; a flat vector is an image one pixel high."""
-    if len(shape) == 1:
-        return 1, 1, shape[0]
-    return (shape[2] if len(shape) == 3 else 1), shape[0], shape[1]
-
-
-def stages(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return (height, width) before the first stage and after each: half, rounded up."""
-    sizes = [grid(shape)[1:]]
-    for _ in network.channels:
-        height, width = sizes[-1]
-        sizes.append((math.ceil(height / 2), math.ceil(width / 2)))
-    return sizes
-
-
-def map_size(network: ConvolutionalConfig | ResidualConfig, shape: tuple[int, ...]) -> int:
-    """Return the numbers in the last stage's map: the latent size of a network without a dense layer."""
-    return network.channels[-1] * math.prod(stages(network, shape)[-1])
 
 
 def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int) -> Pair:

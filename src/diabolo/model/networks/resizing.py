@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from diabolo.config import ConvolutionalConfig, ModelConfig
+from diabolo.config.model import ModelConfig
+from diabolo.config.networks import ConvolutionalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.build import REACH, RESIZED
 

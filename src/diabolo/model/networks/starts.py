@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from diabolo.config import DenseConfig, GaussianConfig
+from diabolo.config.likelihoods import GaussianConfig
+from diabolo.config.networks import DenseConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.axes import principal_axes
 

@@ -10,20 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Size = tuple[int, int, int]
-
-
-def map_sizes(channels: tuple[int, ...], inputs: Size) -> list[Size]:
-    """Return (channels, height, width) of the padded input and of each stage's map; the first stage is at half size."""
-    multiple = 2 ** len(channels)
-    height, width = (math.ceil(size / multiple) * multiple for size in inputs[1:])
-    sizes = [(inputs[0], height, width)]
-    return sizes + [(outputs, height >> stage, width >> stage) for stage, outputs in enumerate(channels, 1)]
-
-
-def code_size(channels: tuple[int, ...], inputs: Size) -> int:
-    """Return the numbers in all maps together."""
-    return sum(math.prod(size) for size in map_sizes(channels, inputs))
+from diabolo.model.networks.sizes import Size, map_sizes
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, *, stride: int = 1, bias: bool) -> nn.Conv2d:

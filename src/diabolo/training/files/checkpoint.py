@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from diabolo.config import from_json
+from diabolo.config.json import from_json
 from diabolo.errors import FormatError, InputError
 from diabolo.training.files.tensor_file import read_tensors, write_tensors
 from diabolo.training.history import Record

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.config import ModelConfig, from_json
+from diabolo.config.json import from_json
+from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FileError, FormatError
 from diabolo.model.forward import Reconstruct, dense

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.config import ModelConfig, to_json
+from diabolo.config.json import to_json
+from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel

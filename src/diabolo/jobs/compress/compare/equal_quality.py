@@ -81,7 +81,7 @@ def at_quality(images: Array, codec: Codec, psnr: float | None, *, how: How) -> 
     a coarse dial costs nothing. A worst setting that is better than `psnr` stands as it is; None: the best one
     does not reach it. Lossless codecs have one setting. Raises InputError without a `psnr` for a lossy codec.
 
-    >>> from diabolo.jobs.codecs import CODECS
+    >>> from diabolo.jobs.compress.compare.general_codecs import CODECS
     >>> grey = np.full((4, 8, 8), 77, np.uint8)
     >>> at_quality(grey, CODECS["PNG"], None, how="files").psnr
     inf

@@ -1,11 +1,8 @@
 """Recipes: the default one, sized to the data, and the lecture's own; each dial can be set on top."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from numbers import Integral, Real
 
-from diabolo.config import Recipe
-from diabolo.errors import ArgumentError
+from diabolo.config.recipe import Recipe
 
 BATCH, RATE, STEPS, EPOCHS = 256, 0.03, 900, 6
 
@@ -34,9 +31,6 @@ def pixels(samples: int, dimensions: int, *, effort: float = 1.0) -> Recipe:
     size = max(1, min(256, samples // 8, PIXEL_BATCH_NUMBERS // dimensions))
     epochs = max(1, round(effort * PIXEL_STEPS * size / samples))
     return Recipe(epochs, size, PIXEL_RATE, patience=10_000, validation=0.02, informed_start=False)
-
-
-RECIPES: dict[str, Callable[[int, int | None], Recipe]] = {"default": default, "lecture": lecture}
 
 
 def variational(samples: int, epochs: int | None) -> Recipe:
@@ -104,50 +98,3 @@ def noisy_images(samples: int, epochs: int | None) -> Recipe:
     """Muon at 0.01, 2 epochs or 900 steps of 8 samples: chosen on noisy images alone, of train400 with 25/255."""
     size = max(1, min(8, samples // 32))
     return Recipe(epochs or max(2, round(STEPS * size / samples)), size, 0.01)
-
-
-OF_PRESET: dict[str, Callable[[int, int | None], Recipe]] = {
-    "codec": codec,
-    "denoise": denoiser,
-    "denoise-deep": deep_denoiser,
-    "denoise-photo": deep_images,
-    "denoise-small": noisy_images,
-    "vae": variational,
-    "conv-vae": residual,
-    "faces": residual,
-    "table": table,
-    "surface": surface,
-}
-"""What 'default' means for presets that need another recipe than most."""
-
-
-def recipe_for(
-    name: str,
-    samples: int,
-    *,
-    preset: str = "",
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    patience: int | None = None,
-    validation: float | None = None,
-    warm_up: float | None = None,
-) -> Recipe:
-    """Return the recipe called `name` for that many samples, with the dials that are given.
-
-    Raises ArgumentError for an unknown name or a dial out of range.
-    """
-    if not isinstance(name, str) or name not in RECIPES:
-        raise ArgumentError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}.")
-    whole = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
-    for dial, value in whole.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
-            raise ArgumentError(f"{dial} must be a whole number >= 1, got {value!r}.")
-    given = {dial: int(value) for dial, value in whole.items() if value is not None}
-    shares = {"learning_rate": learning_rate, "validation": validation, "warm_up": warm_up}
-    for dial, number in shares.items():
-        if number is not None and (isinstance(number, bool) or not isinstance(number, Real)):
-            raise ArgumentError(f"{dial} must be a number, got {number!r}.")
-    given |= {dial: float(value) for dial, value in shares.items() if value is not None}  # type: ignore[misc]
-    chosen = OF_PRESET.get(preset, default) if name == "default" else RECIPES[name]
-    return replace(chosen(samples, epochs), **given)  # type: ignore[arg-type]

@@ -1,0 +1,47 @@
+"""What happens at the latent: the second choice, as frozen data."""
+
+from dataclasses import dataclass
+
+from diabolo.config.checks import MOST_LAYERS, check_counts, check_range
+
+
+@dataclass(frozen=True)
+class PlainConfig:
+    """The latent is the code; rate 0."""
+
+
+@dataclass(frozen=True)
+class VariationalConfig:
+    """The latent is a normal distribution; rate = its divergence from the prior.
+
+    free_nats: rate of each number of the code that training does not charge (free bits, Kingma et al. 2016, eq. 15).
+    couplings: invertible layers that bend the prior to the codes in training; 0: it is the standard normal.
+    """
+
+    free_nats: float = 0.0
+    couplings: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("free_nats", self.free_nats, 0, 1e3)
+        check_counts("couplings", (self.couplings,), least=0, most=MOST_LAYERS)
+
+
+@dataclass(frozen=True)
+class RoundedConfig:
+    """The code is the latent rounded to whole numbers; rate = -log of their learned prior probability.
+
+    components: logistic distributions mixed for each latent dimension's prior.
+    """
+
+    components: int = 3
+
+    def __post_init__(self) -> None:
+        check_counts("components", (self.components,))
+
+
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
+BOTTLENECKS: dict[str, type] = {
+    "plain": PlainConfig,
+    "variational": VariationalConfig,
+    "rounded": RoundedConfig,
+}

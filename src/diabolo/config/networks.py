@@ -1,0 +1,82 @@
+"""How encoder and decoder are built: the first choice, as frozen data."""
+
+from dataclasses import dataclass
+
+from diabolo.config.checks import MOST_LAYERS, check_choice, check_counts, check_stages
+
+ACTIVATIONS = ("relu", "linear", "silu")
+
+
+@dataclass(frozen=True)
+class DenseConfig:
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
+
+    code: the latent's activation. hidden: that of the layers between.
+    """
+
+    widths: tuple[int, ...] = ()
+    code: str = "relu"
+    hidden: str = "relu"
+
+    def __post_init__(self) -> None:
+        check_counts("widths", self.widths)
+        check_choice("code", self.code, ACTIVATIONS)
+        check_choice("hidden", self.hidden, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class ConvolutionalConfig:
+    """3x3 convolutions, each followed by 2x2 max pooling; the decoder mirrors them with upsampling.
+
+    channels: of each stage. dense: whether a fully connected layer joins the last stage to the latent;
+    without it the code is the last stage's map itself. hidden: the activation between.
+    """
+
+    channels: tuple[int, ...] = (16, 8, 8)
+    dense: bool = False
+    hidden: str = "relu"
+
+    def __post_init__(self) -> None:
+        check_stages(self.channels)
+        check_choice("hidden", self.hidden, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class UShapedConfig:
+    """Residual blocks at half the size, a quarter and so on; each stage's map is also handed across to the decoder.
+
+    channels: of each stage. blocks: of two convolutions, per stage on each side. residual: whether the output is the
+    input less what the network takes for noise, without any bias; else the likelihood's parameters themselves.
+    """
+
+    channels: tuple[int, ...] = (32, 64, 96)
+    blocks: int = 1
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        check_stages(self.channels)
+        check_counts("blocks", (self.blocks,), most=MOST_LAYERS)
+
+
+@dataclass(frozen=True)
+class ResidualConfig:
+    """Strided convolutions, residual blocks on the smallest maps, and a fully connected layer to the latent.
+
+    channels: of each stage, which halves the maps. blocks: of two convolutions each, on either side.
+    """
+
+    channels: tuple[int, ...] = (32, 64)
+    blocks: int = 1
+
+    def __post_init__(self) -> None:
+        check_stages(self.channels)
+        check_counts("blocks", (self.blocks,), least=0, most=MOST_LAYERS)
+
+
+NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
+NETWORKS: dict[str, type] = {
+    "dense": DenseConfig,
+    "convolutional": ConvolutionalConfig,
+    "residual": ResidualConfig,
+    "u-shaped": UShapedConfig,
+}
