@@ -1,6 +1,12 @@
-"""What "close" means: the third choice, as frozen data."""
+"""What "close" means: the third choice, as frozen data.
+
+more_outputs: numbers that the network gives for each pixel beyond its channels.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from diabolo.config.checks import check_range
 
 
 @dataclass(frozen=True)
@@ -9,6 +15,8 @@ class BernoulliConfig:
 
     binarised: whether values are probabilities that training draws zeros and ones from, anew for every batch.
     """
+
+    more_outputs: ClassVar[int] = 0
 
     binarised: bool = False
 
@@ -20,18 +28,38 @@ class GaussianConfig:
     bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
+    more_outputs: ClassVar[int] = 0
+
     bounded: bool = False
     learnt: bool = False
+
+
+@dataclass(frozen=True)
+class PixelGaussianConfig:
+    """Squared error in units of an expected error, which the network gives for each pixel (Kendall and Gal 2017).
+
+    trust: how many times the expected error the root mean square of the true one is, on held-out images.
+    """
+
+    more_outputs: ClassVar[int] = 1
+
+    trust: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range("trust", self.trust, 1e-3, 1e3)
 
 
 @dataclass(frozen=True)
 class LogisticConfig:
     """Values in [0, 1] as 256 levels: a logistic distribution about the output, of one learnt spread."""
 
+    more_outputs: ClassVar[int] = 0
 
-LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
+
+LikelihoodConfig = BernoulliConfig | GaussianConfig | PixelGaussianConfig | LogisticConfig
 LIKELIHOODS: dict[str, type] = {
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
+    "pixel-gaussian": PixelGaussianConfig,
     "logistic": LogisticConfig,
 }

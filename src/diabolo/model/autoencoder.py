@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from diabolo.config.model import ModelConfig
 from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
 from diabolo.model.corruption.kinds import CORRUPTIONS
-from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
+from diabolo.model.likelihoods import LIKELIHOODS, Likelihood
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.networks.build import NETWORKS
 from diabolo.model.networks.layers import draw_weights
@@ -44,7 +44,7 @@ class Decoder(nn.Module):
     A conditional model's can be told labels (n, classes), a 1 in each row; without them it does not know.
     """
 
-    def __init__(self, network: nn.Sequential, likelihood: Bernoulli | Gaussian | Logistic, classes: int = 0) -> None:
+    def __init__(self, network: nn.Sequential, likelihood: Likelihood, classes: int = 0) -> None:
         super().__init__()
         self.network, self.likelihood, self.classes = network, likelihood, classes
 
