@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from diabolo.config.corruption import GaussianNoiseConfig
+from diabolo.config.corruption import PhotoNoiseConfig
 from diabolo.config.likelihoods import PixelGaussianConfig
 from diabolo.config.model import ModelConfig
 from diabolo.config.networks import UShapedConfig
@@ -168,11 +168,11 @@ def loss_of(model: AutoencoderModel, given: Tensor, wanted: Tensor, device: torc
     return 0.5 * (square + LEAST_ERROR).log().mean() + SPREAD_WEIGHT * nll, -10 * square.detach().log10().mean()
 
 
-def looked_at(bank: Bank, device: torch.device) -> list[tuple[str, Tensor, Tensor]]:
+def looked_at(bank: Bank, device: torch.device, most: int) -> list[tuple[str, Tensor, Tensor]]:
     """Return held-out photos and what they look like with several kinds of noise, always the same."""
     generator = torch.Generator(device).manual_seed(12345)
     middle = bank.images[..., :LOOKED, :LOOKED].float() / 255
-    colour, grey = middle[~bank.grey], middle[bank.grey]
+    colour, grey = middle[~bank.grey][:most], middle[bank.grey][:most]
     cases = [("camera", *spoiled(colour, generator, Mixture(camera=1, white=0, photons=0)))]
     for name, images in (("colour", colour), ("grey", grey)):
         noise = torch.empty_like(images).normal_(generator=generator) * 25 / 255
@@ -222,7 +222,7 @@ def configured(channels: tuple[int, ...], depths: tuple[int, ...], side: int) ->
     shape = (side, side, 3)
     size = code_size(channels, (3, side, side))
     return ModelConfig(
-        "denoise-photo", shape, size, network, likelihood=PixelGaussianConfig(), corruption=GaussianNoiseConfig(55 / 255, 0.0)
+        "denoise-photo", shape, size, network, likelihood=PixelGaussianConfig(), corruption=PhotoNoiseConfig()
     )
 
 
@@ -238,6 +238,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--channels", default="40,64,128")
     parser.add_argument("--depths", default="1,2,3")
     parser.add_argument("--look", type=float, default=60.0, help="seconds between looks at the held-out photos")
+    parser.add_argument("--shown", type=int, default=100, help="held-out photos of each kind that are looked at")
     parser.add_argument("--save", type=float, default=30.0, help="seconds between checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -250,7 +251,7 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     bank = opened(given.data, device)
     held = torch.arange(len(bank.images), device=device) % HELD_OUT_EVERY == 0
-    cases, bank = looked_at(bank.part(held), device), bank.part(~held)
+    cases, bank = looked_at(bank.part(held), device, given.shown), bank.part(~held)
     sizes = [tuple(int(word) for word in text.split(",")) for text in (given.channels, given.depths)]
     config = configured(sizes[0], sizes[1], given.patch)
     model = AutoencoderModel(config, torch.Generator(device).manual_seed(given.seed))

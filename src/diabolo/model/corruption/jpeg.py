@@ -51,7 +51,7 @@ def jpeg(images: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     luma = _quantised(luma, _steps(LUMA_STEPS, scale))
     chroma_steps = _steps(CHROMA_STEPS, scale)
     full = _quantised(chroma, chroma_steps)
-    half = _enlarged(_quantised(functional.avg_pool2d(chroma, 2).round_(), chroma_steps))
+    half = _enlarged(_quantised(_halved(chroma), chroma_steps))
     chroma = torch.where(halved.view(-1, 1, 1, 1), half, full)
     luma = (luma.round_() + 128).clamp_(0, 255)
     chroma = chroma.round_().clamp_(-128, 127)
@@ -92,6 +92,12 @@ def _quantised(planes: Tensor, steps: Tensor) -> Tensor:
     cosines = _cosines(planes)
     kept = (blocks @ cosines.T).view(grid).div_(steps).round_().mul_(steps)
     return (kept.flatten(4) @ cosines).view(grid).transpose(3, 4).reshape(planes.shape)
+
+
+def _halved(chroma: Tensor) -> Tensor:
+    """Return the means of 2 x 2 pixels; what lies between two levels goes down and up in turn (libjpeg, jcsample)."""
+    bias = torch.tensor([0.25, 0.5], device=chroma.device).repeat(chroma.shape[3] // 4)
+    return (functional.avg_pool2d(chroma, 2) + bias).floor_()
 
 
 def _enlarged(half: Tensor) -> Tensor:
