@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 from detect_quality import DATA, METHODS, Array
 from diabolo import Autoencoder
 from diabolo.data.source import ArraySource
-from diabolo.jobs.detect import detect
-from diabolo.jobs.detect.thresholds import Rule, alerts
+from diabolo.jobs.detect.rows import rows as detect
+from diabolo.jobs.detect.rules import FalseAlarms
 from diabolo.training.loop import split
 from pages import write
 
@@ -65,7 +65,7 @@ def measured(name: str, share: float, seed: int) -> dict[Cell, float]:
     for method, calibration, scores in scored(train, test, share, seed, HELD):
         for rate in RATES:
             if rate * (LEAST_LEFT * held + 1) >= 1:
-                raised = alerts(scores, calibration, Rule("false-alarms", rate))
+                raised = FalseAlarms(rate).raised(scores, calibration)
                 found[share, method, f"caught {rate:g}"] = float(raised[labels == 1].mean())
                 found[share, method, f"false {rate:g}"] = float(raised[labels == 0].mean())
     print(seed, name, share, " ".join(f"{method} {found[share, method, 'AUROC']:.4f}" for method in methods(found)))

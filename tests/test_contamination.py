@@ -12,9 +12,10 @@ from sklearn.metrics import roc_auc_score
 from diabolo import Autoencoder, load
 from diabolo.app.output.model import about_text
 from diabolo.errors import ArgumentError, FormatError
-from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.rows import rows as detect
 from diabolo.jobs.detect.rows.contamination import fit_to_most
-from diabolo.jobs.detect.thresholds import Rule, without_outliers
+from diabolo.jobs.detect.rules import FalseAlarms
+from diabolo.jobs.detect.thresholds import without_outliers
 from test_cli import fails, run
 from test_detect import correlated, table
 from test_report import check
@@ -39,7 +40,7 @@ def estimators() -> tuple[Autoencoder, Autoencoder]:
     plain, told = (Autoencoder("table", epochs=8, contamination=share) for share in (0.0, SHARE))
     for one in (plain, told):
         one.fit(mixed())
-        one.trained_ = detect.with_rule(one.trained_, Rule("false-alarms", 0.02))  # 90 of 100 held-out rows are left
+        one.trained_ = detect.with_rule(one.trained_, FalseAlarms(0.02))  # 90 of 100 held-out rows are left
     return plain, told
 
 

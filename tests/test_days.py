@@ -10,21 +10,21 @@ import pytest
 
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.tables.frames import in_memory
-from diabolo.errors import ArgumentError, InputError
+from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.days import days_of
-from diabolo.jobs.detect.thresholds import Rule, alerts, rule_of
+from diabolo.jobs.detect.rules import FalseAlarms, MostSuspicious, rule_of
 from test_cli import fails, run
 
 
 def test_each_day_has_its_highest_scores() -> None:
     generator = np.random.default_rng(0)
     scores, days = generator.integers(0, 40, 500).astype(float), generator.integers(-3, 4, 500)
-    raised = alerts(scores, np.ones(1), Rule("alerts", 5, "when"), days)
+    raised = MostSuspicious(5, "when").raised(scores, np.ones(1), days)
     for day in range(-3, 4):
         own = scores[days == day]
         assert sorted(scores[raised & (days == day)]) == sorted(own)[-5:]
-    assert alerts(scores[:3], np.ones(1), Rule("alerts", 5, "when"), np.arange(3)).all()
-    assert len(alerts(scores[:0], np.ones(1), Rule("alerts", 5, "when"), days[:0])) == 0
+    assert MostSuspicious(5, "when").raised(scores[:3], np.ones(1), np.arange(3)).all()
+    assert len(MostSuspicious(5, "when").raised(scores[:0], np.ones(1), days[:0])) == 0
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_what_is_no_day_is_refused() -> None:
         days_of(source, "y")
     with pytest.raises(InputError, match="without named columns"):
         days_of(ArraySource(np.zeros((2, 2))), "x")
-    with pytest.raises(ArgumentError, match="--alerts N"):
-        Rule("false-alarms", 0.1, "x")
+    with pytest.raises(FormatError, match="by the day"):
+        rule_of({"rule": "false-alarms", "value": 0.1, "per_day": "x"})
 
 
 def test_a_rule_comes_back_from_the_file() -> None:
-    for rule in (Rule(), Rule("alerts", 3), Rule("alerts", 3, "when")):
+    for rule in (FalseAlarms(), MostSuspicious(3), MostSuspicious(3, "when")):
         assert rule_of(rule.to_json()) == rule
 
 

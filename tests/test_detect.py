@@ -15,9 +15,11 @@ from diabolo.app.output.model import about_json, about_text
 from diabolo.app.output.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.detect import detect
 from diabolo.jobs.detect.drift import drift
-from diabolo.jobs.detect.thresholds import Rule, resampled_rates
+from diabolo.jobs.detect.labels import anomalous
+from diabolo.jobs.detect.rows import rows as detect
+from diabolo.jobs.detect.rules import FalseAlarms
+from diabolo.jobs.detect.thresholds import resampled_rates
 from diabolo.presets.presets import PRESETS
 from diabolo.training.files.contents import Extra
 from test_cli import fails, run
@@ -120,7 +122,7 @@ def test_a_constant_column_that_changes_is_an_alert(estimator: Autoencoder) -> N
 
 
 def test_calibration_on_new_normal_rows_keeps_the_promise(estimator: Autoencoder) -> None:
-    trained = detect.calibrate(estimator.trained_, ArraySource(correlated(2000, 7)), Rule("false-alarms", 0.05))
+    trained = detect.calibrate(estimator.trained_, ArraySource(correlated(2000, 7)), FalseAlarms(0.05))
     again = Autoencoder("table")
     again.trained_ = trained
     again.n_features_in_ = 6
@@ -257,7 +259,7 @@ def test_what_is_written_is_no_formula(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_words_are_no_labels_of_anomalies() -> None:
     with pytest.raises(InputError, match="0 \\(normal\\) or 1 \\(anomaly\\), got 2 values: fraud, legit"):
-        detect.anomalous(np.array(["legit", "fraud", "legit"]))
+        anomalous(np.array(["legit", "fraud", "legit"]))
 
 
 def test_an_earlier_detector_is_fitted_anew_by_calibrate() -> None:

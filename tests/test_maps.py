@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from diabolo import Autoencoder, load
+from diabolo import Autoencoder, load, samples
 from diabolo.data.images.any_size import MARGIN, Pieces, open_sized, sized
 from diabolo.data.images.grain import grain, in_own_units
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect import anomaly_maps
-from diabolo.jobs.detect.thresholds import Rule
+from diabolo.jobs.detect.rules import FalseAlarms
 from diabolo.model.corruption.described import parse_noise
 from test_cli import fails, run
 from test_report import check
@@ -64,7 +64,7 @@ def test_without_a_seed_one_is_drawn_for_all(monkeypatch: pytest.MonkeyPatch) ->
         drawn.append(seed)
         return original(images, seed, side=16)
 
-    monkeypatch.setattr(anomaly_maps, "pieces_of", seen)
+    monkeypatch.setattr(samples, "pieces_of", seen)
     found = Autoencoder("surface", epochs=1, random_state=None).fit(GOOD[:4])
     assert drawn == [found.trained_.about["seed"]]
 
@@ -166,7 +166,7 @@ def test_what_training_laid_over_more_rarely_counts_less(
 def test_an_alert_keeps_its_promise_and_the_file_its_threshold(estimator: Autoencoder, tmp_path: Path) -> None:
     found = anomaly_maps.of(estimator.trained_)
     assert len(found.calibration) == 6
-    assert found.rule == Rule("false-alarms", 1 / 7)
+    assert found.rule == FalseAlarms(1 / 7)
     assert (estimator.predict(BAD) == -1).mean() > 0.8
     estimator.save(tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")

@@ -10,7 +10,8 @@ from diabolo.config.recipe import Recipe
 from diabolo.data.source import ArraySource, Subset
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.detect import choice, detect, series
+from diabolo.jobs.detect import members, series
+from diabolo.jobs.detect.rows import rows as detect
 from diabolo.presets.presets import configure
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
@@ -81,7 +82,7 @@ def test_calibration_joins_no_steps_across_an_anomaly(trained: Trained) -> None:
     anomalous[[100, 105, 200]] = True
     rows[anomalous] += 5
     wanted = [series.score(trained, ArraySource(rows[start:end])) for start, end in ((0, 100), (106, 200), (201, 300))]
-    found = choice.calibrate(trained, ArraySource(rows), anomalous)
+    found = members.calibrate(trained, ArraySource(rows), anomalous)
     np.testing.assert_array_equal(detect.of(found).calibration, np.sort(np.concatenate(wanted)))
     with pytest.raises(InputError, match="more than 8 normal steps in a row"):
         series.calibrate(trained, ArraySource(rows), np.arange(300) % 8 == 0)

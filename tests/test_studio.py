@@ -22,7 +22,7 @@ from diabolo import Autoencoder, open_data
 from diabolo.app.cli import main
 from diabolo.app.studio.shelf import Shelf
 from diabolo.errors import FileError, FormatError, InputError
-from diabolo.jobs.detect.detect import calibrate
+from diabolo.jobs.detect.rows.rows import calibrate
 
 pytest.importorskip("gradio", reason="the studio extra is not installed")
 

@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.detect.thresholds import (
-    Rule,
-    alerts,
-    cheapest,
-    least_alert,
-    p_values,
-    rate_interval,
-    resampled_rates,
-)
+from diabolo.errors import ArgumentError, FormatError, InputError
+from diabolo.jobs.detect.rules import RULES, FalseAlarms, MostSuspicious, Rule, Threshold, cheapest, rule_of
+from diabolo.jobs.detect.thresholds import p_values, rate_interval, resampled_rates
 
 
 def test_p_values_count_the_calibration_scores_at_or_above() -> None:
@@ -37,17 +30,17 @@ def test_the_interval_holds_the_rate_of_a_calibration_set() -> None:
 
 
 def test_a_number_of_alerts_is_kept_exactly_in_spite_of_ties() -> None:
-    assert alerts(np.ones(9), np.ones(1), Rule("alerts", 4)).sum() == 4
+    assert MostSuspicious(4).raised(np.ones(9), np.ones(1)).sum() == 4
 
 
-@pytest.mark.parametrize("rule", [Rule("false-alarms", 0.05), Rule("alerts", 7), Rule("threshold", 1.5)])
+@pytest.mark.parametrize("rule", [FalseAlarms(0.05), MostSuspicious(7), Threshold(1.5)])
 def test_an_alert_is_the_least_alert_or_more(rule: Rule) -> None:
     random = np.random.default_rng(5)
     calibration, scores = np.sort(random.normal(size=99)), random.normal(size=200)
     scores[:99] = calibration
-    least = least_alert(scores, calibration, rule)
-    assert ((scores >= least) == alerts(scores, calibration, rule)).all()
-    assert least_alert(scores, calibration[:9], Rule("false-alarms", 0.05)) is None
+    least = rule.least(scores, calibration)
+    assert ((scores >= least) == rule.raised(scores, calibration)).all()
+    assert FalseAlarms(0.05).least(scores, calibration[:9]) is None
 
 
 def test_equal_rows_are_equal_though_their_last_digits_differ() -> None:
@@ -58,11 +51,11 @@ def test_equal_rows_are_equal_though_their_last_digits_differ() -> None:
     scores = kinds[kind] * (1 + random.uniform(-1e-5, 1e-5, 3000))
     calibration = np.sort(scores[:1000])
     np.testing.assert_array_equal(p_values(scores, calibration), p_values(kinds, np.sort(kinds[kind[:1000]]))[kind])
-    rule = Rule("false-alarms", 0.1)
-    least = least_alert(scores, calibration, rule)
-    np.testing.assert_array_equal(alerts(scores, calibration, rule), scores >= least)
+    rule = FalseAlarms(0.1)
+    least = rule.least(scores, calibration)
+    np.testing.assert_array_equal(rule.raised(scores, calibration), scores >= least)
     marked = kind >= 18
-    found = alerts(kinds, calibration, cheapest(scores, marked, miss=1, alarm=1))
+    found = cheapest(scores, marked, miss=1, alarm=1).raised(kinds, calibration)
     np.testing.assert_array_equal(found, np.arange(20) >= 18)
 
 
@@ -80,9 +73,11 @@ def test_the_cheapest_threshold_is_that_of_trying_all() -> None:
 
 
 def test_what_cannot_be_meant_is_refused() -> None:
-    for name, value in (("false-alarms", 0.0), ("false-alarms", 1.0), ("alerts", 0.5), ("sometimes", 1.0)):
+    for name, value in (("false-alarms", 0.0), ("false-alarms", 1.0), ("alerts", 0.5), ("threshold", float("nan"))):
         with pytest.raises(ArgumentError):
-            Rule(name, value)
+            RULES[name](value)
+    with pytest.raises(FormatError, match="damaged"):
+        rule_of({"rule": "sometimes", "value": 1.0})
     with pytest.raises(InputError, match="both normal and anomalous"):
         cheapest(np.ones(3), np.zeros(3, bool), miss=1, alarm=1)
     with pytest.raises(ArgumentError, match="above 0"):

@@ -14,8 +14,8 @@ from diabolo.data.tables.frames import FrameSource
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
-from diabolo.jobs.detect.choice import BOTH
-from diabolo.jobs.detect.detect import anomalous, marks
+from diabolo.jobs.detect.labels import anomalous, marks
+from diabolo.jobs.detect.members import BOTH
 from diabolo.jobs.evaluate.measure import Unseen, evaluate, figures, held_out, paired_figures
 from diabolo.jobs.evaluate.record import Evaluation, Figures
 from diabolo.presets.presets import PRESETS

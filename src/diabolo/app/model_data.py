@@ -11,7 +11,7 @@ from diabolo.data.source import Dataset, Reordered
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import table_input
-from diabolo.jobs.detect.series import window_of
+from diabolo.jobs.detect.detector import name_in, window_of
 from diabolo.model.forward import is_dense
 from diabolo.training.files.contents import Kept, Known, read_kept
 
@@ -40,11 +40,7 @@ def open_model(path: Path) -> "Kept | Trained":
 
 def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
     """Return whether a model is for images of any size; none of those is `Kept`."""
-    if isinstance(trained, Kept):
-        return False
-    from diabolo.jobs.detect.anomaly_maps import maps
-
-    return maps(trained)
+    return name_in(trained) == "images"
 
 
 def open_for(trained: Known, data: str | Path, label: str | None = None) -> Dataset:

@@ -11,8 +11,9 @@ from diabolo.data.source import Dataset
 from diabolo.errors import InputError
 from diabolo.estimator import Autoencoder
 from diabolo.jobs.apply import score
-from diabolo.jobs.detect import detect
+from diabolo.jobs.detect import members
 from diabolo.jobs.detect.baselines import baseline_scores
+from diabolo.jobs.detect.labels import anomalous
 from diabolo.jobs.detect.ranking import Method, flat, normal_rows, ranked_beside
 from diabolo.jobs.evaluate.measure import learnt
 from diabolo.jobs.evaluate.record import Evaluation
@@ -56,10 +57,10 @@ def frauds(estimator: Autoencoder, data: Dataset, watch: Sequence[Callback]) -> 
     own = Autoencoder("table", device=estimator.device, random_state=estimator.random_state).fit(normal.train)
     known, fitted_on = normal_rows(trained, learnt(trained, normal.train))
     others = baseline_scores(known, flat(data.test, np.arange(len(data.test))))
-    marked = detect.anomalous(data.test_labels)
+    marked = anomalous(data.test_labels)
     found = ranked_beside(
         (f"{trained.model.config.preset}, squared error", score(trained, data.test).distortion.double().numpy()),
-        {"table": detect.score(own.trained_, data.test), **others},
+        {"table": members.score(own.trained_, data.test), **others},
         marked,
         np.where(marked, 1.0, data.weight),
         least=None,

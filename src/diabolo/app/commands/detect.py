@@ -20,12 +20,18 @@ from diabolo.app.output.alert_summary import (
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from diabolo.app.output.alerts import Ranking
     from diabolo.data.source import Dataset, Source
     from diabolo.jobs.detect.drift import Drift
-    from diabolo.jobs.detect.thresholds import Rule, Scores
+    from diabolo.jobs.detect.rules import Rule
+    from diabolo.jobs.detect.thresholds import Scores
     from diabolo.training.files.contents import Known
 
-FalseAlarms = Annotated[
+    Listing = Callable[[Known, Source, Sequence[str] | None, Sequence[str] | None], Ranking]
+
+AlarmRate = Annotated[
     float | None, typer.Option(metavar="RATE", help="Promise: this share of normal samples raises an alert, at most.")
 ]
 Alerts = Annotated[int | None, typer.Option(metavar="N", help="The N most suspicious samples of a file are alerts.")]
@@ -50,11 +56,29 @@ Train = Annotated[
 TABLES = (".csv", ".parquet")
 
 
+def _rows() -> "Listing":
+    from diabolo.app.output.alerts import ranked
+
+    return ranked
+
+
+def _steps() -> "Listing":
+    from diabolo.app.output.steps import stepwise
+
+    return stepwise
+
+
+LISTINGS: "dict[str, Callable[[], Listing]]" = {"rows": _rows, "series": _steps}
+"""By detector: what makes the table of alerts."""
+DRIFTING = ("rows",)
+"""Detectors whose columns are compared with those of training, one by one."""
+
+
 def detect(
     data: Data,
     model: Model,
     out: Out,
-    false_alarms: FalseAlarms = None,
+    false_alarms: AlarmRate = None,
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
@@ -70,12 +94,11 @@ def detect(
     Of a data set with two parts, its test part.
     """
     from diabolo.app.model_data import of_images, open_for, open_model
-    from diabolo.app.output.alerts import TOGETHER, ranked
-    from diabolo.app.output.steps import check_window, stepwise
+    from diabolo.app.output.alerts import TOGETHER
+    from diabolo.app.output.steps import check_window
     from diabolo.data.writing import write_pieces
     from diabolo.files import check_free
-    from diabolo.jobs.detect import detect as job
-    from diabolo.jobs.detect.series import window_of
+    from diabolo.jobs.detect import members
 
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
@@ -96,19 +119,19 @@ def detect(
         return
     if maps is not None:
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
-    job.of(trained)
-    trained = job.with_rule(trained, rule) if rule else trained
+    members.of(trained)
+    detector = members.detector_of(trained)
+    trained = detector.with_rule(trained, rule) if rule else trained
     opened = open_for(trained, data, label).unseen
     say(*opened.notes)
     check_window(trained, window)
     normal = None if train is None else _normal(trained, train, label)
-    tabled = ranked if window_of(trained) is None else stepwise
-    table = tabled(trained, opened.train, opened.columns, opened.items)
+    table = LISTINGS[detector.name]()(trained, opened.train, opened.columns, opened.items)
     write_pieces(out, table.pieces, rows=TOGETHER, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
     facts |= _promise(trained, interval=as_json or report is not None)
     facts |= _measured(opened, table.scores, label)
-    drifted = _drifted(trained, opened) if window_of(trained) is None else []
+    drifted = _drifted(trained, opened) if detector.name in DRIFTING else []
     facts["drift"] = [name for name, _ in drifted]
     if report is not None:
         from diabolo.app.pages.detection import detect_page, page_of
@@ -135,7 +158,7 @@ def _normal(trained: "Known", train: str, label: str | None) -> "Source":
 def calibrate(
     data: Data,
     model: Model,
-    false_alarms: FalseAlarms = None,
+    false_alarms: AlarmRate = None,
     alerts: Alerts = None,
     per_day: PerDay = None,
     cost_miss: Annotated[
@@ -151,19 +174,18 @@ def calibrate(
     DATA are normal samples, or with --label rows of both kinds (0 normal, 1 anomaly): the normal ones calibrate.
     A model without a detector gets one: half of the normal samples fit it.
     """
-    from diabolo.app.model_data import open_for
+    from diabolo.app.model_data import of_images, open_for
     from diabolo.estimator import load
-    from diabolo.jobs.detect import choice
-    from diabolo.jobs.detect import detect as job
-    from diabolo.jobs.detect.anomaly_maps import maps as images_of_any_size
-    from diabolo.jobs.detect.thresholds import cheapest
+    from diabolo.jobs.detect import members
+    from diabolo.jobs.detect.labels import anomalous
+    from diabolo.jobs.detect.rules import cheapest
     from diabolo.training.files.model_file import save_model
 
     trained = load(model).trained_
     costs = cost_miss is not None or cost_alarm is not None
     if costs and (cost_miss is None or cost_alarm is None or label is None or false_alarms or alerts):
         raise ArgumentError("--cost-miss and --cost-alarm go together, with --label and without another rule.")
-    if images_of_any_size(trained):
+    if of_images(trained):
         if per_day is not None:
             raise ArgumentError("--per-day names a column of a table; for images give --alerts N alone.")
         if costs:
@@ -178,12 +200,14 @@ def calibrate(
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
     opened = open_for(trained, data, label)
-    marked = job.anomalous(opened.labels) if label else None
+    marked = anomalous(opened.labels) if label else None
     rule = chosen_rule(false_alarms, alerts, per_day)
-    trained = choice.calibrate(trained, opened.train, marked, rule, contamination)
+    trained = members.calibrate(trained, opened.train, marked, rule, contamination)
     if marked is not None and cost_miss is not None and cost_alarm is not None:
-        scores = choice.score(trained, opened.train)
-        trained = job.with_rule(trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm))
+        scores = members.score(trained, opened.train)
+        trained = members.detector_of(trained).with_rule(
+            trained, cheapest(scores, marked, miss=cost_miss, alarm=cost_alarm)
+        )
     save_model(model, trained, force=True)
     facts = {"model": str(model), **_promise(trained)}
     print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
@@ -191,22 +215,22 @@ def calibrate(
 
 def chosen_rule(false_alarms: float | None, alerts: int | None, per_day: str | None) -> "Rule | None":
     """Return the rule that options ask for. Raises ArgumentError where they ask for two."""
-    from diabolo.jobs.detect.thresholds import Rule
+    from diabolo.jobs.detect.rules import FalseAlarms, MostSuspicious
 
     if false_alarms is not None and alerts is not None:
         raise ArgumentError("--false-alarms and --alerts are two rules; give one.")
     if false_alarms is not None:
-        return Rule("false-alarms", false_alarms)
+        return FalseAlarms(false_alarms)
     if per_day is not None and alerts is None:
         raise ArgumentError(f"--per-day counts alerts by the day of {per_day}; give --alerts N with it.")
-    return None if alerts is None else Rule("alerts", float(alerts), per_day or "")
+    return None if alerts is None else MostSuspicious(float(alerts), per_day or "")
 
 
 def _promise(trained: "Known", *, interval: bool = True) -> Facts:
-    from diabolo.jobs.detect import detect as job
+    from diabolo.jobs.detect import members
 
-    found = job.of(trained)
-    return promise(found.calibration, found.rule, found.contamination, interval=interval)
+    found = members.of(trained)
+    return promise(found.calibration, found.rule, found.shares().get("contamination", 0.0), interval=interval)
 
 
 def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:
@@ -216,7 +240,7 @@ def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[st
     """
     import numpy as np
 
-    from diabolo.jobs.detect.detect import anomalous, marks
+    from diabolo.jobs.detect.labels import anomalous, marks
 
     if not np.any(opened.labels):
         return {}

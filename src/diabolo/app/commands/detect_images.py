@@ -10,7 +10,7 @@ from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
     from diabolo.data.images.any_size import SizedImages
-    from diabolo.jobs.detect.thresholds import Rule
+    from diabolo.jobs.detect.rules import Rule
     from diabolo.training.files.model_file import Trained
 
 

@@ -66,7 +66,7 @@ def report(
     from diabolo.app.pages.report import report_page
     from diabolo.estimator import load
     from diabolo.files import check_free
-    from diabolo.jobs.detect.series import window_of
+    from diabolo.jobs.detect.detector import window_of
 
     check_free(out, force=force)
     trained = load(model).trained_

@@ -99,7 +99,7 @@ def train(
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
-    from diabolo.jobs.detect.choice import detects
+    from diabolo.jobs.detect.members import detects
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from diabolo.jobs.detect.thresholds import Rule, Scores
+    from diabolo.jobs.detect.rules import Rule
+    from diabolo.jobs.detect.thresholds import Scores
 
 Facts = dict[str, float | str | list[float]]
 SHOWN = 5
@@ -29,7 +30,7 @@ def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, 
 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
     facts |= {"contamination": contamination} if contamination else {}
-    if rule.name == "false-alarms":
+    if rule.promises_rate:
         known = interval and not contamination  # where scores have left, the rest's ranks follow no such law
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if known else {}
         if not passing(rule.value, len(calibration)):
@@ -57,10 +58,11 @@ def promise_text(facts: Facts) -> str:
 
 def worst(facts: Facts) -> str:
     """Return in words what a promise is worth where a share of anomalies was left out on trust."""
+    from diabolo.jobs.detect.rules import RULES
     from diabolo.jobs.detect.thresholds import worst_rate
 
     most = worst_rate(float(str(facts["value"])), float(str(facts["contamination"])))
-    if facts["rule"] != "false-alarms":
+    if not RULES[str(facts["rule"])].promises_rate:
         return "p-values hold as far as what was left out were anomalies"
     return f"the rate holds as far as what was left out were anomalies, at worst it is {most:.3g}"
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from diabolo.app.output.reasons import reasons
 from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
-from diabolo.jobs.detect import detect
 from diabolo.jobs.detect.days import raised
+from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.thresholds import Scores, p_values
 from diabolo.training.files.contents import Known
 
@@ -83,8 +83,8 @@ def ranked(
 
     Reasons are given for the first 1,000 and for every alert (at most 20,000 rows).
     """
-    found = detect.of(trained)
-    scores = detect.score(trained, source)
+    found = detector.of(trained)
+    scores = detector.score(trained, source)
     alarms = raised(scores, found.calibration, found.rule, source)
     order = np.argsort(-scores, kind="stable")
     most = min(max(LEAST_REASONS, int(alarms.sum())), MOST_REASONS)

@@ -13,10 +13,11 @@ from diabolo.app.output.alert_summary import measured, rule_text, worst
 from diabolo.data.source import Dataset
 from diabolo.data.tables.columns import Words
 from diabolo.data.tables.frames import frame_of, frames_of
-from diabolo.data.tables.windows import Windows
 from diabolo.jobs import table_input
-from diabolo.jobs.detect import choice, detect
-from diabolo.jobs.detect.series import window_of
+from diabolo.jobs.detect import members
+from diabolo.jobs.detect.detector import name_in
+from diabolo.jobs.detect.labels import marks
+from diabolo.jobs.detect.rules import RULES
 from diabolo.jobs.detect.thresholds import passing
 from diabolo.training.files.model_file import Trained
 
@@ -26,16 +27,18 @@ LOOKED_AT, NAMELIKE = 1000, 0.05
 
 def facts_of(trained: Trained) -> dict[str, Any]:
     """Return the rule of what an alert is and what it rests on. left_out: share of the rows it was fitted to."""
-    found = choice.of(trained)
-    facts = {**found.rule.to_json(), "calibrated_on": len(found.calibration)}
-    if isinstance(found, detect.Calibrated):
-        facts |= {"contamination": found.contamination, "left_out": found.left_out}
-    return facts
+    found = members.of(trained)
+    return {**found.rule.to_json(), "calibrated_on": len(found.calibration), **found.shares()}
+
+
+def _of_rows(trained: Trained) -> bool:
+    """Return whether a model has a usable detector of single rows: what is said below is of columns and labels."""
+    return name_in(trained) == "rows" and members.usable(trained)
 
 
 def detector_text(facts: dict[str, Any]) -> str:
     text = f"{rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
-    if facts["rule"] == "false-alarms" and not passing(facts["value"], facts["calibrated_on"]):
+    if RULES[facts["rule"]].promises_rate and not passing(facts["value"], facts["calibrated_on"]):
         needed = math.ceil(1 / facts["value"] - 1 - 1e-9)
         text += f" (too few: nothing will be an alert; calibrate on {needed:,}, or ask for a higher rate)"
     if facts.get("left_out"):
@@ -48,16 +51,16 @@ def ranking(trained: Trained, data: Dataset) -> dict[str, Any]:
 
     Each held-out normal row stands for as many as make anomalies as rare as they are in the data.
     """
-    if data.labels is None or window_of(trained) is not None or not detect.usable(trained):
+    if data.labels is None or not _of_rows(trained):
         return {}
     seen = matched(data, trained)
     rows = rows_given(trained, seen)
     unseen = unseen_of(trained, seen, rows)
-    marked = detect.marks(unseen.labels)
+    marked = marks(unseen.labels)
     if marked is None:
         return {}
     held = 1.0 if rows is None or seen.test is not None else len(rows) / max(1, int((~marked).sum()))
-    found = measured(marked, detect.score(trained, unseen.samples), unseen.weight * held)
+    found = measured(marked, members.score(trained, unseen.samples), unseen.weight * held)
     return {**found, "ranked": unseen.split} if found else {}
 
 
@@ -72,14 +75,14 @@ def after_training(facts: dict[str, Any], out: Path) -> tuple[str, ...]:
 
 def advice(trained: Trained, data: Dataset) -> tuple[str, ...]:
     """Return what a detector of rows might yet be told."""
-    if not detect.usable(trained) or isinstance(data.train, Windows):
+    if not _of_rows(trained):
         return ()
     lines, encoding = [], table_input.encoding_of(trained)
     for column in encoding.columns if encoding else ():
         if isinstance(column, Words) and column.total > 1 and sum(column.counts) < NAMELIKE * column.total:
             lines.append(_left_out(column.name, "holds a different word in nearly every row, as an id does"))
     lines += [_left_out(name, "counts the rows, so that new ones always lie beyond it") for name in _counting(data)]
-    if data.labels is None and not detect.of(trained).contamination:
+    if data.labels is None and not members.of(trained).shares().get("contamination"):
         lines.append("All rows were taken for normal; where some may not be, say what share: --contamination 0.01")
     return tuple(lines)
 

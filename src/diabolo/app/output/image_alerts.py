@@ -15,7 +15,7 @@ from diabolo.data.writing import unformulated
 from diabolo.errors import FileError
 from diabolo.jobs.detect import anomaly_maps
 from diabolo.jobs.detect.ranking import ranked_beside
-from diabolo.jobs.detect.thresholds import Scores, alerts, least_alert, p_values, threshold
+from diabolo.jobs.detect.thresholds import Scores, p_values
 from diabolo.training.files.model_file import Trained
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def look(trained: Trained, images: SizedImages, folder: Path | None, good: str |
     if folder is not None:
         _check_distinct(images)
     found = anomaly_maps.of(trained)
-    hot = threshold(found.calibration, found.rule)
+    hot = found.rule.threshold(found.calibration)
     scores, places = np.empty(len(images)), []
     for number, heat in enumerate(anomaly_maps.mapped(trained, images)):
         scores[number] = heat.sum(dtype=np.float64)
@@ -70,7 +70,7 @@ def ranked_images(trained: Trained, images: SizedImages, looked: Looked) -> "pl.
             "item": [unformulated(images.names[row]) for row in order],
             "score": looked.scores[order],
             "p_value": p_values(looked.scores, found.calibration)[order],
-            "alert": alerts(looked.scores, found.calibration, found.rule)[order],
+            "alert": found.rule.raised(looked.scores, found.calibration)[order],
             "reasons": [unformulated(looked.places[row]) for row in order],
         }
     )
@@ -81,10 +81,10 @@ def page_of_images(
 ) -> Page:
     """Return the page about images that were ranked, with the maps of the first twelve."""
     found = anomaly_maps.of(trained)
-    hot = threshold(found.calibration, found.rule)
-    raised = alerts(looked.scores, found.calibration, found.rule)
+    hot = found.rule.threshold(found.calibration)
+    raised = found.rule.raised(looked.scores, found.calibration)
     own = (trained.model.config.preset, looked.scores)
-    least = least_alert(looked.scores, found.calibration, found.rule)
+    least = found.rule.least(looked.scores, found.calibration)
     ranked = ranked_beside(own, {}, looked.anomalous, np.ones(len(images)), least=least, raised=float(raised.sum()))
     drawn = []
     for row in table["row"].head(MOST_MAPS).to_list():

@@ -9,7 +9,7 @@ from diabolo.app.output.detector import detector_text, facts_of
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.app.pages.latent_curve import curve_text
 from diabolo.config.json import to_json
-from diabolo.jobs.detect.choice import detects, usable
+from diabolo.jobs.detect.members import detects, usable
 from diabolo.jobs.evaluate.record import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.files.array_file import FORMAT

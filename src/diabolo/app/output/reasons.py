@@ -10,7 +10,7 @@ from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
-from diabolo.jobs.detect import detect
+from diabolo.jobs.detect.rows import rows as detector
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Se
 
 
 def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> list[str]:
-    parts = table_input.by_column(trained, detect.explain(trained, chosen))
+    parts = table_input.by_column(trained, detector.explain(trained, chosen))
     share = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
     most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
     encoding = table_input.encoding_of(trained)
@@ -76,7 +76,7 @@ def _expected(trained: Known, source: Source, column: NDArray[np.int64], names: 
 
     encoding = table_input.encoding_of(trained)
     owners = encoding.owners if encoding else np.arange(source.shape[0])
-    back = detect.expected(trained, source, owners[None, :] == column[:, None])
+    back = detector.expected(trained, source, owners[None, :] == column[:, None])
     return encoding.decode(back) if encoding else pl.DataFrame(back, list(names), orient="row")
 
 

@@ -9,14 +9,15 @@ from diabolo.app.output.alerts import Ranking
 from diabolo.app.output.reasons import COLUMNS_NAMED, LEAST_SHARE, joined
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
-from diabolo.jobs.detect import detect, series
+from diabolo.jobs.detect import members, series
 from diabolo.jobs.detect.days import raised
+from diabolo.jobs.detect.detector import window_of
 from diabolo.training.files.contents import Known
 
 
 def check_window(trained: Known, asked: int | None) -> None:
     """Raise ArgumentError if --window asks for another length than the model was trained on."""
-    own = series.window_of(trained)
+    own = window_of(trained)
     if asked is not None and asked != own:
         has = "on single rows" if own is None else f"on windows of {own} steps"
         raise ArgumentError(f"--window must be left out or as in training, got {asked}; the model was trained {has}.")
@@ -27,7 +28,7 @@ def stepwise(
 ) -> Ranking:
     """Return the steps, in the order of the series, with the columns that add most to each."""
     del items
-    found, parts = detect.of(trained), series.explain(trained, source)
+    found, parts = members.of(trained), series.explain(trained, source)
     scores = parts.sum(1, dtype=np.float64)
     names = columns or [f"column {number}" for number in range(source.shape[0])]
     most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]

@@ -16,8 +16,8 @@ from diabolo.app.output.alerts import Ranking
 from diabolo.app.output.reasons import split
 from diabolo.app.pages.detection_section import detection_part
 from diabolo.data.source import Dataset, Source
-from diabolo.jobs.detect.detect import marks
 from diabolo.jobs.detect.drift import Drift
+from diabolo.jobs.detect.labels import marks
 from diabolo.jobs.detect.ranking import Detection, detection_of
 from diabolo.training.files.contents import Known
 

@@ -18,8 +18,9 @@ from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.source import Array, Dataset
-from diabolo.jobs.detect import detect as job
-from diabolo.jobs.detect.thresholds import Rule, Scores, alerts, rate_interval, worst_rate
+from diabolo.jobs.detect import members as job
+from diabolo.jobs.detect.rules import FalseAlarms
+from diabolo.jobs.detect.thresholds import Scores, rate_interval, worst_rate
 from diabolo.training.files.model_file import Trained
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ def ranking(trained: Trained, data: Dataset) -> Ranking:
     known = job.of(trained)
     table = ranked(trained, data.train, data.columns, data.items).frame()
     first = data.train.take(table["row"].to_numpy()[:MOST_PICTURES]) if is_picture(trained) else None
-    return Ranking(table, known.calibration, first, known.contamination)
+    return Ranking(table, known.calibration, first, known.shares().get("contamination", 0.0))
 
 
 def alerts_page(found: Ranking, rate: float) -> str:
     """Return the ranking as HTML, with what is an alert at a promised rate of false alarms."""
     table = found.table
     scores = table["score"].to_numpy()
-    raised = alerts(scores, found.calibration, Rule("false-alarms", rate))
+    raised = FalseAlarms(rate).raised(scores, found.calibration)
     known = [
         ("samples", f"{len(table):,}"),
         ("alerts", f"{int(raised.sum()):,}"),

@@ -38,7 +38,7 @@ class Promise(IntEnum):
 
 
 class Method(IntEnum):
-    """What a payload is: coded by the model, numbers stored by `diabolo.coding.archive.general_coder`, or whole files stored by it."""
+    """What a payload is: coded by the model, or stored by the general coder: numbers, or whole files."""
 
     MODEL = 0
     STORED = 1

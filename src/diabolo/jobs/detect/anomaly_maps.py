@@ -29,6 +29,7 @@ from diabolo.data.images.any_size import (
     Plane,
     SizedImages,
     SomeImages,
+    as_images,
     enough,
     sized,
 )
@@ -37,14 +38,15 @@ from diabolo.data.source import Array, Source, spaced
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.denoise.denoise import TILE, applied
 from diabolo.jobs.denoise.tiles import windows
-from diabolo.jobs.detect.thresholds import Rule, Scores, calibration_of, rule_of
+from diabolo.jobs.detect.detector import MAPS
+from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
+from diabolo.jobs.detect.thresholds import Scores, calibration_of
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.resizing import reach, resized
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import split
 
-JOB = "maps"
 HELD_SHARE, RATE = 0.2, 0.01
 SMOOTH, POWER = 1.0, 2.5
 QUIET = 0.3
@@ -71,6 +73,10 @@ class Mapped:
     usual: NDArray[np.float32]
     calibration: Scores
     rule: Rule
+
+    def shares(self) -> dict[str, float]:
+        """Return no shares: a detector of images leaves none out."""
+        return {}
 
 
 def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> Pieces:
@@ -101,7 +107,7 @@ def with_maps(trained: Trained, pieces: Pieces) -> Trained:
     images = pieces.images
     strengths = [_strength(trained, images.read(int(number))) for number in _looked_at(images)]
     level = float(np.median([_level(one) for one in strengths]))
-    found = Mapped(1.0, level or 1.0, _usual(strengths), np.zeros(1), Rule())
+    found = Mapped(1.0, level or 1.0, _usual(strengths), np.zeros(1), FalseAlarms())
     unit = float(np.median([_parts(one, found).sum(dtype=np.float64) for one in strengths]))
     return calibrate(_kept(trained, replace(found, unit=unit or 1.0)), pieces.held)
 
@@ -142,13 +148,13 @@ def calibrate(trained: Trained, normal: SizedImages, rule: Rule | None = None) -
     """
     scores = np.sort(score(trained, normal))
     least = max(RATE, 1 / (len(scores) + 1))
-    return _kept(trained, replace(of(trained), calibration=scores, rule=rule or Rule("false-alarms", least)))
+    return _kept(trained, replace(of(trained), calibration=scores, rule=rule or FalseAlarms(least)))
 
 
 def _kept(trained: Trained, found: Mapped) -> Trained:
     plain = {"form": FORM, "unit": found.unit, "level": found.level, **found.rule.to_json()}
     arrays: dict[str, NDArray[Any]] = {"calibration": found.calibration, "usual": found.usual}
-    return replace(trained, extras={**trained.extras, JOB: Extra(plain, arrays)})
+    return replace(trained, extras={**trained.extras, MAPS: Extra(plain, arrays)})
 
 
 def with_rule(trained: Trained, rule: Rule) -> Trained:
@@ -156,16 +162,11 @@ def with_rule(trained: Trained, rule: Rule) -> Trained:
     return _kept(trained, replace(of(trained), rule=rule))
 
 
-def maps(trained: Trained) -> bool:
-    """Return whether a model scores images of any size."""
-    return JOB in trained.extras
-
-
 def of(trained: Trained) -> Mapped:
     """Return what scores a model's images. Raises InputError if it has none, FormatError if it is damaged."""
-    if not maps(trained):
+    if MAPS not in trained.extras:
         raise InputError("This model does not score images of any size; train one with --preset surface.")
-    plain, arrays = trained.extras[JOB].plain, trained.extras[JOB].arrays
+    plain, arrays = trained.extras[MAPS].plain, trained.extras[MAPS].arrays
     if plain.get("form", 1) != FORM:
         raise FormatError("The model learnt from images in other units, by another version; train it anew.")
     calibration, usual = calibration_of(arrays), arrays.get("usual", np.zeros(0))
@@ -243,3 +244,41 @@ def explain(trained: Trained, images: SizedImages) -> Array:
     several = np.empty(len(found), object)
     several[:] = found
     return several
+
+
+class Images:
+    """The detector of images of any size, as `diabolo.jobs.detect.detector` asks for it."""
+
+    name, item, contaminated = "images", "image", False
+
+    def fit(self, trained: Trained, source: Pieces, contamination: float = 0.0) -> Trained:
+        del contamination
+        return with_maps(trained, source)
+
+    def calibrate(
+        self,
+        trained: Trained,
+        samples: SizedImages,
+        anomalous: NDArray[np.bool_] | None = None,
+        rule: Rule | None = None,
+        contamination: float = 0.0,
+    ) -> Trained:
+        del contamination
+        normal = samples if anomalous is None else SomeImages(samples, np.flatnonzero(~anomalous))
+        return calibrate(trained, normal, rule)
+
+    def samples(self, given: Any) -> SizedImages:
+        return as_images(given)
+
+    def score(self, trained: Any, samples: SizedImages) -> Scores:
+        return score(trained, samples)
+
+    def explain(self, trained: Any, samples: SizedImages) -> Array:
+        """Return the map of each image, (n, h, w); of images of several sizes an array of maps."""
+        return explain(trained, samples)
+
+    def of(self, trained: Any) -> Mapped:
+        return of(trained)
+
+    def with_rule(self, trained: Any, rule: Rule) -> Any:
+        return with_rule(trained, rule)

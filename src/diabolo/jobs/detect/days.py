@@ -8,7 +8,8 @@ from diabolo.data.source import Source
 from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
 from diabolo.data.tables.frames import frames_of, rows_of
 from diabolo.errors import InputError
-from diabolo.jobs.detect.thresholds import Rule, Scores, alerts
+from diabolo.jobs.detect.rules import Rule
+from diabolo.jobs.detect.thresholds import Scores
 
 SECONDS = 86_400
 
@@ -16,7 +17,7 @@ SECONDS = 86_400
 def raised(scores: Scores, calibration: Scores, rule: Rule, source: Source) -> NDArray[np.bool_]:
     """Return which rows of a source raise an alert. Raises InputError where the rule needs days and there are none."""
     days = days_of(source, rule.per_day) if rule.per_day else None
-    return alerts(scores, calibration, rule, days)
+    return rule.raised(scores, calibration, days)
 
 
 def days_of(source: Source, name: str) -> NDArray[np.int64]:

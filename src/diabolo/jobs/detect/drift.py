@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.source import Source, Subset, spaced
-from diabolo.jobs.detect.detect import of, prepared_rows
+from diabolo.jobs.detect.rows.rows import of, prepared_rows
 from diabolo.jobs.detect.rows.score import Numbers
 from diabolo.jobs.table_input import encoding_of
 from diabolo.training.files.contents import Known

@@ -1,6 +1,6 @@
 """A detector's ranking beside those of others, on the same samples: what a page shows of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,15 +10,17 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from diabolo.data.preprocessing import HELD_BYTES, bounded, chunks
 from diabolo.data.source import Source, Subset
 from diabolo.data.tables.windows import Windows
-from diabolo.jobs.detect import detect, series
 from diabolo.jobs.detect.baselines import baseline_scores
 from diabolo.jobs.detect.days import raised
-from diabolo.jobs.detect.thresholds import Scores, least_alert
+from diabolo.jobs.detect.detector import name_in, window_of
+from diabolo.jobs.detect.rows import rows as rows_detector
+from diabolo.jobs.detect.thresholds import Scores
 from diabolo.training.files.contents import Known
 
 MOST_FITTED, MOST_JUDGED = 20_000, 50_000
 DIGITS = 4
 Marks = NDArray[np.bool_]
+Beside = tuple[NDArray[np.int64], Scores, dict[str, Scores], str]
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def normal_rows(trained: Known, learnt: Source | None) -> tuple[NDArray[np.float
     if learnt is not None:
         rows = flat(learnt, bounded(np.arange(len(learnt)), learnt, MOST_FITTED))
         return rows, f"{len(rows):,} of the {len(learnt):,} normal rows to learn from"
-    kept = detect.of(trained).detector.references
+    kept = rows_detector.of(trained).detector.references
     restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.config.shape))
     words = f"the {len(kept):,} normal training rows that the model file keeps"
     return np.asarray(restored, np.float64).reshape(len(kept), -1), words
@@ -168,15 +170,8 @@ def detection_of(
 
     learnt: what the baselines are fitted on, see `normal_rows`. weight: how many samples each normal one stands for.
     """
-    found, length = detect.of(trained), series.window_of(trained)
-    normal, fitted = normal_rows(trained, learnt if learnt is None or length is None else Windows(learnt, length))
-    most = min(MOST_JUDGED, HELD_BYTES // (8 * normal.shape[1]))
-    if length is None:
-        rows, weights = judged(len(source), anomalous, most)
-        others = baseline_scores(normal, flat(source, rows))
-    else:
-        rows, weights = np.arange(min(len(source), most)), np.ones(min(len(source), most))
-        others = _of_steps(normal, Subset(source, rows), length)
+    found = rows_detector.of(trained)
+    rows, weights, others, fitted = BESIDE[name_in(trained) or "rows"](trained, source, learnt, anomalous)
     marked = None if anomalous is None else anomalous[rows]
     weights = weights if marked is None else np.where(marked, weights, weight * weights)
     alarms = raised(scores, found.calibration, found.rule, source)
@@ -185,11 +180,37 @@ def detection_of(
         others,
         marked,
         weights,
-        least=least_alert(scores, found.calibration, found.rule),
+        least=found.rule.least(scores, found.calibration),
         raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
     return replace(ranked, left_out=found.left_out)
+
+
+def _rows_beside(trained: Known, source: Source, learnt: Source | None, anomalous: Marks | None) -> Beside:
+    normal, fitted = normal_rows(trained, learnt)
+    rows, weights = judged(len(source), anomalous, _most(normal))
+    return rows, weights, baseline_scores(normal, flat(source, rows)), fitted
+
+
+def _steps_beside(trained: Known, source: Source, learnt: Source | None, anomalous: Marks | None) -> Beside:
+    del anomalous
+    length = window_of(trained) or 1
+    normal, fitted = normal_rows(trained, None if learnt is None else Windows(learnt, length))
+    rows = np.arange(min(len(source), _most(normal)))
+    return rows, np.ones(len(rows)), _of_steps(normal, Subset(source, rows), length), fitted
+
+
+def _most(normal: NDArray[np.float64]) -> int:
+    """Return how many samples are judged at most, by the memory that their windows or rows take."""
+    return min(MOST_JUDGED, int(HELD_BYTES // (8 * normal.shape[1])))
+
+
+BESIDE: dict[str, Callable[[Known, Source, Source | None, Marks | None], Beside]] = {
+    "rows": _rows_beside,
+    "series": _steps_beside,
+}
+"""By detector: the rows that are judged, their weights, each baseline's scores, and what baselines were fitted on."""
 
 
 def _of_steps(normal: NDArray[np.float64], source: Source, length: int) -> dict[str, Scores]:

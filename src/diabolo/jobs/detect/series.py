@@ -6,7 +6,7 @@ window's score; a step's score is the sum of its parts.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,24 @@ from numpy.typing import NDArray
 from diabolo.data.source import Source, Subset
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import InputError
-from diabolo.jobs.detect import detect
-from diabolo.jobs.detect.thresholds import Rule, Scores
+from diabolo.jobs.detect.detector import WINDOW, T, window_of
+from diabolo.jobs.detect.rows import rows
+from diabolo.jobs.detect.rules import Rule
+from diabolo.jobs.detect.thresholds import Scores
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:
     from diabolo.training.files.model_file import Trained
 
-WINDOW = "window"
 TOGETHER_NUMBERS = 2**22
 """Numbers of windows whose parts are held at once."""
 
 
-def window_of(trained: Known) -> int | None:
-    """Return the steps of a window of the model's, None for a model of single samples."""
-    length = trained.about.get(WINDOW)
-    return length if isinstance(length, int) and 2 <= length <= 10_000 else None
-
-
 def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     """Return the model with a detector of windows, calibrated on the steps that were held out."""
-    found = detect.with_detector(trained, learnt)
+    found = rows.with_detector(trained, learnt)
     found = replace(found, about={**found.about, WINDOW: learnt.length})
-    return detect.with_calibration(found, score(found, learnt.held or learnt.source))
+    return rows.with_calibration(found, score(found, learnt.held or learnt.source))
 
 
 def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], rule: Rule | None = None) -> "Trained":
@@ -51,7 +46,7 @@ def calibrate(trained: "Trained", source: Source, anomalous: NDArray[np.bool_], 
     if not long:
         raise InputError(f"Calibration needs more than {length} normal steps in a row, and there are none.")
     scores = np.concatenate([score(trained, Subset(source, steps)) for steps in long])
-    return detect.with_calibration(trained, scores, rule)
+    return rows.with_calibration(trained, scores, rule)
 
 
 def score(trained: Known, source: Source) -> Scores:
@@ -77,15 +72,15 @@ def _step_parts(trained: Known, source: Source) -> Iterator[tuple[slice, NDArray
     size = max(1, TOGETHER_NUMBERS // (length * columns))
     open_steps = np.zeros((length - 1, columns))
     for start in range(0, len(windows), size):
-        rows = np.arange(start, min(start + size, len(windows)))
-        parts = detect.explain(trained, Subset(windows, rows)).reshape(len(rows), length, columns)
-        sums = np.concatenate([open_steps, np.zeros((len(rows), columns))])
+        numbers = np.arange(start, min(start + size, len(windows)))
+        parts = rows.explain(trained, Subset(windows, numbers)).reshape(len(numbers), length, columns)
+        sums = np.concatenate([open_steps, np.zeros((len(numbers), columns))])
         for lag in range(length):
-            sums[lag : lag + len(rows)] += parts[:, lag]
-        last = rows[-1] == len(windows) - 1
-        steps = np.arange(start, len(source) if last else start + len(rows))
+            sums[lag : lag + len(numbers)] += parts[:, lag]
+        last = numbers[-1] == len(windows) - 1
+        steps = np.arange(start, len(source) if last else start + len(numbers))
         yield slice(start, start + len(steps)), _means(sums[: len(steps)], steps, len(source), length)
-        open_steps = sums[len(rows) :]
+        open_steps = sums[len(numbers) :]
 
 
 def _means(sums: NDArray[np.float64], steps: NDArray[np.int64], count: int, length: int) -> NDArray[np.float32]:
@@ -99,3 +94,40 @@ def _needed(trained: Known) -> int:
     if length is None:
         raise InputError("This model was not trained on windows; train one with --window N.")
     return length
+
+
+class Series:
+    """The detector of the steps of a series, as `diabolo.jobs.detect.detector` asks for it."""
+
+    name, item, contaminated = "series", "step", False
+
+    def fit(self, trained: "Trained", source: Windows, contamination: float = 0.0) -> "Trained":
+        del contamination
+        return with_detector(trained, source)
+
+    def calibrate(
+        self,
+        trained: "Trained",
+        samples: Source,
+        anomalous: NDArray[np.bool_] | None = None,
+        rule: Rule | None = None,
+        contamination: float = 0.0,
+    ) -> "Trained":
+        del contamination
+        return calibrate(trained, samples, np.zeros(len(samples), bool) if anomalous is None else anomalous, rule)
+
+    def samples(self, given: Source) -> Source:
+        return given
+
+    def score(self, trained: Known, samples: Source) -> Scores:
+        return score(trained, samples)
+
+    def explain(self, trained: Known, samples: Source) -> NDArray[Any]:
+        """Return what each column adds to the score of each step, (steps, columns)."""
+        return explain(trained, samples)
+
+    def of(self, trained: Known) -> rows.Calibrated:
+        return rows.of(trained)
+
+    def with_rule(self, trained: T, rule: Rule) -> T:
+        return rows.with_rule(trained, rule)

@@ -1,4 +1,4 @@
-"""Thresholds apart from weights: p-values from scores of held-out normal samples, and rules that turn them to alerts.
+"""Thresholds apart from weights: p-values from scores of held-out normal samples (`rules` turn them into alerts).
 
 p = (1 + held-out scores at or above it) / (1 + held-out scores) (Vovk, Gammerman and Shafer 2005, section 2.2). Where
 new normal samples are exchangeable with those held out, P(p <= rate) <= rate, whatever the detector.
@@ -6,7 +6,6 @@ new normal samples are exchangeable with those held out, P(p <= rate) <= rate, w
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,44 +15,6 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 
 MOST_CONTAMINATED, TAIL, FAR, ALIKE = 0.5, 0.9, 3.0, 2e-5
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """name: 'false-alarms' (value: the promised rate), 'alerts' (value: how many a file) or 'threshold' (a score).
-
-    per_day: the column by whose days alerts are counted; '' where they are counted by the file.
-    """
-
-    name: str = "false-alarms"
-    value: float = 0.01
-    per_day: str = ""
-
-    def __post_init__(self) -> None:
-        if self.name not in ("false-alarms", "alerts", "threshold"):
-            raise ArgumentError(f"A rule must be false-alarms, alerts or threshold, got {self.name!r}.")
-        if not math.isfinite(self.value):
-            raise ArgumentError(f"{self.name} must be a finite number, got {self.value}.")
-        if self.name == "false-alarms" and not 0 < self.value < 1:
-            raise ArgumentError(
-                f"--false-alarms must lie between 0 and 1, got {self.value:g}; 0.01 is one in a hundred."
-            )
-        if self.name == "alerts" and (self.value < 1 or self.value != int(self.value)):
-            raise ArgumentError(f"--alerts must be a whole number >= 1, got {self.value:g}.")
-        if self.per_day and self.name != "alerts":
-            raise ArgumentError(f"--per-day counts alerts by the day, got {self.name}; give --alerts N with it.")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the rule as a model file keeps it, see `rule_of`."""
-        return {"rule": self.name, "value": float(self.value), **({"per_day": self.per_day} if self.per_day else {})}
-
-
-def rule_of(plain: Mapping[str, Any]) -> Rule:
-    """Return the rule that a model file keeps. Raises FormatError if it is damaged."""
-    name, value, per_day = plain.get("rule"), plain.get("value"), plain.get("per_day", "")
-    if not isinstance(name, str) or not isinstance(value, float) or not isinstance(per_day, str):
-        raise FormatError("The model's rule of what an alert is is damaged; calibrate it anew.")
-    return Rule(name, value, per_day)
 
 
 def calibration_of(arrays: Mapping[str, NDArray[Any]]) -> Scores:
@@ -117,40 +78,8 @@ def p_values(scores: Scores, calibration: Scores) -> Scores:
     return np.asarray((1 + above) / (1 + len(calibration)), np.float64)
 
 
-def alerts(scores: Scores, calibration: Scores, rule: Rule, days: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
-    """Return which of the scores raise an alert. days: (n,), by which alerts are counted; None: all are one."""
-    if rule.name == "false-alarms":
-        return p_values(scores, calibration) <= rule.value
-    if rule.name == "threshold":
-        return scores >= rule.value
-    chosen = np.zeros(len(scores), np.bool_)
-    if days is None:
-        chosen[np.argsort(-scores, kind="stable")[: int(rule.value)]] = True
-        return chosen
-    order = np.lexsort((-scores, days))
-    begins = np.flatnonzero(np.diff(days[order], prepend=days[order[:1]] - 1))
-    place = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
-    chosen[order[place < rule.value]] = True
-    return chosen
-
-
-def threshold(calibration: Scores, rule: Rule) -> float:
-    """Return the least score that raises an alert, as far as calibration tells: else the highest calibration score."""
-    if rule.name == "threshold":
-        return rule.value
-    rate = rule.value if rule.name == "false-alarms" else 0.01
-    return float(calibration[-max(1, passing(rate, len(calibration)))])
-
-
-def least_alert(scores: Scores, calibration: Scores, rule: Rule) -> float | None:
-    """Return the least score that is an alert among these; None where none can be, or where each day has its own."""
-    if rule.per_day:
-        return None
-    if rule.name == "threshold":
-        return rule.value
-    if rule.name == "alerts":
-        return float(np.sort(scores)[-min(int(rule.value), len(scores))])
-    ranks = passing(rule.value, len(calibration))
+def above_rank(calibration: Scores, ranks: int) -> float | None:
+    """Return the least score whose p-value lets it pass among `ranks` calibration scores; None where ranks is 0."""
     if not ranks:
         return None
     last = float(calibration[-ranks])
@@ -175,12 +104,12 @@ def rate_interval(count: int, rate: float, *, confidence: float = 0.95) -> tuple
 
 def resampled_rates(normal: Scores, rate: float, *, repeats: int, seed: int) -> Scores:
     """Return the false-alarm rates, (repeats,), of one half of normal scores at a promise kept by the other half."""
-    generator, rule, half = np.random.default_rng(seed), Rule("false-alarms", rate), len(normal) // 2
+    generator, half = np.random.default_rng(seed), len(normal) // 2
     orders = (generator.permutation(normal) for _ in range(repeats))
-    return np.array([alerts(order[half:], np.sort(order[:half]), rule).mean() for order in orders])
+    return np.array([(p_values(order[half:], np.sort(order[:half])) <= rate).mean() for order in orders])
 
 
-def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm: float) -> Rule:
+def cheapest_score(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm: float) -> float:
     """Return the threshold that costs least on labelled samples: `miss` an anomaly missed, `alarm` a false alarm.
 
     Raises ArgumentError for costs that are not above 0, InputError if one of the two labels is lacking.
@@ -196,4 +125,4 @@ def cheapest(scores: Scores, anomalous: NDArray[np.bool_], *, miss: float, alarm
     best = int(np.flatnonzero(last)[np.argmin(cost[last])])
     nothing = miss * hits.sum()
     beyond = ranked[0] + 2 * ALIKE * abs(ranked[0])
-    return Rule("threshold", float(beyond if nothing <= cost[best] else _least_alike(ranked[best])))
+    return float(beyond if nothing <= cost[best] else _least_alike(ranked[best]))

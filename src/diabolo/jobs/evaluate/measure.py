@@ -13,8 +13,10 @@ from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.tables.frames import frame_of, frames_of, root_of
 from diabolo.data.tables.windows import Windows
 from diabolo.jobs.apply import batches, decode, encode, score
-from diabolo.jobs.detect import choice, detect
-from diabolo.jobs.detect.ranking import Detection, detection_of
+from diabolo.jobs.detect import members
+from diabolo.jobs.detect.detector import name_in
+from diabolo.jobs.detect.labels import marks
+from diabolo.jobs.detect.ranking import BESIDE, Detection, detection_of
 from diabolo.jobs.evaluate.baselines import FILTERS, Reconstruct, principal_components
 from diabolo.jobs.evaluate.choose_latent import choice_of
 from diabolo.jobs.evaluate.quality import ssim
@@ -208,7 +210,9 @@ def evaluate(
         warnings=tuple(warnings(model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
-        detection=detection(trained, unseen, training) if detect.usable(trained) else None,
+        detection=detection(trained, unseen, training)
+        if name_in(trained) in BESIDE and members.usable(trained)
+        else None,
     )
 
 
@@ -231,8 +235,8 @@ def detection(trained: Trained, unseen: Unseen, training: Source | None) -> Dete
     return detection_of(
         trained,
         samples,
-        choice.score(trained, samples),
-        anomalous=detect.marks(unseen.labels),
+        members.score(trained, samples),
+        anomalous=marks(unseen.labels),
         learnt=given,
         weight=unseen.weight,
     )

@@ -1,9 +1,9 @@
-"""Detect: the score of each sample, its p-value, what made it suspicious, and whether the data have drifted."""
+"""The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
+from diabolo.jobs.detect.detector import JOB, T
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
-from diabolo.jobs.detect.thresholds import Rule, Scores, calibration_of, rule_of, without_outliers
+from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
+from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
 from diabolo.jobs.parallel import alone, cores, together
-from diabolo.jobs.table_input import check_shape, weights_of
+from diabolo.jobs.table_input import by_column, check_shape, weights_of
 from diabolo.training.files.contents import Extra, Known
 
 if TYPE_CHECKING:
     from diabolo.training.files.model_file import Trained
 
-JOB, SHARES = "detect", ("contamination", "left_out")
+SHARES = ("contamination", "left_out")
 BLOCK_NUMBERS, LEAST_NUMBERS, LEAST_ROWS = 2**22, 2**18, 1024
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
 CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
-T = TypeVar("T", bound=Known)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,9 @@ class Calibrated:
     contamination: float = 0.0
     left_out: float = 0.0
 
-
-def detects(trained: Known) -> bool:
-    """Return whether a model has a detector."""
-    return JOB in trained.extras
+    def shares(self) -> dict[str, float]:
+        """Return the shares of anomalies that were left out, by name."""
+        return {name: getattr(self, name) for name in SHARES}
 
 
 def with_detector(trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
@@ -58,7 +58,7 @@ def with_detector(trained: "Trained", source: Source, contamination: float = 0.0
     rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
     if not len(held):  # a row is its own nearest neighbour, so it cannot calibrate what it fitted
         rows, held = rows[::2], rows[1::2]
-    return _with(trained, Subset(source, rows), Subset(source, held), Rule(), contamination)
+    return _with(trained, Subset(source, rows), Subset(source, held), FalseAlarms(), contamination)
 
 
 def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None, contamination: float = 0.0) -> "Trained":
@@ -72,12 +72,12 @@ def calibrate(trained: "Trained", normal: Source, rule: Rule | None = None, cont
     if len(normal) < 2:
         raise InputError("A detector needs 2 normal samples or more, got 1.")
     every = np.arange(len(normal))
-    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule or Rule(), contamination)
+    return _with(trained, Subset(normal, every[::2]), Subset(normal, every[1::2]), rule or FalseAlarms(), contamination)
 
 
 def usable(trained: "Trained") -> bool:
     """Return whether a model has a detector, and none that an earlier version made."""
-    if not detects(trained):
+    if JOB not in trained.extras:
         return False
     try:
         of(trained)
@@ -128,7 +128,7 @@ def with_rule(trained: T, rule: Rule) -> T:
 
 def of(trained: Known) -> Calibrated:
     """Return the detector of a model. Raises InputError if it has none, FormatError if it is damaged."""
-    if not detects(trained):
+    if JOB not in trained.extras:
         raise InputError(f"This model has no detector; {CALIBRATE}.")
     kept = trained.extras[JOB]
     calibration = calibration_of(kept.arrays)
@@ -223,24 +223,37 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
     return trained.preprocessing.restore(x.reshape(len(x), *trained.config.shape))
 
 
-def marks(labels: Array | None) -> NDArray[np.bool_] | None:
-    """Return which samples are labelled as anomalies; None where labels say nothing of that, being none or others."""
-    known = labels is not None and set(np.unique(labels).tolist()) <= {0, 1}
-    return np.asarray(labels == 1) if known else None
+class Rows:
+    """The detector of single rows, as `diabolo.jobs.detect.detector` asks for it."""
 
+    name, item, contaminated = "rows", "row", True
 
-def anomalous(labels: Array | None) -> NDArray[np.bool_]:
-    """Return which samples are labelled as anomalies: of two whole labels, the larger.
+    def fit(self, trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
+        return with_detector(trained, source, contamination)
 
-    Raises InputError for labels that are not just 0 and 1 (or False and True), or that call every row anomalous.
-    """
-    if labels is None:
-        raise InputError("These data have no labels; name their column with --label.")
-    values = np.unique(labels)
-    if not set(values.tolist()) <= {0, 1}:
-        shown = ", ".join(str(value) for value in values[:5])
-        raise InputError(f"A label must be 0 (normal) or 1 (anomaly), got {len(values)} values: {shown}; write it so.")
-    marked: NDArray[np.bool_] = labels == 1
-    if marked.all():
-        raise InputError("Every row is labelled as an anomaly; training needs normal rows (label 0).")
-    return marked
+    def calibrate(
+        self,
+        trained: "Trained",
+        samples: Source,
+        anomalous: NDArray[np.bool_] | None = None,
+        rule: Rule | None = None,
+        contamination: float = 0.0,
+    ) -> "Trained":
+        normal = samples if anomalous is None else Subset(samples, np.flatnonzero(~anomalous))
+        return calibrate(trained, normal, rule, contamination)
+
+    def samples(self, given: Source) -> Source:
+        return given
+
+    def score(self, trained: Known, samples: Source) -> Scores:
+        return score(trained, samples)
+
+    def explain(self, trained: Known, samples: Source) -> NDArray[Any]:
+        """Return what each number (of a table: column) adds to the score of each sample, (n, *shape)."""
+        return by_column(trained, explain(trained, samples))
+
+    def of(self, trained: Known) -> Calibrated:
+        return of(trained)
+
+    def with_rule(self, trained: T, rule: Rule) -> T:
+        return with_rule(trained, rule)
