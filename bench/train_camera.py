@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ HELD_OUT_EVERY, LOOKED = 20, 160
 WARM_UP, AVERAGED = 200, 0.999
 LEAST_ERROR = (0.4 / 255) ** 2
 """Added to the squared error before its logarithm: below it better is not worth much."""
+GREY, GREY_OWN = (0.15, 0.45), 0.6
+"""Share of grey images among those with a camera's noise and among the others, and of them those of train400."""
 TOLD_SHARE, TOLD_JITTER, TOLD_WIDTH, SPREAD_WEIGHT = 0.4, 0.15, 12.0, 0.03
 
 
@@ -54,6 +57,14 @@ class Bank:
     images: Tensor
     sizes: Tensor
     grey: Tensor
+
+    @cached_property
+    def greys(self) -> Tensor:
+        return self.grey.nonzero().flatten()
+
+    @cached_property
+    def colours(self) -> Tensor:
+        return (~self.grey).nonzero().flatten()
 
     def part(self, chosen: Tensor) -> "Bank":
         return Bank(self.images[chosen], self.sizes[chosen], self.grey[chosen])
@@ -76,7 +87,10 @@ def drawn(bank: Bank, count: int, side: int, generator: torch.Generator) -> Tens
     """Return pieces (n, 3, side, side) in [0, 1]: turned, mirrored, some enlarged, darker or grey."""
     device = bank.images.device
     draws = Numbers(count, generator, device)
-    chosen = torch.randint(len(bank.images), (count,), generator=generator, device=device)
+    shares = torch.where(torch.arange(count, device=device) < Mixture().camera * count, *GREY).view(-1, 1, 1, 1)
+    from_grey = (draws.even(0, 1) < GREY_OWN * shares).flatten()
+    places = [(draws.even(0, 1).flatten() * len(rows)).long() for rows in (bank.colours, bank.greys)]
+    chosen = torch.where(from_grey, bank.greys[places[1]], bank.colours[places[0]])
     zoom = torch.where(draws.coin(0.4), draws.scale(1, 2), 1.0)
     zoom = torch.where(draws.coin(0.06), draws.scale(2, 8), zoom).view(-1, 1, 1)
     whole = bank.images[chosen].float().div_(255)
@@ -93,7 +107,7 @@ def drawn(bank: Bank, count: int, side: int, generator: torch.Generator) -> Tens
     pieces = functional.grid_sample(whole, places, "bicubic", "border", align_corners=True).clamp_(0, 1)
     pieces = pieces * torch.where(draws.coin(0.2), draws.even(0.2, 1), 1.0)
     luma = (pieces * pieces.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    grey = draws.coin(0.15) | bank.grey[chosen].view(-1, 1, 1, 1)
+    grey = (draws.even(0, 1) < (1 - GREY_OWN) * shares) | from_grey.view(-1, 1, 1, 1)
     return torch.where(grey, luma, pieces)
 
 
@@ -194,7 +208,8 @@ def measured(model: AutoencoderModel, cases: list[tuple[str, Tensor, Tensor]]) -
             before.append((some.clamp(0, 1) - clean).square().flatten(1).mean(1))
             trust.append((error.mean(3) * torch.exp(-2 * model.decoder.likelihood.log_spread(out))).mean((1, 2)))
         decibels = [float(-10 * torch.cat(values).clamp_min(1e-9).log10().mean()) for values in (before, square)]
-        found.append(f"{name} {decibels[0]:.2f} -> {decibels[1]:.2f} (error / expected {float(torch.cat(trust).mean().sqrt()):.2f})")
+        ratio = float(torch.cat(trust).mean().sqrt())
+        found.append(f"{name} {decibels[0]:.2f} -> {decibels[1]:.2f} (error / expected {ratio:.2f})")
     return "; ".join(found)
 
 
@@ -234,7 +249,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--patch", type=int, default=96)
     parser.add_argument("--together", type=int, default=2, help="steps whose samples are made at once")
-    parser.add_argument("--rate", type=float, default=0.004)
+    parser.add_argument("--rate", type=float, default=0.008)
     parser.add_argument("--channels", default="40,64,128")
     parser.add_argument("--depths", default="1,2,3")
     parser.add_argument("--look", type=float, default=60.0, help="seconds between looks at the held-out photos")
@@ -285,7 +300,11 @@ def main() -> None:
             torch.cuda.synchronize()
         if now - saved > given.save:
             saved = now
-            save_file({k: v.contiguous() for k, v in state.items()}, checkpoint, {"step": str(step), "spent": str(now - start)})
+            save_file(
+                {k: v.contiguous() for k, v in state.items()},
+                checkpoint,
+                {"step": str(step), "spent": str(now - start)},
+            )
         if now - looked > given.look:
             looked = now
             mean, decibels = float(torch.stack(decibels).mean()), []
@@ -317,7 +336,9 @@ def resumed(checkpoint: Path, state: dict[str, Tensor]) -> tuple[int, float]:
     return int(about["step"]), float(about["spent"])
 
 
-def export(given: argparse.Namespace, model: AutoencoderModel, average: dict[str, Tensor], step: int, last: str) -> None:
+def export(
+    given: argparse.Namespace, model: AutoencoderModel, average: dict[str, Tensor], step: int, last: str
+) -> None:
     """Write the model file of the averaged weights, in float16."""
     kept = copy.deepcopy(model)
     kept.load_state_dict(average)

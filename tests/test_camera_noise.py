@@ -76,7 +76,7 @@ def test_the_spread_at_each_grey_level_is_that_of_the_formula(level: float, shot
 
 def test_read_noise_is_in_natural_logarithms() -> None:
     """With base 10 in place of e the read variance would be several times as large (Brooks et al. 2019)."""
-    shot, read = shot_and_read(draws(4000), (0.01, 0.01))
+    _, read = shot_and_read(draws(4000), (0.01, 0.01))
     expected = 2.18 * math.log(0.01) + 1.20
     assert float(read.log().mean()) == pytest.approx(expected, abs=0.02)
     assert float(read.log().std()) == pytest.approx(0.26, rel=0.05)

@@ -42,8 +42,9 @@ WORDS: dict[str, SingleConfig] = {
 ALLOWED = (
     "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
     "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, even-blots, "
-    "dark-blots or light-blots (preset surface); camera (or camera:SHOT, shot noise up to 0.02); photo (the mixture of the "
-    "bundled model); none; pairs (where the data bring both); or several joined by a comma or +, as camera,jpeg:60-95"
+    "dark-blots or light-blots (preset surface); camera (or camera:SHOT, shot noise up to 0.02); photo "
+    "(the mixture of the bundled model); none; pairs (where the data bring both); or several joined by a comma or +, "
+    "as camera,jpeg:60-95"
 )
 
 

@@ -166,8 +166,10 @@ class Chain(Corruption):
 
     def seen(self, x: Tensor, generator: torch.Generator) -> Seen:
         first, *others = self.members
+        assert isinstance(first, Corruption)
         given, wanted = first.seen(x, generator)
         for member in others:
+            assert isinstance(member, Corruption)
             given = member(given, generator)
         return Seen(given, wanted)
 

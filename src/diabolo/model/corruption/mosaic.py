@@ -48,8 +48,8 @@ def malvar(mosaic: Tensor, where: Tensor) -> Tensor:
     column = tuple(zip(*ROW, strict=True))
     kernels = mosaic.new_tensor([GREEN, ROW, column, DIAGONAL]).unsqueeze(1) / 16
     found = functional.conv2d(functional.pad(mosaic, (2, 2, 2, 2), "reflect"), kernels)
-    green_there, from_row, from_column, from_corners = found.split(1, 1)
-    red, green_red, green_blue, blue = where.split(1, 1)
+    green_there, from_row, from_column, from_corners = torch.split(found, 1, 1)
+    red, green_red, green_blue, blue = torch.split(where, 1, 1)
     return torch.cat(
         [
             mosaic * red + from_row * green_red + from_column * green_blue + from_corners * blue,

@@ -48,8 +48,11 @@ class Mixture:
         return ends[0], ends[1] - ends[0], ends[2] - ends[1], count - ends[2]
 
 
+MIXTURE, CAMERA = Mixture(), Camera()
+
+
 def spoiled(
-    images: Tensor, generator: torch.Generator, mixture: Mixture = Mixture(), camera: Camera = Camera()
+    images: Tensor, generator: torch.Generator, mixture: Mixture = MIXTURE, camera: Camera = CAMERA
 ) -> tuple[Tensor, Tensor]:
     """Return images (n, 3, h, w) of values in [0, 1] as they are seen and as they are wanted.
 
@@ -58,7 +61,7 @@ def spoiled(
     device = images.device
     grey = (images[:, :1] == images).flatten(1).all(1).view(-1, 1, 1, 1)
     counts = mixture.counts(len(images))
-    parts = images.split(list(counts))
+    parts = torch.split(images, list(counts))
     draws = [Numbers(count, generator, device) for count in counts]
     photo, wanted = photographed(parts[0], draws[0], camera) if counts[0] else (parts[0], parts[0])
     white = _white(parts[1], draws[1], mixture)
