@@ -1,6 +1,10 @@
-"""How encoder and decoder are built: the first choice, as frozen data."""
+"""How encoder and decoder are built: the first choice, as frozen data.
+
+told: whether the network can be told the level of the noise.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from diabolo.config.checks import MOST_LAYERS, check_choice, check_counts, check_stages
 from diabolo.errors import ArgumentError
@@ -14,6 +18,8 @@ class DenseConfig:
 
     code: the latent's activation. hidden: that of the layers between.
     """
+
+    told: ClassVar[bool] = False
 
     widths: tuple[int, ...] = ()
     code: str = "relu"
@@ -32,6 +38,8 @@ class ConvolutionalConfig:
     channels: of each stage. dense: whether a fully connected layer joins the last stage to the latent;
     without it the code is the last stage's map itself. hidden: the activation between.
     """
+
+    told: ClassVar[bool] = False
 
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
@@ -78,6 +86,8 @@ class ResidualConfig:
 
     channels: of each stage, which halves the maps. blocks: of two convolutions each, on either side.
     """
+
+    told: ClassVar[bool] = False
 
     channels: tuple[int, ...] = (32, 64)
     blocks: int = 1
