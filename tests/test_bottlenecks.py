@@ -7,7 +7,10 @@ from torch.distributions import Normal, kl_divergence
 
 from diabolo.config.bottlenecks import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Variational, own_noise
+from diabolo.model.bottlenecks.base import Coded
+from diabolo.model.bottlenecks.plain import Plain
+from diabolo.model.bottlenecks.table import BOTTLENECKS
+from diabolo.model.bottlenecks.variational import Variational, own_noise
 from diabolo.model.networks.couplings import couplings
 from diabolo.model.networks.layers import draw_weights
 from diabolo.model.networks.starts import start_at
@@ -63,7 +66,7 @@ def test_the_rate_has_the_divergences_gradient() -> None:
 
 def test_codes_are_drawn_from_the_normal_that_the_latent_names() -> None:
     latent = torch.tensor([[1.0, -2.0, 0.0, 2.0]]).expand(200_000, 4)
-    code = Variational().draw(latent, seeded()).code
+    code = Variational().draw(latent, seeded()).seen
     torch.testing.assert_close(code.mean(0), torch.tensor([1.0, -2.0]), rtol=0, atol=0.03)
     torch.testing.assert_close(code.std(0), torch.tensor([1.0, 2.718282]), rtol=0.02, atol=0)
     assert torch.equal(Variational()(latent)[0], torch.tensor([1.0, -2.0]))
@@ -71,7 +74,7 @@ def test_codes_are_drawn_from_the_normal_that_the_latent_names() -> None:
 
 def test_a_draw_depends_on_its_generator_alone() -> None:
     latent = torch.randn(5, 6, generator=seeded())
-    one, same, other = (Variational().draw(latent, seeded(seed)).code for seed in (1, 1, 2))
+    one, same, other = (Variational().draw(latent, seeded(seed)).seen for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -173,7 +176,7 @@ def test_the_rate_under_a_learnt_prior_is_the_logarithm_of_the_densities_ratio()
     torch.testing.assert_close(
         rates.sum(1), Normal(mean, deviation).log_prob(code).sum(1) - prior, rtol=1e-5, atol=1e-5
     )
-    torch.testing.assert_close(module.prior(normal), code)
+    torch.testing.assert_close(module.from_prior(normal), code)
 
 
 @torch.no_grad()

@@ -41,7 +41,7 @@ def test_training_sees_the_code_with_zeros_after_the_prefix(preset: str) -> None
     terms = model.terms(x, seeded(2))
     generator, latent = seeded(2), model.encoder.network(x)
     lengths = prefix_lengths(len(x), model.config.latent, generator)
-    code, _ = model.encoder.bottleneck.draw(latent, generator)
+    code = model.encoder.bottleneck.draw(latent, generator).seen
     for number, length in enumerate(lengths.tolist()):
         code[number, length:] = 0
     torch.testing.assert_close(terms.distortion, model.decoder.likelihood.distortion(model.decoder.predict(code), x))
@@ -52,8 +52,8 @@ def test_numbers_left_out_cost_nothing_and_learn_nothing() -> None:
     model = AutoencoderModel(configure("codec", (8, 8), latent=6), seeded())
     latent = torch.randn(30, 6, generator=seeded(1)).requires_grad_()
     mask = kept(torch.full((30,), 2), 6)
-    code, rate = model.encoder.bottleneck.draw(latent, seeded(), mask)
-    torch.testing.assert_close(rate, model.encoder.bottleneck.cost(code)[:, :2].sum(1))  # type: ignore[operator]
+    code, rate, _ = model.encoder.bottleneck.draw(latent, seeded(), mask)
+    torch.testing.assert_close(rate, model.encoder.bottleneck.cost(code)[:, :2].sum(1))
     (gradient,) = torch.autograd.grad(rate.sum() + code.square().sum(), latent)
     assert (gradient[:, 2:] == 0).all()
     assert (gradient[:, :2] != 0).all()

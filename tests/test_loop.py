@@ -39,7 +39,7 @@ from diabolo.training.batches import Batches
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, choose_device, fingerprint, fit
 from diabolo.training.history import Record
-from diabolo.training.loop import Run, generator_for, split
+from diabolo.training.loop import Held, Run, generator_for, split
 
 RECIPE = Recipe(5, 32, 0.02)
 CPU = torch.device("cpu")
@@ -165,9 +165,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> list[dict[
     """Let the held-out loss be as told, and return the list that every epoch's weights are put in."""
     kept: list[dict[str, Tensor]] = []
 
-    def evaluate(run: Run) -> tuple[float, float]:
+    def evaluate(run: Run) -> Held:
         kept.append({name: weights.clone() for name, weights in run.model.state_dict().items()})
-        return values[len(kept) - 1], 0.0
+        return Held(values[len(kept) - 1], values[len(kept) - 1], 0.0)
 
     monkeypatch.setattr(Run, "_evaluate", evaluate)
     return kept

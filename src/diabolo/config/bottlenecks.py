@@ -1,6 +1,10 @@
-"""What happens at the latent: the second choice, as frozen data."""
+"""What happens at the latent: the second choice, as frozen data.
+
+has_rate: whether a code costs anything. has_free_nats: whether training can leave a part of the rate uncharged.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from diabolo.config.checks import MOST_LAYERS, check_counts, check_range
 
@@ -8,6 +12,9 @@ from diabolo.config.checks import MOST_LAYERS, check_counts, check_range
 @dataclass(frozen=True)
 class PlainConfig:
     """The latent is the code; rate 0."""
+
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,9 @@ class VariationalConfig:
     free_nats: rate of each number of the code that training does not charge (free bits, Kingma et al. 2016, eq. 15).
     couplings: invertible layers that bend the prior to the codes in training; 0: it is the standard normal.
     """
+
+    has_rate: ClassVar[bool] = True
+    has_free_nats: ClassVar[bool] = True
 
     free_nats: float = 0.0
     couplings: int = 0
@@ -32,6 +42,9 @@ class RoundedConfig:
 
     components: logistic distributions mixed for each latent dimension's prior.
     """
+
+    has_rate: ClassVar[bool] = True
+    has_free_nats: ClassVar[bool] = False
 
     components: int = 3
 

@@ -1,5 +1,7 @@
 """What "close" means: the third choice, as frozen data.
 
+discrete: whether values are levels, so that a loss is a number of bits. binarises: whether it can learn zeros and ones
+drawn from values. learns_spread: whether its spread can be learnt.
 more_outputs: numbers that the network gives for each pixel beyond its channels.
 """
 
@@ -16,6 +18,9 @@ class BernoulliConfig:
     binarised: whether values are probabilities that training draws zeros and ones from, anew for every batch.
     """
 
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = True
+    learns_spread: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 0
 
     binarised: bool = False
@@ -28,6 +33,9 @@ class GaussianConfig:
     bounded: whether its mean is kept in [0, 1], where the data lie. learnt: whether the spread is learnt, one for all.
     """
 
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = True
     more_outputs: ClassVar[int] = 0
 
     bounded: bool = False
@@ -41,6 +49,9 @@ class PixelGaussianConfig:
     trust: how many times the expected error the root mean square of the true one is, on held-out images.
     """
 
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 1
 
     trust: float = 1.0
@@ -53,6 +64,9 @@ class PixelGaussianConfig:
 class LogisticConfig:
     """Values in [0, 1] as 256 levels: a logistic distribution about the output, of one learnt spread."""
 
+    discrete: ClassVar[bool] = True
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 0
 
 

@@ -91,7 +91,7 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)
-    if trained.model.encoder.bottleneck.whole:
+    if trained.model.encoder.bottleneck.integer_codes:
         trained = prepared(trained, source, callbacks=dials.callbacks)
     return detectors.with_detector(trained, source, record.detector, share)
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from diabolo.config.model import ModelConfig
-from diabolo.model.bottlenecks import BOTTLENECKS, Coded, Plain, Rounded, Variational
+from diabolo.model.bottlenecks.base import Bottleneck, Coded
+from diabolo.model.bottlenecks.table import BOTTLENECKS
 from diabolo.model.corruption.kinds import CORRUPTIONS
 from diabolo.model.likelihoods import LIKELIHOODS, Likelihood
 from diabolo.model.nested import kept, prefix_lengths
@@ -21,21 +22,23 @@ UNTOLD = 0.1
 
 
 class Terms(NamedTuple):
-    """distortion = -log p(x | code) and rate, each (n,) in nats per sample."""
+    """distortion = -log p(x | code), rate, and what the bottleneck adds: each (n,) in nats per sample."""
 
     distortion: Tensor
     rate: Tensor
+    penalty: Tensor | float = 0.0
 
 
 class Encoder(nn.Module):
     """Prepared samples (n, *shape) -> codes (n, latent)."""
 
-    def __init__(self, network: nn.Sequential, bottleneck: Plain | Variational | Rounded) -> None:
+    def __init__(self, network: nn.Sequential, bottleneck: Bottleneck) -> None:
         super().__init__()
         self.network, self.bottleneck = network, bottleneck
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bottleneck(self.network(x))  # type: ignore[no-any-return]
+        code: Tensor = self.bottleneck(self.network(x))
+        return code
 
 
 class Decoder(nn.Module):
@@ -44,19 +47,28 @@ class Decoder(nn.Module):
     A conditional model's can be told labels (n, classes), a 1 in each row; without them it does not know.
     """
 
-    def __init__(self, network: nn.Sequential, likelihood: Likelihood, classes: int = 0) -> None:
+    def __init__(
+        self,
+        network: nn.Sequential,
+        likelihood: Likelihood,
+        classes: int = 0,
+        embedding: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.likelihood, self.classes = network, likelihood, classes
+        self.network, self.likelihood, self.classes, self.embedding = network, likelihood, classes, embedding
 
     def forward(self, code: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.likelihood(self.predict(code, labels))  # type: ignore[no-any-return]
+        seen = code if self.embedding is None else self.embedding(code)
+        mean: Tensor = self.likelihood(self.predict(seen, labels))
+        return mean
 
-    def predict(self, code: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the parameters of p(x | code) that the likelihood takes."""
+    def predict(self, seen: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the parameters of p(x | code) that the likelihood takes. seen: what the decoder sees of the code."""
         if self.classes:
-            labels = code.new_zeros(len(code), self.classes) if labels is None else labels
-            code = torch.cat([code, labels], 1)
-        return self.network(code)  # type: ignore[no-any-return]
+            labels = seen.new_zeros(len(seen), self.classes) if labels is None else labels
+            seen = torch.cat([seen, labels], 1)
+        parameters: Tensor = self.network(seen)
+        return parameters
 
 
 class AutoencoderModel(nn.Module):
@@ -75,10 +87,10 @@ class AutoencoderModel(nn.Module):
         super().__init__()
         self.config = config
         bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
-        pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent)
+        pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent, bottleneck.per_code)
         self.encoder = Encoder(pair.encoder, bottleneck)
         likelihood = LIKELIHOODS[type(config.likelihood)](config.likelihood)
-        self.decoder = Decoder(pair.decoder, likelihood, len(config.classes))
+        self.decoder = Decoder(pair.decoder, likelihood, len(config.classes), bottleneck.embedding)
         self.corrupt = CORRUPTIONS[type(config.corruption)](config.corruption, likelihood.unit)
         if generator is not None:
             draw_weights(self, generator)
@@ -89,7 +101,8 @@ class AutoencoderModel(nn.Module):
         return math.prod(self.config.shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encoder(x))  # type: ignore[no-any-return]
+        mean: Tensor = self.decoder(self.encoder(x))
+        return mean
 
     def terms(self, x: Tensor, generator: torch.Generator, *, measured: bool = True) -> Terms:
         """Return the loss's two terms as training sees them: corrupted input, drawn code (of `nested`: prefixes).
@@ -98,18 +111,21 @@ class AutoencoderModel(nn.Module):
         """
         x, labels = self.parted(x)
         given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
-        code, rate = self._drawn(given, generator)
+        drawn = self._drawn(given, generator)
         if labels is not None:
             labels = labels * labels.new_empty(len(labels), 1).bernoulli_(1 - UNTOLD, generator=generator)
-        parameters = self.decoder.predict(code, labels)
-        return Terms(self.decoder.likelihood.distortion(parameters, wanted, measured=measured), rate)
+        distortion = self.decoder.likelihood.distortion(
+            self.decoder.predict(drawn.seen, labels), wanted, measured=measured
+        )
+        return Terms(distortion, drawn.rate, drawn.penalty)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
         """Return the two terms of held-out samples, corrupted as in training; labels are told."""
         x, labels = self.parted(x)
         given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
-        code, rate = self._drawn(given, generator)
-        return Terms(self.decoder.likelihood.distortion(self.decoder.predict(code, labels), wanted), rate)
+        drawn = self._drawn(given, generator)
+        distortion = self.decoder.likelihood.distortion(self.decoder.predict(drawn.seen, labels), wanted)
+        return Terms(distortion, drawn.rate, drawn.penalty)
 
     def _drawn(self, given: Tensor, generator: torch.Generator) -> Coded:
         """Return a code as training sees it: where the configuration is nested, a prefix of it, of a drawn length."""
@@ -128,12 +144,13 @@ class AutoencoderModel(nn.Module):
     def score(self, x: Tensor) -> Terms:
         """Return the two terms at the code that stands for the sample, without noise: always the same."""
         latent = self.encoder.network(x)
-        parameters = self.decoder.predict(self.encoder.bottleneck(latent))
+        bottleneck = self.encoder.bottleneck
+        parameters = self.decoder.predict(bottleneck.embed(bottleneck(latent)))
         return Terms(self.decoder.likelihood.distortion(parameters, x), self.encoder.bottleneck.rate(latent))
 
     def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
-        """Return distortion + warmth * beta * rate, (n,), in nats per sample; warmth: of the warm-up, from 0 to 1."""
-        return terms.distortion + warmth * self.config.beta * terms.rate
+        """Return distortion + warmth * beta * rate + penalty, (n,), in nats per sample; warmth: from 0 to 1."""
+        return terms.distortion + warmth * self.config.beta * terms.rate + terms.penalty
 
     def active(self, x: Tensor) -> int:
         """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3).

@@ -32,8 +32,8 @@ def faces(facts: Facts, latent: int | None) -> ModelConfig:
 
 def weighted(config: ModelConfig) -> ModelConfig:
     """Return a variational configuration whose spread of a normal likelihood is learnt: it weighs the rate."""
-    gaussian = isinstance(config.likelihood, GaussianConfig)
-    return replace(config, likelihood=GaussianConfig(learnt=True)) if gaussian else config
+    learns = config.likelihood.learns_spread
+    return replace(config, likelihood=GaussianConfig(learnt=True)) if learns else config
 
 
 PRESETS = (

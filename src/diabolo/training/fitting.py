@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from diabolo.config.bottlenecks import VariationalConfig
 from diabolo.config.json import to_json
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
@@ -135,7 +134,7 @@ def _check_size(config: ModelConfig) -> None:
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
     """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
     active = next((record.active for record in reversed(history) if record.best), 0)
-    if isinstance(config.bottleneck, VariationalConfig) and not config.nested and active < config.latent / 4:
+    if config.bottleneck.has_free_nats and not config.nested and active < config.latent / 4:
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -91,6 +91,14 @@ class Outcome:
     history: tuple[Record, ...]
     seconds: float
     stopped: str
+
+
+class Held(NamedTuple):
+    """Means over the held-out samples, in nats per sample."""
+
+    loss: float
+    distortion: float
+    rate: float
 
 
 class _FailedError(Exception):
@@ -183,7 +191,7 @@ class Run:
         before, moments = copied(self.model.state_dict()), copied(self.optimizer.state())
         try:
             loss = self._epoch(epoch)
-            self._record(epoch, loss, *self._evaluate())
+            self._record(epoch, loss, self._evaluate())
         except _FailedError as failure:
             self.model.load_state_dict(before)
             self._set_moments(moments)
@@ -235,17 +243,17 @@ class Run:
         norm = torch.stack(torch._foreach_norm(gradients)).norm()
         torch._foreach_mul_(gradients, (self.recipe.clip / (norm + 1e-12)).clamp(max=1))
 
-    def _evaluate(self) -> tuple[float, float]:
-        """Return the held-out (distortion, rate) in nats per sample."""
+    def _evaluate(self) -> Held:
+        """Return the held-out loss and its two terms, in nats per sample."""
         self.model.eval()
         generator = generator_for(self.device, self.seed, 3)
-        distortion = rate = 0.0
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         with torch.inference_mode():
             for batch in torch.split(self.held_out, evaluated_together(self.model.dimensions)):
                 terms = self.model.evaluate(expanded(batch), generator)
-                distortion += float(terms.distortion.sum(dtype=torch.float64))
-                rate += float(terms.rate.sum(dtype=torch.float64))
-        return self._sound(distortion / len(self.held_out)), self._sound(rate / len(self.held_out))
+                sums += torch.stack([part.sum(dtype=torch.float64) for part in (self.model.loss(terms), *terms[:2])])
+        loss, distortion, rate = (sums / len(self.held_out)).tolist()
+        return Held(self._sound(loss), self._sound(distortion), self._sound(rate))
 
     def _active(self) -> int:
         with torch.inference_mode():
@@ -260,13 +268,12 @@ class Run:
             raise _FailedError(f"{loss:.3g}, a hundred times the first,")
         return loss
 
-    def _record(self, epoch: int, loss: float, distortion: float, rate: float) -> None:
-        validation = distortion + self.model.config.beta * rate
-        best = not len(self.task.held_out) or all(validation < record.validation for record in self.history)
+    def _record(self, epoch: int, loss: float, held: Held) -> None:
+        best = not len(self.task.held_out) or all(held.loss < record.validation for record in self.history)
         if best:
             self.best = copied(self.model.state_dict())
         seconds = time.perf_counter() - self.started
-        record = Record(epoch, loss, validation, distortion, rate, self.rate, seconds, best, self._active())
+        record = Record(epoch, loss, *held, self.rate, seconds, best, self._active())
         self.history.append(record)
         if self.checkpoint is not None:
             self._save(self.checkpoint, seconds)

@@ -71,7 +71,7 @@ def _tables(trained: Trained, symbols: NDArray[np.int32], step: float) -> Tables
     grid = lowest + np.arange(widths.max())[:, None]
     with torch.inference_mode():
         code = torch.from_numpy((grid * step).astype(np.float32))
-        cost = trained.model.encoder.bottleneck.cost(code.to(device_of(trained)), step)  # type: ignore[operator]
+        cost = trained.model.encoder.bottleneck.cost(code.to(device_of(trained)), step)
         prior = np.exp(-cost.cpu().numpy().astype(np.float64))
     probabilities = []
     for column, first, width, expected in zip(symbols.T, lowest, widths, prior.T, strict=True):
@@ -115,7 +115,7 @@ def _part(tables: Tables, start: int, count: int) -> Tables:
 
 def check_whole(trained: Trained) -> None:
     """Raise InputError unless the model's codes are whole numbers."""
-    if not trained.model.encoder.bottleneck.whole:
+    if not trained.model.encoder.bottleneck.integer_codes:
         raise InputError(
             f"A model of the preset {trained.model.config.preset} has codes of real numbers, which no file can hold "
             "exactly; train one with --preset codec."

@@ -43,6 +43,11 @@ CUT: dict[type, str] = {Windows: "series", Pieces: "images"}
 """The detector that samples of a kind are cut for; other samples get that of the preset."""
 
 
+def name_for(source: Source, wanted: str | None) -> str | None:
+    """Return the detector that samples get. wanted: the preset's; one that needs cut samples is not for others."""
+    return CUT.get(type(source)) or (None if wanted in CUT.values() else wanted)
+
+
 def detects(trained: Known) -> bool:
     """Return whether a model has a detector."""
     return name_in(trained) is not None
@@ -72,7 +77,7 @@ def usable(trained: Known) -> bool:
 
 def checked(contamination: object, source: Source, wanted: str | None) -> float:
     """Return the share of anomalies to leave out. Raises ArgumentError if the detector `wanted` cannot leave any."""
-    share, name = check_contamination(contamination), CUT.get(type(source), wanted)
+    share, name = check_contamination(contamination), name_for(source, wanted)
     if share and (name is None or not DETECTORS[name]().contaminated):
         raise ArgumentError("contamination is for the preset 'table', of single rows; leave it out, or at 0.")
     return share
@@ -80,7 +85,7 @@ def checked(contamination: object, source: Source, wanted: str | None) -> float:
 
 def with_detector(trained: Trained, source: Source, wanted: str | None, contamination: float = 0.0) -> Trained:
     """Return the model with the detector that fits what it learnt from. wanted: the preset's, or None."""
-    name = CUT.get(type(source), wanted)
+    name = name_for(source, wanted)
     return trained if name is None else DETECTORS[name]().fit(trained, source, contamination)
 
 

@@ -172,7 +172,7 @@ def curve_of(trained: Trained, source: Source, rows: NDArray[np.int64]) -> tuple
         for batch in torch.split(samples, evaluated_together(model.dimensions)):
             totals += _totals(model, expanded(batch.to(device)), latents, generator)
     errors, bits = totals.T / len(samples)
-    whole = model.encoder.bottleneck.whole
+    whole = model.encoder.bottleneck.integer_codes
     return tuple(
         Point(latent, min(BEST, -10 * math.log10(max(error / model.dimensions, 1e-300))), size / 8 if whole else None)
         for latent, error, size in zip(latents, errors.tolist(), bits.tolist(), strict=True)
@@ -186,7 +186,8 @@ def _totals(
     given, wanted = model.corrupt.seen(x, generator)
     code = model.encoder(given)
     bottleneck = model.encoder.bottleneck
-    bits = bottleneck.cost(code).sum(0).cumsum(0) / math.log(2) if bottleneck.whole else code.new_zeros(code.shape[1])  # type: ignore[operator]
+    zeros = code.new_zeros(code.shape[1])
+    bits = bottleneck.cost(code).sum(0).cumsum(0) / math.log(2) if bottleneck.integer_codes else zeros
     found = []
     for latent in latents:
         prefix = code.clone()

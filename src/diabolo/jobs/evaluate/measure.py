@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config.bottlenecks import VariationalConfig
 from diabolo.data.preprocessing import sample_bytes
 from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.tables.frames import frame_of, frames_of, root_of
@@ -251,7 +250,7 @@ def _series(source: Source) -> Source:
 def generation(trained: Trained, samples: Source) -> Generation | None:
     """Return what a variational model makes of up to 1,000 samples on average, and new ones; None for other models."""
     config = trained.model.config
-    if not isinstance(config.bottleneck, VariationalConfig):
+    if not trained.model.encoder.bottleneck.draws_weighted:
         return None
     found = measure(trained, Subset(samples, spaced(len(samples), MEASURED)), samples=1)
     return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from diabolo.data.source import Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import batches
-from diabolo.model.bottlenecks import Variational
+from diabolo.model.bottlenecks.base import Bottleneck
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import generator_for
@@ -65,19 +65,21 @@ class Density:
 class Prior:
     """What a variational model holds its codes to: the standard normal, or what its couplings make of it."""
 
-    bottleneck: Variational
+    bottleneck: Bottleneck
     latent: int
 
     @property
     def mean(self) -> Floats:
         """Return the mean code, (latent,)."""
-        found: Floats = self._looked_at().mean(0) if self.bottleneck.flow else np.zeros(self.latent, np.float32)
+        normal = self.bottleneck.standard_normal
+        found: Floats = np.zeros(self.latent, np.float32) if normal else self._looked_at().mean(0)
         return found
 
     @property
     def spread(self) -> Floats:
         """Return the standard deviation of each number of the code, (latent,)."""
-        found: Floats = self._looked_at().std(0) if self.bottleneck.flow else np.ones(self.latent, np.float32)
+        normal = self.bottleneck.standard_normal
+        found: Floats = np.ones(self.latent, np.float32) if normal else self._looked_at().std(0)
         return found
 
     def draw(self, count: int, generator: np.random.Generator) -> Floats:
@@ -85,7 +87,7 @@ class Prior:
         noise = torch.from_numpy(generator.standard_normal((count, self.latent), np.float32))
         with torch.inference_mode():
             device = next(self.bottleneck.parameters(), noise).device
-            found: Floats = self.bottleneck.prior(noise.to(device)).cpu().numpy()
+            found: Floats = self.bottleneck.from_prior(noise.to(device)).cpu().numpy()
         return found
 
     def _looked_at(self) -> Floats:
@@ -95,7 +97,7 @@ class Prior:
 def prior_of(trained: Trained) -> Prior:
     """Return the density that a variational model's codes are held to. Raises InputError for another model."""
     bottleneck = trained.model.encoder.bottleneck
-    if not isinstance(bottleneck, Variational):
+    if not bottleneck.has_prior:
         raise InputError(
             "This model has no density of its codes: fit one to the data it was trained on "
             "(diabolo generate --fit DATA, or fit_density(X))."
@@ -108,7 +110,7 @@ def drawn_codes(trained: Trained, source: Source, *, seed: int = 0) -> Floats:
     bottleneck, network = trained.model.encoder.bottleneck, trained.model.encoder.network
     generator = generator_for(next(trained.model.parameters()).device, seed, 5)
     with torch.inference_mode():
-        drawn = [bottleneck.draw(network(batch), generator).code.cpu().numpy() for batch in batches(trained, source)]
+        drawn = [bottleneck.draw(network(batch), generator).seen.cpu().numpy() for batch in batches(trained, source)]
     return np.concatenate(drawn)
 
 

@@ -8,13 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diabolo.config.bottlenecks import VariationalConfig
-from diabolo.config.likelihoods import LogisticConfig
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.apply import batches
 from diabolo.model.autoencoder import ACTIVE
-from diabolo.model.bottlenecks import Variational, noise_for
+from diabolo.model.bottlenecks.variational import noise_for
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import generator_for
 
@@ -55,7 +53,7 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
     samples: draws of the code per sample (5,000 in the field). Raises InputError if the model is not variational.
     """
     config = trained.model.config
-    if not isinstance(config.bottleneck, VariationalConfig):
+    if not trained.model.encoder.bottleneck.draws_weighted:
         raise InputError(f"Only a variational model has a likelihood of samples, and {config.preset!r} is none.")
     if not isinstance(samples, int) or isinstance(samples, bool) or not 1 <= samples <= 1_000_000:
         raise ArgumentError(f"samples must be a whole number from 1 to 1,000,000, got {samples!r}.")
@@ -75,7 +73,7 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
             rates += [rate for _, _, rate in found]
             means.append(trained.model.encoder.bottleneck(latent).cpu().numpy())
     each = np.array(bounds)
-    eight_bit = isinstance(config.likelihood, LogisticConfig) and trained.preprocessing.dtype == np.uint8
+    eight_bit = config.likelihood.discrete and trained.preprocessing.dtype == np.uint8
     return Likelihood(
         distortion=float(np.mean(distortions)),
         rate=float(np.mean(rates)),
@@ -97,7 +95,6 @@ def _weighed(
     The rate is its closed form where the prior is the standard normal, else its mean over the same draws.
     """
     bottleneck, decoder = trained.model.encoder.bottleneck, trained.model.decoder
-    assert isinstance(bottleneck, Variational)
     together = max(1, min(samples, TOGETHER // trained.model.dimensions))
     weights, distortions, rate = [], 0.0, 0.0
     for start in range(0, samples, together):
@@ -108,6 +105,6 @@ def _weighed(
         distortions += float(distortion.sum(dtype=torch.float64))
         rate += float(rates.sum(dtype=torch.float64))
     log_sum = torch.logsumexp(torch.cat(weights).double(), 0)
-    if bottleneck.flow is None:
+    if bottleneck.standard_normal:
         rate = samples * float(bottleneck.rate(latent.unsqueeze(0)))
     return math.log(samples) - float(log_sum), distortions / samples, rate / samples

@@ -10,7 +10,6 @@ from diabolo.data.source import Array, Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
 from diabolo.jobs.generate.density import JOB, Density, Floats, Prior, source_of_codes, with_part
-from diabolo.model.bottlenecks import Variational
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 
@@ -164,7 +163,7 @@ def towards(trained: Trained, codes: Floats, steps: Mapping[str, float]) -> Floa
 
 def _extent(trained: Trained) -> Density | Prior:
     """Return where codes are: the prior's if they are variational, else what was fitted."""
-    return source_of_codes(trained, "normal" if isinstance(trained.model.encoder.bottleneck, Variational) else "auto")
+    return source_of_codes(trained, "normal" if trained.model.encoder.bottleneck.has_prior else "auto")
 
 
 def _check_count(name: str, count: int, least: int, most: int) -> None:

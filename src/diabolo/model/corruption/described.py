@@ -43,10 +43,10 @@ MIXED: dict[str, CorruptionConfig] = {
 """Microscopes: few photons, and normal noise of the reading."""
 ALLOWED = (
     "gaussian:SIGMA (of values in [0, 1]), poisson:PEAK, salt-pepper:SHARE, jpeg:QUALITY or masking:SHARE, where a "
-    "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, even-blots, dark-blots or light-blots "
-    "(preset surface); camera (or camera:SHOT, shot noise up to 0.02); photo (the mixture of the bundled model); "
-    "poisson+gaussian (microscopes); none; pairs (where the data bring both); or several joined by a comma or +, as "
-    "camera,jpeg:60-95"
+    "range such as gaussian:0-0.2 draws the strength anew for each sample; blots, even-blots, dark-blots or "
+    "light-blots (preset surface); camera (or camera:SHOT, shot noise up to 0.02); photo (the mixture of the bundled "
+    "model); poisson+gaussian (microscopes); none; pairs (where the data bring both); or several joined by a comma "
+    "or +, as camera,jpeg:60-95"
 )
 
 

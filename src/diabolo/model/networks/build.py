@@ -25,7 +25,9 @@ ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """encoder: (n, *shape) -> (n, per_latent * latent); decoder: (n, latent) -> likelihood parameters (n, *shape)."""
+    """encoder: (n, *shape) -> (n, per_latent * latent); decoder: (n, per_code * latent) -> (n, *shape), the parameters
+    of the likelihood.
+    """
 
     encoder: nn.Sequential
     decoder: nn.Sequential
@@ -36,7 +38,7 @@ def activation(name: str) -> list[nn.Module]:
     return ACTIVATION_LAYERS[name]()
 
 
-def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
+def dense(network: DenseConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
     """Fully connected layers with ReLU between them; no activation on the decoder's output."""
     sizes = [math.prod(config.shape), *network.widths]
     encoder: list[nn.Module] = [nn.Flatten()]
@@ -44,14 +46,14 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int) -> Pair:
         encoder += [linear(inputs, outputs), *activation(network.hidden)]
     encoder += [linear(sizes[-1], per_latent * config.latent), *activation(network.code)]
     decoder: list[nn.Module] = []
-    mirrored = [config.latent + len(config.classes), *reversed(sizes)]
+    mirrored = [per_code * config.latent + len(config.classes), *reversed(sizes)]
     for inputs, outputs in pairwise(mirrored):
         decoder += [linear(inputs, outputs), *activation(network.hidden)]
     decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
-def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int) -> Pair:
+def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
     """Convolution, ReLU and pooling per stage; the decoder mirrors it with upsampling.
 
     Upsampling an odd size's half gives a surplus. A convolution leaves its padding out where the surplus is
@@ -60,16 +62,17 @@ def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent:
     size = map_size(network, config.shape)
     if not network.dense and config.classes:
         raise InputError("A network whose code is a map cannot be told labels; choose one with a dense layer.")
-    if not network.dense and config.latent != size:
-        raise InputError(f"latent must be {size} for a network without a dense layer, got {config.latent}.")
+    if not network.dense and per_code * config.latent != size:
+        wanted = size // per_code
+        raise InputError(f"latent must be {wanted} for a network without a dense layer, got {config.latent}.")
     code_map = (network.channels[-1], *stages(network, config.shape)[-1])
     encoder = [*_unfolded(config.shape), ChannelsFirst(), *_downward(network, config.shape)]
     decoder: list[nn.Module] = []
     if network.dense:
         encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-        decoder += [linear(config.latent + len(config.classes), size), *activation(network.hidden)]
+        decoder += [linear(per_code * config.latent + len(config.classes), size), *activation(network.hidden)]
     else:
-        encoder += [*_map_parameters(network, per_latent), nn.Flatten()]
+        encoder += [*_map_parameters(network, per_latent // per_code), nn.Flatten()]
     decoder += [nn.Unflatten(1, code_map), *_upward(network, config.shape), AsStored(config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
@@ -78,9 +81,9 @@ def _unfolded(shape: tuple[int, ...]) -> list[nn.Module]:
     return [nn.Unflatten(1, (1, shape[0]))] if len(shape) == 1 else []
 
 
-def _map_parameters(network: ConvolutionalConfig, per_latent: int) -> list[nn.Module]:
+def _map_parameters(network: ConvolutionalConfig, per_number: int) -> list[nn.Module]:
     last = network.channels[-1]
-    return [convolution(last, per_latent * last)] if per_latent > 1 else []
+    return [convolution(last, per_number * last)] if per_number > 1 else []
 
 
 def _downward(network: ConvolutionalConfig, shape: tuple[int, ...]) -> list[nn.Module]:
@@ -116,21 +119,21 @@ def _spare(now: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     return int(now[0] - wanted[0] < 2), int(now[1] - wanted[1] < 2)
 
 
-def residual(network: ResidualConfig, config: ModelConfig, per_latent: int) -> Pair:
+def residual(network: ResidualConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
     """Strided stages and residual blocks to a fully connected layer; the decoder mirrors them."""
     inputs, size = grid(config.shape)[0], map_size(network, config.shape)
     code_map = (network.channels[-1], *stages(network, config.shape)[-1])
     encoder = [*_unfolded(config.shape), ChannelsFirst(), *downward(network.channels, network.blocks, inputs)]
     encoder += [nn.Flatten(), linear(size, per_latent * config.latent)]
-    decoder = [linear(config.latent + len(config.classes), size), nn.Unflatten(1, code_map)]
+    decoder = [linear(per_code * config.latent + len(config.classes), size), nn.Unflatten(1, code_map)]
     decoder += [*upward(network.channels, network.blocks, inputs), AsStored(config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
-def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int) -> Pair:
+def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
     """Stages of residual blocks with each stage's map handed across; the code is all these maps together."""
     size = code_size(network.channels, grid(config.shape))
-    if config.latent != size or per_latent != 1:
+    if config.latent != size or per_latent != 1 or per_code != 1:
         raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
     inputs, more = grid(config.shape), config.likelihood.more_outputs
     encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), Downward(network, inputs))
@@ -161,7 +164,7 @@ RESIZED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
 REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _conv_reach, UShapedConfig: _u_reach}
 
 
-NETWORKS: dict[type, Callable[[Any, ModelConfig, int], Pair]] = {
+NETWORKS: dict[type, Callable[[Any, ModelConfig, int, int], Pair]] = {
     DenseConfig: dense,
     ConvolutionalConfig: convolutional,
     ResidualConfig: residual,
