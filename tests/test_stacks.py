@@ -9,7 +9,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from diabolo.app.cli import main
-from diabolo.data.images.stacks import Layout, named_axes, open_stack, written_stack
+from diabolo.data.images.stack_files import open_stack, written_stack
+from diabolo.data.images.stacks import Layout, named_axes
 from diabolo.errors import ArgumentError, FileError, FormatError
 from diabolo.jobs.denoise.bundled import bundled_denoiser
 from diabolo.jobs.denoise.denoise import denoise
@@ -134,7 +135,8 @@ def test_what_is_no_stack_is_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_cut_short_leaves_no_file(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "in.tif", (255 * blobs((4, 64, 64)).clip(0, 1)).astype(np.uint8))
+    images = (255 * blobs((4, 64, 64)).clip(0, 1)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", images, photometric="minisblack")
     whole = (tmp_path / "in.tif").read_bytes()
     (tmp_path / "in.tif").write_bytes(whole[: len(whole) // 2])
     assert ran("denoise", tmp_path / "in.tif", "--out", tmp_path / "out.tif", "--quiet") == 1

@@ -11,13 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from diabolo.data.source import Array
-from diabolo.errors import InputError
 from diabolo.jobs import apply
 from diabolo.jobs.compress.compress import Compressed, compress, promised
 from diabolo.jobs.compress.decompress import unpacked
 from diabolo.jobs.compress.output import as_array
-from diabolo.jobs.denoise.denoise import denoise, model_scale
-from diabolo.jobs.denoise.scale import Scale
+from diabolo.jobs.denoise.stacks import denoise_images
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.detect import members as detectors
 from diabolo.jobs.detect.days import days_of
@@ -181,20 +179,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         keep_grain: float = 0.0,
         clip: bool = True,
     ) -> Array:
-        """Return images cleaned: an array of images (n, h, w) or (n, h, w, 3) of any size, of the same shape and dtype.
-
-        Numbers of any range, one range for all images; `clip` keeps floats that lie in [0, 1] there. strength: 0 leaves
-        the images as they are, 1 removes the noise that is found, 2 assumes twice as much. noise_level: its spread as
-        a share of white, in place of the estimate. keep_grain: the share of the brightness noise that stays.
-        Raises InputError for samples that are no images, ArgumentError for a dial out of range.
-        """
+        """Return images (n, h, w) or (n, h, w, 3) cleaned, as `denoise_images` and `Dial` say."""
         check_is_fitted(self)
-        images = np.asarray(X)
-        if images.ndim not in (3, 4):
-            raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
-        scale, dial = model_scale(self.trained_, images), Dial(strength, noise_level, keep_grain)
-        cleaned = np.stack([denoise(self.trained_, image, dial=dial, scale=scale).image for image in images])
-        return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" and scale == Scale() else cleaned
+        return denoise_images(self.trained_, np.asarray(X), Dial(strength, noise_level, keep_grain), clip=clip)
 
     def compress(
         self,

@@ -89,7 +89,7 @@ def denoise(
     as_json: Json = False,
 ) -> None:
     """Clean noisy pictures and stacks; the noise that was found is printed."""
-    from diabolo.data.images.stacks import is_stack
+    from diabolo.data.images.stack_files import is_stack
     from diabolo.jobs.denoise.bundled import bundled_denoiser
     from diabolo.training.files.model_file import load_model
 
@@ -129,7 +129,7 @@ class Options:
 
 
 def _stack(data: Path, out: Path, trained: "Trained", options: Options) -> None:
-    from diabolo.data.images.stacks import open_stack, written_stack
+    from diabolo.data.images.stack_files import open_stack, written_stack
     from diabolo.jobs.denoise.stacks import denoise_stack, stack_scale
 
     stack = open_stack(data)

@@ -1,19 +1,13 @@
-"""Stacks: files of many images of one size and type, read and written image by image.
-
-A stack comes from a TIFF of several pages or of floats, an .npy array or a Zarr store, and goes to any of them.
-"""
+"""Stacks: many images of one size and type, read image by image."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from diabolo.data.source import Array
-from diabolo.errors import ArgumentError
 
 COLOURS = (3, 4)
 
@@ -59,40 +53,6 @@ def named_axes(shape: tuple[int, ...]) -> str:
     inner = "YXS" if colour else "YX"
     outer = len(shape) - len(inner)
     return "TZC".rjust(outer, "Q")[-outer:] + inner if outer else inner
-
-
-def is_stack(path: Path) -> bool:
-    """Return whether a file is read as a stack, and not as a picture."""
-    from diabolo.data.images.tiff_stack import is_deep_tiff
-
-    ending = path.suffix.lower()
-    return ending in (".npy", ".zarr") or (ending in (".tif", ".tiff") and path.is_file() and is_deep_tiff(path))
-
-
-def open_stack(path: Path) -> Stack:
-    """Open a stack. Raises FileError or FormatError for a file that cannot be read as one."""
-    from diabolo.data.images.npy_stack import NpyStack
-    from diabolo.data.images.tiff_stack import TiffStack
-    from diabolo.data.images.zarr_stack import ZarrStack
-
-    openers: dict[str, Callable[[Path], Stack]] = {".npy": NpyStack.open, ".zarr": ZarrStack.open}
-    return openers.get(path.suffix.lower(), TiffStack.open)(path)
-
-
-def written_stack(path: Path, stack: Stack, *, force: bool) -> AbstractContextManager[Writer]:
-    """Return a block that writes a stack like `stack`, by its name's ending, whole or not at all.
-
-    Raises ArgumentError for an ending that no stack is written to.
-    """
-    from diabolo.data.images.npy_stack import npy_written
-    from diabolo.data.images.tiff_stack import tiff_written
-    from diabolo.data.images.zarr_stack import zarr_written
-
-    writers = {".npy": npy_written, ".zarr": zarr_written, ".tif": tiff_written, ".tiff": tiff_written}
-    ending = path.suffix.lower()
-    if ending not in writers:
-        raise ArgumentError(f"--out must end in .tif, .npy or .zarr for a stack of images, got {path}.")
-    return writers[ending](path, stack, force=force)
 
 
 def evenly(count: int, most: int) -> Iterator[int]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from diabolo.data.images.stacks import Stack, Writer, evenly
 from diabolo.data.source import Array
+from diabolo.errors import InputError
 from diabolo.jobs.denoise.denoise import AS_IT_IS, Denoised, denoise, model_scale
 from diabolo.jobs.denoise.scale import Scale
 from diabolo.jobs.denoise.strength import Dial
@@ -64,3 +65,15 @@ def _cleaned(trained: Trained, image: Array, dial: Dial, scale: Scale) -> tuple[
     done = [denoise(trained, np.ascontiguousarray(image[..., part]), dial=dial, scale=scale) for part in parts]
     kept = [image[..., 3:]] if channels == 4 else []
     return np.concatenate([item.image.reshape(*image.shape[:2], -1) for item in done] + kept, 2), done
+
+
+def denoise_images(trained: Trained, images: Array, dial: Dial, *, clip: bool) -> Array:
+    """Return images (n, h, w) or (n, h, w, 3) cleaned, with one scale; `clip` keeps floats from 0 to 1 there.
+
+    Raises InputError for an array of another shape.
+    """
+    if images.ndim not in (3, 4):
+        raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
+    scale = model_scale(trained, images)
+    cleaned: Array = np.stack([denoise(trained, image, dial=dial, scale=scale).image for image in images])
+    return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" and scale == Scale() else cleaned
