@@ -91,7 +91,7 @@ def drawn(bank: Bank, count: int, side: int, generator: torch.Generator) -> Tens
     from_grey = (draws.even(0, 1) < GREY_OWN * shares).flatten()
     places = [(draws.even(0, 1).flatten() * len(rows)).long() for rows in (bank.colours, bank.greys)]
     chosen = torch.where(from_grey, bank.greys[places[1]], bank.colours[places[0]])
-    zoom = torch.where(draws.coin(0.4), draws.scale(1, 2), 1.0)
+    zoom = torch.where(draws.coin(0.5), draws.scale(1, 2.5), 1.0)
     zoom = torch.where(draws.coin(0.06), draws.scale(2, 8), zoom).view(-1, 1, 1)
     whole = bank.images[chosen].float().div_(255)
     most = (bank.sizes[chosen].view(-1, 2, 1, 1) - (side - 1) / zoom.view(-1, 1, 1, 1) - 1).clamp_min_(0)
