@@ -19,10 +19,10 @@ from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.denoise.tiles import Side, Window, windows
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.likelihoods import PixelGaussian
-from diabolo.model.networks.resizing import can_resize, reach, resized
+from diabolo.model.networks.resizing import can_resize, predicted, reach, resized
 from diabolo.training.files.model_file import Trained
 
-TILE = 512
+TILE = 768
 UNTOUCHED, FULL = 3 / 255, 6 / 255
 """Below the first noise level a model for white noise leaves an image as it is, above the second it does all it can."""
 FAINT, PLAIN = 0.7 / 255, 1.4 / 255
@@ -243,7 +243,7 @@ def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | 
     device = next(model.parameters()).device
     with torch.inference_mode():
         sample = torch.from_numpy(np.ascontiguousarray(given[None])).to(device)
-        parameters = model.decoder.predict(model.encoder(sample))
+        parameters = predicted(model, sample)
         mean, error = likelihood(parameters)[0].cpu().numpy(), likelihood.expected_error(parameters)[0].cpu().numpy()
     mean = mean if mean.ndim == 3 else mean[..., None]
     return (mean.mean(2, keepdims=True) if seen < own else mean), error

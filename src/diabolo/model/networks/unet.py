@@ -72,6 +72,10 @@ class Downward(nn.Module):
         self.halvings = nn.ModuleList([convolution(some, more, 2, stride=2, bias=bias) for some, more in pairs])
 
     def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([some.permute(0, 2, 3, 1).flatten(1) for some in self.maps(x)], 1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the padded samples and the map of each stage: what the code holds."""
         right, below = self.width - x.shape[3], self.height - x.shape[2]
         if right or below:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
@@ -82,7 +86,7 @@ class Downward(nn.Module):
         for number, stage in enumerate(self.stages):
             y = stage(self.halvings[number - 1](y) if number else y)
             maps.append(y)
-        return torch.cat([some.permute(0, 2, 3, 1).flatten(1) for some in maps], 1)
+        return maps
 
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
@@ -114,7 +118,11 @@ class Upward(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)
-        x, *maps = (_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True))
+        return self.of_maps([_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True)])
+
+    def of_maps(self, found: list[Tensor]) -> Tensor:
+        """Return the output for the samples and the maps themselves, which saves making a code of them."""
+        x, *maps = found
         y = maps.pop()
         for number in reversed(range(len(maps))):
             y = self.stages[number](functional.pixel_shuffle(self.doublings[number](y), 2) + maps[number])
