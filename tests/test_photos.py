@@ -9,7 +9,7 @@ from PIL import Image
 
 from diabolo.app.cli import main
 from diabolo.app.learning_data import Wanted, material
-from diabolo.data.images.pairs import Neighbours, Pairs
+from diabolo.data.images.pairs import Neighbours, Pairs, matched
 from diabolo.data.images.patches import Patches
 from diabolo.data.images.photos import Photo, open_shelf, write_photo
 from diabolo.data.source import ArraySource
@@ -102,6 +102,32 @@ def test_pairs_without_a_partner_are_named(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr().err
     assert "b.png" in said
     assert "c.png" in said
+
+
+def test_partners_are_found_by_their_names_but_for_words_like_real_and_mean(tmp_path: Path) -> None:
+    names = {"in": ("canon_1_real.png", "canon_2_Real.jpg", "d-800_real.png")}
+    names["out"] = ("canon_1_mean.png", "canon_2_mean.png", "d-800_mean.png")
+    for folder, there in names.items():
+        (tmp_path / folder).mkdir()
+        for name in there:
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / folder / name)
+    found = matched(open_shelf(tmp_path / "in"), open_shelf(tmp_path / "out"))
+    assert found == dict(zip(names["in"], names["out"], strict=True))
+    for number in range(6):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "in" / f"extra{number}.png")
+    with pytest.raises(FormatError, match=r"canon_1_real.png, .*canon_2_Real.jpg, .*d-800_real.png and 9 more; add"):
+        matched(open_shelf(tmp_path / "in"), open_shelf(tmp_path / "out"))
+
+
+def test_a_picture_keeps_its_name_beside_another_of_the_same_stem(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, value in (("p00.jpg", 50), ("p00.png", 150)):
+        Image.fromarray(np.full((24, 24), value, np.uint8)).save(tmp_path / "in" / name)
+    with pytest.raises(SystemExit) as end:
+        main(["denoise", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--quiet"])
+    assert not end.value.code
+    means = {path.name: round(float(np.asarray(Image.open(path)).mean())) for path in (tmp_path / "out").iterdir()}
+    assert means == {"p00.png": 150, "p00.jpg.png": 50}
 
 
 def test_pairs_of_different_sizes_are_named_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,11 +153,13 @@ def _pictures(
     report: Path | None,
     options: Options,
 ) -> None:
+    from diabolo.data.images.pairs import matched
     from diabolo.data.images.photos import check_holds, open_shelf
 
     dial = options.dial()
     shelf = open_shelf(data)
-    truths = None if clean is None else _paired(shelf, open_shelf(clean))
+    truths = None if clean is None else open_shelf(clean)
+    partners = {} if truths is None else matched(shelf, truths)
     single = data.is_file() and data.suffix.lower() != ".zip"
     targets = _targets(shelf, out, single=single, force=options.force)
     errors = _error_targets(options.uncertainty, targets, single=single, force=options.force)
@@ -168,7 +170,7 @@ def _pictures(
         try:
             picture = shelf.read(name)
             check_holds(target, picture)
-            truth = None if truths is None else _truth(truths, name, picture, shelf)
+            truth = None if truths is None else _truth(truths, partners[name], picture, shelf.label(name))
             with _progress(name, quiet=options.quiet) as told:
                 row, cleaned, error = _one(trained, picture, truth, dial, told, uncertainty=name in errors)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -196,14 +198,6 @@ def _pictures(
         raise FileError(f"{len(failed)} of {len(targets)} pictures could not be cleaned: " + " ".join(failed))
 
 
-def _paired(noisy: "Shelf", clean: "Shelf") -> "Shelf":
-    """Raise FileError that names the pictures that only one side has."""
-    from diabolo.data.images.pairs import check_names
-
-    check_names(noisy, clean)
-    return clean
-
-
 def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[str, Path]:
     """Return where each picture goes; refuse what is in the way before any work is done."""
     from diabolo.data.images.photos import WRITTEN, check_photo_name
@@ -215,11 +209,11 @@ def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[st
         return {shelf.names[0]: out}
     if out.suffix.lower() in (*WRITTEN, ".npy"):
         raise ArgumentError(f"--out must be a folder for many pictures, got {out}.")
+    kept = {name: out / name for name in shelf.names if name.lower().endswith((".png", ".tif", ".tiff"))}
     found: dict[str, Path] = {}
     for name in shelf.names:
-        deep_kept = name.lower().endswith((".tif", ".tiff"))
-        target = out / name if deep_kept else (out / name).with_suffix(".png")
-        if target in found.values():
+        target = kept.get(name, (out / name).with_suffix(".png"))
+        if name not in kept and target in (*kept.values(), *found.values()):
             target = out / f"{name}.png"
         if target.exists() and not force:
             raise FileError(f"{target} is already there; choose another folder or pass --force.")
@@ -231,11 +225,11 @@ def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[st
     return found
 
 
-def _truth(truths: "Shelf", name: str, picture: "Photo", shelf: "Shelf") -> "Photo":
-    from diabolo.data.images.pairs import check_sizes, partner
+def _truth(truths: "Shelf", name: str, picture: "Photo", label: str) -> "Photo":
+    from diabolo.data.images.pairs import check_sizes
 
-    truth = truths.read(partner(truths, name))
-    check_sizes(shelf.label(name), picture, truth)
+    truth = truths.read(name)
+    check_sizes(label, picture, truth)
     return truth
 
 
