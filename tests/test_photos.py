@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from diabolo.app.cli import main
 from diabolo.app.learning_data import Wanted, material
@@ -117,6 +117,24 @@ def test_partners_are_found_by_their_names_but_for_words_like_real_and_mean(tmp_
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "in" / f"extra{number}.png")
     with pytest.raises(FormatError, match=r"canon_1_real.png, .*canon_2_Real.jpg, .*d-800_real.png and 9 more; add"):
         matched(open_shelf(tmp_path / "in"), open_shelf(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_the_cameras_notes_the_profile_and_the_resolution_are_kept(tmp_path: Path, ending: str) -> None:
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "Camera 1", 6  # model, and a picture that lies on its side
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    given = Image.fromarray(RANDOM.integers(0, 256, (20, 30, 3)).astype(np.uint8))
+    given.save(tmp_path / "in.jpg", exif=exif, icc_profile=profile, dpi=(300, 300))
+    with pytest.raises(SystemExit) as end:
+        main(["denoise", str(tmp_path / "in.jpg"), "--out", str(tmp_path / f"out.{ending}"), "--quiet"])
+    assert not end.value.code
+    with Image.open(tmp_path / f"out.{ending}") as after:
+        assert after.size == (20, 30)
+        assert after.getexif()[0x0110] == "Camera 1"
+        assert after.getexif().get(0x0112, 1) == 1
+        assert after.info["icc_profile"] == profile
+        assert tuple(round(float(value)) for value in after.info["dpi"]) == (300, 300)
 
 
 def test_a_picture_keeps_its_name_beside_another_of_the_same_stem(tmp_path: Path) -> None:

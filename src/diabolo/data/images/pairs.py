@@ -14,6 +14,8 @@ from diabolo.data.source import Array, Source, View
 from diabolo.errors import FormatError, InputError
 
 ROLES = frozenset(
+    ["noisy", "noise", "noised", "real", "raw", "input", "clean", "mean", "gt", "truth", "target", "reference", "ref"]
+)
     [
         "noisy",
         "noise",
