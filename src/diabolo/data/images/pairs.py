@@ -16,23 +16,6 @@ from diabolo.errors import FormatError, InputError
 ROLES = frozenset(
     ["noisy", "noise", "noised", "real", "raw", "input", "clean", "mean", "gt", "truth", "target", "reference", "ref"]
 )
-    [
-        "noisy",
-        "noise",
-        "noised",
-        "real",
-        "raw",
-        "input",
-        "clean",
-        "mean",
-        "gt",
-        "truth",
-        "target",
-        "reference",
-        "ref",
-        "denoised",
-    ]
-)
 """Words in names that say which of a pair a picture is."""
 FEW_NAMED = 3
 
