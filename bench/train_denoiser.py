@@ -26,7 +26,7 @@ from diabolo.data.opening import open_data
 from diabolo.data.preprocessing import fit_preprocessing
 from diabolo.data.source import Subset
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.networks.unet import code_size
+from diabolo.model.networks.sizes import code_size
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import Batches
 from diabolo.training.files.model_file import Trained, save_model

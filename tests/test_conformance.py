@@ -14,7 +14,7 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np, torch
 from diabolo.estimator import load
-from diabolo.jobs import decompress
+from diabolo.jobs.compress import decompress
 from diabolo.jobs.compress.decompress import unpacked
 folder, threads, onednn, floats, out = sys.argv[1:]
 torch.set_num_threads(int(threads))

@@ -1,6 +1,9 @@
-"""Samples as a user gives them to the estimator: arrays, data frames and sources, checked as scikit-learn does."""
+"""Samples as a user gives them to the estimator: arrays, data frames and sources, checked as scikit-learn does.
 
-from typing import TYPE_CHECKING, Any
+Each function takes the estimator first, an `Autoencoder`.
+"""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,19 +17,16 @@ from diabolo.errors import InputError
 from diabolo.jobs import table_input
 from diabolo.jobs.detect.anomaly_maps import pieces_of
 
-if TYPE_CHECKING:
-    from diabolo.estimator import Autoencoder
-
 Samples = ArrayLike | Source | Dataset
 
 
-def in_own_units(estimator: "Autoencoder", samples: Array) -> Any:
+def in_own_units(estimator: Any, samples: Array) -> Any:
     """Return decoded samples in the data's own units: tables with words or dates as data frames."""
     found = table_input.in_own_units(estimator.trained_, samples)
     return found if isinstance(found, np.ndarray) else as_library(found, getattr(estimator, "frames_", "polars"))
 
 
-def source_of(estimator: "Autoencoder", X: Samples, seed: int | None = None, *, pieces: bool = False) -> Source:
+def source_of(estimator: Any, X: Samples, seed: int | None = None, *, pieces: bool = False) -> Source:
     """Return samples as a source; sources and memory maps are taken as they are.
 
     seed: the one that `fit` works with; None after it. pieces: whether a list of images is learnt from in pieces.
@@ -51,7 +51,7 @@ def source_of(estimator: "Autoencoder", X: Samples, seed: int | None = None, *, 
     return ArraySource(array) if fitting else table_input.seen_by(estimator.trained_, ArraySource(array))
 
 
-def _table(estimator: "Autoencoder", X: Any, *, fitting: bool) -> Source:
+def _table(estimator: Any, X: Any, *, fitting: bool) -> Source:
     """Return a data frame as a source: of numbers as scikit-learn takes them, else to be encoded."""
     opened = open_frame(X)
     if table_input.is_mixed(opened.source) or (not fitting and table_input.encoding_of(estimator.trained_)):
@@ -64,12 +64,12 @@ def _table(estimator: "Autoencoder", X: Any, *, fitting: bool) -> Source:
     return ArraySource(_validated(estimator, opened.frame, fitting=fitting))
 
 
-def _validated(estimator: "Autoencoder", X: Any, *, fitting: bool) -> Any:
+def _validated(estimator: Any, X: Any, *, fitting: bool) -> Any:
     least = 2 if fitting else 1
     return validate_data(estimator, X, reset=fitting, dtype="numeric", allow_nd=True, ensure_min_samples=least)
 
 
-def forget_features(estimator: "Autoencoder", shape: tuple[int, ...]) -> None:
+def forget_features(estimator: Any, shape: tuple[int, ...]) -> None:
     """Set what scikit-learn calls features to those of flat samples that come without names."""
     for name in ("n_features_in_", "feature_names_in_", "frames_"):
         if hasattr(estimator, name):

@@ -148,7 +148,7 @@ class AutoencoderModel(nn.Module):
         parameters = self.decoder.predict(bottleneck.embed(bottleneck(latent)))
         return Terms(self.decoder.likelihood.distortion(parameters, x), self.encoder.bottleneck.rate(latent))
 
-    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
+    def loss(self, terms: Terms, *, warmth: float | Tensor = 1.0) -> Tensor:
         """Return distortion + warmth * beta * rate + penalty, (n,), in nats per sample; warmth: from 0 to 1."""
         return terms.distortion + warmth * self.config.beta * terms.rate + terms.penalty
 

@@ -98,7 +98,7 @@ class PixelModel(nn.Module):
         """Return estimates of -log p(x), (n,), from a sixteenth of the numbers of each image, and no rate."""
         return self._estimate(x, generator, -(-self.height * self.width // 16))
 
-    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
+    def loss(self, terms: Terms, *, warmth: float | Tensor = 1.0) -> Tensor:
         """Return -log p(x), (n,), in nats per sample."""
         del warmth
         return terms.distortion

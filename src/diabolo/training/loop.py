@@ -21,6 +21,7 @@ from diabolo.errors import FileError, TrainingError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, compacted, evaluated_together, expanded
 from diabolo.training.files.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
+from diabolo.training.graphs import GraphedStep
 from diabolo.training.history import Record
 from diabolo.training.memory import keep_freed
 from diabolo.training.optimizer import OPTIMIZERS
@@ -49,7 +50,7 @@ class Learner(Protocol):
         """Return the two terms for held-out samples."""
         ...
 
-    def loss(self, terms: Terms, *, warmth: float = 1.0) -> Tensor:
+    def loss(self, terms: Terms, *, warmth: float | Tensor = 1.0) -> Tensor:
         """Return distortion + warmth * beta * rate, (n,), in nats per sample."""
         ...
 
@@ -151,6 +152,10 @@ class Run:
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
         self.steps = len(self.batches)
+        self.noise = torch.Generator(device)
+        self.warmth = torch.ones((), device=device)
+        self.graphs = device.type == "cuda"
+        self.recorded: GraphedStep | None = None
         held_out = bounded(task.held_out if len(task.held_out) else task.rows, task.source, MOST_HELD_OUT)
         self.held_out = compacted(task.source, held_out, task.preprocessing).to(device)
         self.history: list[Record] = []
@@ -211,33 +216,62 @@ class Run:
         """Run every batch once and return the mean loss of every eighth, in nats per sample."""
         self.model.train()
         generator = generator_for("cpu", self.seed, epoch, self.failures)
-        noise = generator_for(self.device, self.seed, epoch, self.failures, 2)
+        self.noise.manual_seed(generator_for("cpu", self.seed, epoch, self.failures, 2).initial_seed())
         total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
-            step = (epoch - 1) * self.steps + index
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-                terms = self.model.terms(batch, noise, measured=measured)
-                loss = self.model.loss(terms, warmth=warmth(self.recipe, step, self.steps * self.recipe.epochs)).mean()
+            self._prepare((epoch - 1) * self.steps + index)
+            loss = self._graphed(batch) if self._recordable(batch) else self._step(batch, measured=measured)
             if index == 0 and not self.history:
-                self.first = float(loss.detach())
-            self._step(loss, step)
+                self.first = float(loss)
             if measured:
-                total += loss.detach() * len(batch)
+                total += loss * len(batch)
                 count += len(batch)
-                if not torch.isfinite(total):
+                if self.device.type == "cpu" and not torch.isfinite(total):
                     break
             self._tell("on_batch")
         return self._sound(float(total) / count)
 
-    def _step(self, loss: Tensor, step: int) -> None:
+    def _prepare(self, step: int) -> None:
+        """Set what the next step depends on beside its batch: numbers that lie on the device as tensors."""
+        steps = self.steps * self.recipe.epochs
+        self.rate = self.rate_scale * learning_rate(self.recipe, step, steps)
+        self.optimizer.prepare(step, self.rate)
+        self.warmth.fill_(warmth(self.recipe, step, steps))
+
+    def _step(self, batch: Tensor, *, measured: bool = True) -> Tensor:
+        """Take one step on a batch, as prepared, and return its loss."""
+        terms = self.model.terms(batch, self.noise, measured=measured)
+        loss = self.model.loss(terms, warmth=self.warmth).mean()
         for weights in self.weights:
             weights.grad = None
         (loss / self.model.dimensions).backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip:
             self._clip([weights.grad for weights in self.weights if weights.grad is not None])
-        self.rate = self.rate_scale * learning_rate(self.recipe, step, self.steps * self.recipe.epochs)
-        self.optimizer.step(step, self.rate)
+        self.optimizer.apply()
+        return loss.detach()
+
+    def _recordable(self, batch: Tensor) -> bool:
+        """Return whether a batch is for the recorded step: on a GPU, all but a last one that is smaller."""
+        return self.graphs and len(batch) == self.recipe.batch_size
+
+    def _graphed(self, batch: Tensor) -> Tensor:
+        """Take the step as a CUDA graph, which the first call records; where that fails, as it is from then on."""
+        if self.recorded is None:
+            weights, moments = copied(self.model.state_dict()), copied(self.optimizer.state())
+
+            def restore() -> None:
+                self.model.load_state_dict(weights)
+                self._set_moments(moments)
+
+            try:
+                self.recorded = GraphedStep(self._step, batch, self.noise, restore)
+            except RuntimeError as error:
+                self.graphs = False
+                restore()
+                self._tell("on_message", f"The step cannot be recorded as a CUDA graph ({str(error).splitlines()[0]}).")
+                return self._step(batch)
+        return self.recorded(batch)
 
     def _clip(self, gradients: list[Tensor]) -> None:
         norm = torch.stack(torch._foreach_norm(gradients)).norm()

@@ -24,7 +24,13 @@ class Optimizer(Protocol):
     """Changes parameters by their gradients; its state is tensors, so that a checkpoint holds all of it."""
 
     def step(self, number: int, rate: float) -> None:
-        """Take step `number` (0-based) at a learning rate."""
+        """Take step `number` (0-based) at a learning rate: `prepare`, then `apply`."""
+
+    def prepare(self, number: int, rate: float) -> None:
+        """Set the number and the rate of the next step, which are tensors beside the parameters."""
+
+    def apply(self) -> None:
+        """Change the parameters by their gradients; nothing here depends on a Python number that changes."""
 
     def state(self) -> dict[str, Tensor]:
         """Return the state's tensors themselves."""
@@ -41,18 +47,27 @@ class Muon:
         self.matrices = [weights for weights in parameters if weights.dim() > 1]
         self.momenta = [weights.new_zeros(len(weights), weights[0].numel()) for weights in self.matrices]
         self.biases = Adam([weights for weights in parameters if weights.dim() <= 1], betas=BIAS_BETAS)
+        self.rate = torch.zeros((), device=parameters[0].device) if len(parameters) else torch.zeros(())
+
+    def step(self, number: int, rate: float) -> None:
+        self.prepare(number, rate)
+        self.apply()
+
+    def prepare(self, number: int, rate: float) -> None:
+        self.rate.fill_(rate)
+        self.biases.prepare(number, rate * BIAS_SHARE)
 
     @torch.no_grad()
-    def step(self, number: int, rate: float) -> None:
-        self.biases.step(number, rate * BIAS_SHARE)
+    def apply(self) -> None:
+        self.biases.apply()
         for weights, momentum in zip(self.matrices, self.momenta, strict=True):
             if weights.grad is None:
                 continue
             gradient = weights.grad.reshape(momentum.shape)
             momentum.lerp_(gradient, 1 - MOMENTUM)
             update = gradient.lerp(momentum, MOMENTUM)
-            scale = -rate * math.sqrt(max(1.0, update.shape[0] / update.shape[1]))
-            weights.add_(orthogonal(update).view(weights.shape), alpha=scale)
+            scale = -math.sqrt(max(1.0, update.shape[0] / update.shape[1]))
+            weights.addcmul_(orthogonal(update).view(weights.shape), self.rate, value=scale)
 
     def state(self) -> dict[str, Tensor]:
         momenta = {f"momentum.{number}": tensor for number, tensor in enumerate(self.momenta)}
@@ -67,13 +82,21 @@ class Adam:
         self.first = [torch.zeros_like(weights) for weights in self.parameters]
         self.second = [torch.zeros_like(weights) for weights in self.parameters]
         self.count = self.parameters[0].new_zeros(()) if self.parameters else torch.zeros(())
+        self.rate = torch.zeros_like(self.count)
+
+    def step(self, number: int, rate: float) -> None:
+        self.prepare(number, rate)
+        self.apply()
+
+    def prepare(self, number: int, rate: float) -> None:
+        self.count.fill_(number + 1)
+        self.rate.fill_(rate)
 
     @torch.no_grad()
-    def step(self, number: int, rate: float) -> None:
+    def apply(self) -> None:
         used = [i for i, weights in enumerate(self.parameters) if weights.grad is not None]
         if not used:
             return
-        self.count.fill_(number + 1)
         parameters: list[Tensor] = [self.parameters[i] for i in used]
         torch._fused_adam_(
             parameters,
@@ -82,7 +105,7 @@ class Adam:
             [self.second[i] for i in used],
             [],
             [self.count] * len(used),
-            lr=rate,
+            lr=self.rate,
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=0.0,

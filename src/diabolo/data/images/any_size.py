@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +166,8 @@ class Pieces:
     Row i is always the same piece. Smaller images are mirrored at their border until they fill a piece.
     held: images that no piece is cut from, left to calibrate on.
     """
+
+    cut_for: ClassVar[str] = "images"
 
     images: SizedImages
     held: SizedImages

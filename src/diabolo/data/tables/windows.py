@@ -1,6 +1,7 @@
 """Windows of a series: N steps that follow each other, flat, as one sample; views, so that a series may be long."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ class Windows(View):
 
     held: steps that no window holds, left to calibrate on; None where there is no need.
     """
+
+    cut_for: ClassVar[str] = "series"
 
     length: int
     held: Source | None = None

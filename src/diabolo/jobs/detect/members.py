@@ -1,20 +1,20 @@
 """The one table of detectors, and the detector that a model has or gets. None is imported before it is asked for."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.images.any_size import Pieces
 from diabolo.data.source import Source
-from diabolo.data.tables.windows import Windows
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.detect.detector import Detector, Fitted, name_in
 from diabolo.jobs.detect.rules import Rule
 from diabolo.jobs.detect.thresholds import Scores, check_contamination
 from diabolo.training.files.contents import Known
-from diabolo.training.files.model_file import Trained
+
+if TYPE_CHECKING:
+    from diabolo.training.files.model_file import Trained
 
 BOTH = "The labels leave the anomalies out already, and none are left for --contamination; give one of the two."
 NONE = "This model has no detector; `diabolo calibrate NORMAL_DATA -m MODEL` fits one."
@@ -39,13 +39,13 @@ def _images() -> Detector:
 
 
 DETECTORS: dict[str, Callable[[], Detector]] = {"rows": _rows, "series": _series, "images": _images}
-CUT: dict[type, str] = {Windows: "series", Pieces: "images"}
-"""The detector that samples of a kind are cut for; other samples get that of the preset."""
+FOR_CUT = ("series", "images")
+"""Detectors of samples that are cut for them: such a source names its detector in `cut_for`."""
 
 
 def name_for(source: Source, wanted: str | None) -> str | None:
     """Return the detector that samples get. wanted: the preset's; one that needs cut samples is not for others."""
-    return CUT.get(type(source)) or (None if wanted in CUT.values() else wanted)
+    return getattr(source, "cut_for", None) or (None if wanted in FOR_CUT else wanted)
 
 
 def detects(trained: Known) -> bool:
@@ -83,19 +83,19 @@ def checked(contamination: object, source: Source, wanted: str | None) -> float:
     return share
 
 
-def with_detector(trained: Trained, source: Source, wanted: str | None, contamination: float = 0.0) -> Trained:
+def with_detector(trained: "Trained", source: Source, wanted: str | None, contamination: float = 0.0) -> "Trained":
     """Return the model with the detector that fits what it learnt from. wanted: the preset's, or None."""
     name = name_for(source, wanted)
     return trained if name is None else DETECTORS[name]().fit(trained, source, contamination)
 
 
 def calibrate(
-    trained: Trained,
+    trained: "Trained",
     samples: Any,
     anomalous: NDArray[np.bool_] | None,
     rule: Rule | None = None,
     contamination: float = 0.0,
-) -> Trained:
+) -> "Trained":
     """Return the model calibrated on the normal samples among those given; None: all are normal.
 
     A model without a detector gets one of rows. contamination: the share of anomalies among the rows.
