@@ -136,7 +136,7 @@ class Pairs:
         return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
 
 
-SIDE, TIMES, LEAST = 64, 40, 4096
+SIDE, TIMES, LEAST, MOST = 64, 40, 4096, 20480
 HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
 """Ordered pairs of neighbours in a cell of 2 x 2 pixels, numbered row by row."""
 
@@ -153,13 +153,13 @@ class Neighbours(View):
 
     @classmethod
     def of(cls, sources: tuple[Source, ...], *, side: int | None = None, seed: int = 0) -> "Neighbours":
-        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 pieces.
+        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 to 20,480 pieces.
 
         side: of a piece, 64 if not given, or what fits.
         """
         side = side or min(SIDE, *(side for source in sources for side in source.shape[:2]))
         pixels = sum(len(source) * source.shape[0] * source.shape[1] for source in sources)
-        return cls(Patches(sources, side // 2 * 2, max(LEAST, TIMES * pixels // side**2), seed), seed)
+        return cls(Patches(sources, side // 2 * 2, min(MOST, max(LEAST, TIMES * pixels // side**2)), seed), seed)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
