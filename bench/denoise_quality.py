@@ -12,6 +12,7 @@ no training and no choice.
 
 import argparse
 import io
+import json
 import os
 import time
 from collections.abc import Callable
@@ -53,6 +54,26 @@ class Case:
     level: float
     peak: float = 0.0
     white: bool = False
+
+
+Figures = dict[str, tuple[float, ...]]
+"""Way to clean -> (PSNR, SSIM, seconds an image)."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Figures in a JSON file, so that baselines, which take hours, are measured once; no file: nothing is kept."""
+
+    path: Path | None
+
+    def of(self, case: str) -> Figures:
+        there = json.loads(self.path.read_text()) if self.path is not None and self.path.exists() else {}
+        return {name: tuple(row) for name, row in there.get(case, {}).items()}
+
+    def keep(self, case: str, figures: Figures) -> None:
+        if self.path is not None:
+            there = json.loads(self.path.read_text()) if self.path.exists() else {}
+            self.path.write_text(json.dumps({**there, case: figures}))
 
 
 def pictures(name: str, *, side: int = 0) -> list[Image]:
@@ -108,7 +129,7 @@ def clean(x: Image, random: np.random.Generator) -> Image:
 
 
 def cases(most: int) -> list[Case]:
-    grey, colour = pictures("set12.zip")[:most], pictures("photos_test.zip", side=SIDE)[:most]
+    grey, colour = pictures("set12.zip"), pictures("photos_test.zip", side=SIDE)[:most]
     greys = [image.mean(2) for image in colour]
     found = [Case(f"grey, white noise {s}", grey, gaussian(s), s / 255, white=True) for s in (15, 25, 50)]
     found += [Case(f"colour, white noise {s}", colour, gaussian(s), s / 255, white=True) for s in (15, 25, 50)]
@@ -126,8 +147,8 @@ def tuned(way: Cleaner, case: Case, noisy: Image, factor: float) -> Image:
     return applied(way, noisy, factor * case.level)
 
 
-def measured(case: Case, *, skip: tuple[str, ...] = ()) -> dict[str, tuple[float, float, float]]:
-    """Return the mean PSNR, SSIM and seconds of every way to clean."""
+def measured(case: Case, kept: Kept, *, skip: tuple[str, ...] = ()) -> Figures:
+    """Return the mean PSNR, SSIM and seconds of every way to clean; baselines that are kept are not run again."""
     trained, random = bundled_denoiser(), np.random.default_rng(1)
     noisy = [case.spoil(image, random) for image in case.images]
     ways: dict[str, list[Callable[[Image], Image]]] = {
@@ -138,7 +159,10 @@ def measured(case: Case, *, skip: tuple[str, ...] = ()) -> dict[str, tuple[float
         factors = ((1.0,) if case.white or case.peak else FEW_FACTORS) if name == BM3D else FACTORS
         if name not in skip:
             ways[name] = [partial(lambda way, factor, image: tuned(way, case, image, factor), way, f) for f in factors]
-    return {name: best(settings, case.images, noisy) for name, settings in ways.items()}
+    there = {name: row for name, row in kept.of(case.name).items() if name in ways and name not in ("noisy", "diabolo")}
+    found = {name: there.get(name) or best(settings, case.images, noisy) for name, settings in ways.items()}
+    kept.keep(case.name, found)
+    return found
 
 
 def best(settings: list[Callable[[Image], Image]], images: list[Image], noisy: list[Image]) -> tuple[float, ...]:
@@ -153,21 +177,21 @@ def best(settings: list[Callable[[Image], Image]], images: list[Image], noisy: l
     return max(found)
 
 
-def photo_table(most: int, only: str) -> str:
+def photo_table(most: int, only: str, kept: Kept) -> str:
     """Return the table; what is done so far is in the page meanwhile."""
-    results: dict[str, dict[str, tuple[float, ...]]] = {}
+    results: dict[str, Figures] = {}
     for case in cases(most):
         if only and only not in case.name:
             continue
         skip = (BM3D,) if "clean" in case.name else ()
-        results[case.name] = measured(case, skip=skip)
+        results[case.name] = measured(case, kept, skip=skip)
         print(case.name, {way: round(row[0], 2) for way, row in results[case.name].items()}, flush=True)
         if not only:
             write(PAGE, "photos", _lines(results, most))
     return _lines(results, most)
 
 
-def _lines(results: dict[str, dict[str, tuple[float, ...]]], most: int) -> str:
+def _lines(results: dict[str, Figures], most: int) -> str:
     ways = list(next(iter(results.values())))
     lines = [f"| PSNR, dB (SSIM) | {' | '.join(ways)} |", "|---|" + "---|" * len(ways)]
     for name, rows in results.items():
@@ -177,12 +201,12 @@ def _lines(results: dict[str, dict[str, tuple[float, ...]]], most: int) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     cells = [f"{np.mean([rows[way][2] for rows in results.values() if way in rows]):.1f}" for way in ways]
     lines.append(f"| seconds an image | {' | '.join(cells)} |")
-    lines += ["", f"Means over at most {most} images of each set (`--images {most}`); colour photos are the middle "
-              f"{SIDE} x {SIDE} pixels."]  # fmt: skip
+    sets = f"Means over Set12, and at most {most} images of the other sets (`--images {most}`)"
+    lines += ["", f"{sets}; colour photos are the middle {SIDE} x {SIDE} pixels."]
     return "\n".join(lines)
 
 
-def camera_table(most: int) -> str:
+def camera_table(most: int, kept: Kept) -> str:
     """Return the table of real noise: each picture, and the means; BM3D on the middle of each."""
     shelf, trained = open_shelf(DATA / "camera_noise.zip"), bundled_denoiser()
     names = [name for name in shelf.names if "noisy/" in name][:most]
@@ -199,17 +223,17 @@ def camera_table(most: int) -> str:
     lines += [f"| **mean** | {before:.2f} | **{after:.2f}** | {seconds:.1f} s a picture |", ""]
     write(PAGE, "camera", "\n".join(lines))
     for words, side in (("whole pictures", 0), (f"their middle {SIDE} x {SIDE}", SIDE)):
-        lines += [f"Means over {words}, baselines at their best setting: {_beside(pairs, side)}."]
+        lines += [f"Means over {words}, baselines at their best setting: {_beside(pairs, side, kept)}."]
         write(PAGE, "camera", "\n".join(lines))
     return "\n".join(lines)
 
 
-def _beside(pairs: list[tuple[Image, Image]], side: int) -> str:
+def _beside(pairs: list[tuple[Image, Image]], side: int, kept: Kept) -> str:
     cut = [(middle(truth / 255, side), middle(noisy / 255, side)) for truth, noisy in pairs]
     given = iter([noisy for _, noisy in cut])
     level = float(np.mean([np.sqrt(np.square(truth - noisy).mean()) for truth, noisy in cut]))
-    case = Case("camera", [truth for truth, _ in cut], lambda *_: next(given), level)
-    found = measured(case, skip=() if side else (BM3D,))
+    case = Case(f"camera {side}", [truth for truth, _ in cut], lambda *_: next(given), level)
+    found = measured(case, kept, skip=() if side else (BM3D,))
     print(side, {way: round(row[0], 2) for way, row in found.items()}, flush=True)
     return ", ".join(f"{name} {row[0]:.2f} dB" for name, row in found.items())
 
@@ -250,12 +274,13 @@ def alone_table(most: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("photos", "camera", "alone"))
-    parser.add_argument("--images", type=int, default=18, help="of each set, at most")
+    parser.add_argument("--images", type=int, default=18, help="of each set but Set12, at most")
     parser.add_argument("--only", default="", help="cases of `photos` whose name holds these words; for a look")
+    parser.add_argument("--keep", type=Path, help="JSON file of figures: baselines in it are not measured again")
     given = parser.parse_args()
     tables = {
-        "photos": lambda: photo_table(given.images, given.only),
-        "camera": lambda: camera_table(given.images),
+        "photos": lambda: photo_table(given.images, given.only, Kept(given.keep)),
+        "camera": lambda: camera_table(given.images, Kept(given.keep)),
         "alone": lambda: alone_table(given.images),
     }
     table = tables[given.part]()
