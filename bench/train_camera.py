@@ -7,13 +7,12 @@ to the end of the time that is given, and a run that is ended goes on from its c
 """
 
 import argparse
-import copy
 import io
 import math
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -196,9 +195,9 @@ def looked_at(bank: Bank, device: torch.device, most: int) -> list[tuple[str, Te
 
 
 @torch.no_grad()
-def measured(model: AutoencoderModel, cases: list[tuple[str, Tensor, Tensor]]) -> str:
-    """Return the mean PSNR of each case before and after, and how far the expected error can be trusted."""
-    found = []
+def measured(model: AutoencoderModel, cases: list[tuple[str, Tensor, Tensor]]) -> tuple[str, float]:
+    """Return the mean PSNR of each case before and after, and how many times the expected error the true one is."""
+    found, ratios = [], []
     for name, given, wanted in cases:
         square, before, trust = [], [], []
         for some, clean in zip(given.split(16), wanted.split(16), strict=True):
@@ -209,8 +208,9 @@ def measured(model: AutoencoderModel, cases: list[tuple[str, Tensor, Tensor]]) -
             trust.append((error.mean(3) * torch.exp(-2 * model.decoder.likelihood.log_spread(out))).mean((1, 2)))
         decibels = [float(-10 * torch.cat(values).clamp_min(1e-9).log10().mean()) for values in (before, square)]
         ratio = float(torch.cat(trust).mean().sqrt())
+        ratios.append(ratio)
         found.append(f"{name} {decibels[0]:.2f} -> {decibels[1]:.2f} (error / expected {ratio:.2f})")
-    return "; ".join(found)
+    return "; ".join(found), float(np.exp(np.mean(np.log(ratios))))
 
 
 def resized_network(model: AutoencoderModel, images: Tensor) -> Tensor:
@@ -283,8 +283,8 @@ def main() -> None:
     decibels: list[Tensor] = []
     for seen, wanted in batches(bank, given, generator):
         now = time.perf_counter()
-        share = (now - start) / (60 * given.minutes)
-        if share >= 1:
+        share = (now - start) / max(1e-9, 60 * given.minutes)
+        if share >= 1 or not given.minutes:
             break
         rate = given.rate * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * share))
         loss, psnr = loss_of(model, seen, wanted, device)
@@ -308,16 +308,18 @@ def main() -> None:
         if now - looked > given.look:
             looked = now
             mean, decibels = float(torch.stack(decibels).mean()), []
-            found = looked_with(model, average, cases)
+            found, trust = looked_with(model, average, cases)
             print(f"{now - start:6.0f} s step {step:6d} training {mean:.3f} dB; {found}", flush=True)
-            export(given, model, average, step, found)
-    last = looked_with(model, average, cases)
+            export(given, model, average, step, found, trust)
+    last, trust = looked_with(model, average, cases)
     print(f"{step} steps; {last}", flush=True)
-    export(given, model, average, step, last)
+    export(given, model, average, step, last, trust)
 
 
-def looked_with(model: AutoencoderModel, average: dict[str, Tensor], cases: list[tuple[str, Tensor, Tensor]]) -> str:
-    """Return what averaged weights reach on the held-out photos."""
+def looked_with(
+    model: AutoencoderModel, average: dict[str, Tensor], cases: list[tuple[str, Tensor, Tensor]]
+) -> tuple[str, float]:
+    """Return what averaged weights reach on the held-out photos, as `measured` does."""
     own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.load_state_dict(average)
     found = measured(model, cases)
@@ -337,11 +339,11 @@ def resumed(checkpoint: Path, state: dict[str, Tensor]) -> tuple[int, float]:
 
 
 def export(
-    given: argparse.Namespace, model: AutoencoderModel, average: dict[str, Tensor], step: int, last: str
+    given: argparse.Namespace, model: AutoencoderModel, average: dict[str, Tensor], step: int, last: str, trust: float
 ) -> None:
     """Write the model file of the averaged weights, in float16."""
-    kept = copy.deepcopy(model)
-    kept.load_state_dict(average)
+    kept = AutoencoderModel(replace(model.config, likelihood=PixelGaussianConfig(trust)))
+    kept.load_state_dict({name: tensor.cpu().clone() for name, tensor in average.items()}, assign=True)
     about = {
         "diabolo": __version__,
         "data": "photos_train, train400",
@@ -352,7 +354,7 @@ def export(
         "held_out": last,
     }
     preprocessing = Preprocessing(np.array(0.0), np.array(255.0), np.dtype(np.uint8), True)
-    save_model(given.out, Trained(kept.cpu().half().eval(), preprocessing, (), about), force=True)
+    save_model(given.out, Trained(kept.half().eval(), preprocessing, (), about), force=True)
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
