@@ -46,7 +46,8 @@ class GaussianConfig:
 class PixelGaussianConfig:
     """Squared error in units of an expected error, which the network gives for each pixel (Kendall and Gal 2017).
 
-    trust: how many times the expected error the root mean square of the true one is, on held-out images.
+    trust: how many times the expected error the root mean square of the true one is, on held-out images. floor: what
+    rounding adds to it, in prepared units.
     """
 
     discrete: ClassVar[bool] = False
@@ -55,9 +56,11 @@ class PixelGaussianConfig:
     more_outputs: ClassVar[int] = 1
 
     trust: float = 1.0
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("trust", self.trust, 1e-3, 1e3)
+        check_range("floor", self.floor, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ class PixelGaussian(nn.Module):
     unit = False
     START, LEAST, MOST = math.log(0.02), math.log(1e-4), math.log(2.0)
 
-    def __init__(self, *, trust: float = 1.0) -> None:
+    def __init__(self, *, trust: float = 1.0, floor: float = 0.0) -> None:
         super().__init__()
-        self.trust = trust
+        self.trust, self.floor = trust, floor
 
     def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
         del generator
@@ -130,7 +130,7 @@ class PixelGaussian(nn.Module):
 
     def expected_error(self, parameters: Tensor) -> Tensor:
         """Return the expected root mean square error of each pixel's channels, (n, h, w), in prepared units."""
-        return self.trust * self.log_spread(parameters).exp()
+        return torch.sqrt((self.trust * self.log_spread(parameters).exp()).square() + self.floor**2)
 
     def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
         del measured
@@ -184,6 +184,6 @@ Likelihood = Bernoulli | Gaussian | PixelGaussian | Logistic
 LIKELIHOODS: dict[type, Callable[[Any], Likelihood]] = {
     BernoulliConfig: lambda config: Bernoulli(binarised=config.binarised),
     GaussianConfig: lambda config: Gaussian(bounded=config.bounded, learnt=config.learnt),
-    PixelGaussianConfig: lambda config: PixelGaussian(trust=config.trust),
+    PixelGaussianConfig: lambda config: PixelGaussian(trust=config.trust, floor=config.floor),
     LogisticConfig: lambda _: Logistic(),
 }

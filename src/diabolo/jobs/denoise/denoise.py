@@ -12,6 +12,7 @@ from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import check_finite
 from diabolo.data.source import Array
 from diabolo.errors import ArgumentError, InputError
+from diabolo.jobs.denoise.bundled import fitting
 from diabolo.jobs.denoise.found_noise import Noise, Removed
 from diabolo.jobs.denoise.noise_level import noise_level
 from diabolo.jobs.denoise.scale import Pixels, Scale, scale_of
@@ -76,7 +77,10 @@ def denoise(
     _check(image)
     _check_model(trained, image)
     planes = image if image.ndim == 3 else image[..., None]
-    work = Work(trained, scale or model_scale(trained, image), dial, tile)
+    scale = scale or model_scale(trained, image)
+    if dial.noise is None and dial.strength <= 1 and not uncertainty:
+        trained = fitting(trained, image, scale)
+    work = Work(trained, scale, dial, tile)
     _check_dial(work, uncertainty)
     if dial.strength == 0:
         return Denoised(image.copy(), work.estimated(planes), 1.0, work.scale)
