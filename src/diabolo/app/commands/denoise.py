@@ -275,7 +275,12 @@ def _one(
     from diabolo.jobs.evaluate.quality import psnr, ssim
 
     found = cleaned(trained, picture.pixels, dial=dial, uncertainty=uncertainty, watch=told)
-    row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share, "white": found.white}
+    row: dict[str, Any] = {
+        "noise": 255 * found.noise,
+        "share": found.share,
+        "white": found.white,
+        "reason": found.reason,
+    }
     if truth is not None:
         for stage, image in (("noisy", picture.pixels), ("cleaned", found.image)):
             decibels = psnr(truth.pixels, image, white=found.white)

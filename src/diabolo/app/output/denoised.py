@@ -4,7 +4,11 @@ import math
 from typing import Any
 
 WHITE = 255.0
-LEFT = " (left as it was: less than a grey level of noise was found; --noise-level SPREAD cleans it all the same)"
+LEFT = {
+    "faint": "left as it was: so little noise counts as none",
+    "texture": "left as it was: what looks like noise is texture",
+}
+ALL_THE_SAME = "--noise-level SPREAD cleans it all the same"
 
 
 def line(row: dict[str, Any]) -> str:
@@ -12,7 +16,8 @@ def line(row: dict[str, Any]) -> str:
     bits = round(math.log2(row["white"] + 1)) if row["white"] > 1 else 8
     text = f"{row['name']}: noise about {row['noise']:.1f}/255" + (f" ({bits} bits)" if 8 < bits < 16 else "")
     if row["share"] < 1:
-        text += f" (faint: cleaned by {row['share']:.0%}; --noise-level SPREAD does all)" if row["share"] else LEFT
+        words = f"cleaned by {row['share']:.0%}: it is faint" if row["share"] else LEFT[row["reason"]]
+        text += f" ({words}; {ALL_THE_SAME})"
     if "cleaned_psnr" in row:
         before, after = (
             "same" if row[f"{stage}_psnr"] is None else f"{row[f'{stage}_psnr']:.2f} dB"

@@ -28,6 +28,8 @@ UNTOUCHED, FULL = 3 / 255, 6 / 255
 """Below the first noise level a model for white noise leaves an image as it is, above the second it does all it can."""
 FAINT, PLAIN = 0.7 / 255, 1.4 / 255
 """The same of a model that gives its expected error, whose estimate sees all noise."""
+TEXTURE = 0.4
+"""Share of the noise that the estimate from quiet blocks has to find where neighbours are not alike."""
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], np.float32)
 OPPONENT /= np.sqrt(np.square(OPPONENT).sum(1, keepdims=True))
 """Red, green, blue -> lightness and two colours, by a rotation: white noise stays white, and as strong."""
@@ -40,7 +42,8 @@ class Denoised:
 
     share: of the model's correction that was taken, from 0 (left as it was) to 1; of which the dial takes its own.
     scale: of the image's numbers. error: the expected error of each pixel, (h, w), in the image's own units, where it
-    was asked for. found: more about the noise, where the model tells it.
+    was asked for. found: more about the noise, where the model tells it. reason: for a share below 1: "faint" noise, or
+    "texture" that looks like it.
     """
 
     image: Array
@@ -49,6 +52,7 @@ class Denoised:
     scale: Scale = UNIT_SCALE
     error: NDArray[np.float32] | None = None
     found: Noise | None = None
+    reason: str = ""
 
     @property
     def white(self) -> float:
@@ -116,10 +120,11 @@ class Work:
         return float(np.sqrt(np.mean(np.square(levels))))
 
     def cleaned(self, planes: Array, watch: Callable[[float], None], *, uncertainty: bool) -> Denoised:
-        share, noise, removed = 1.0, self.dial.noise, Removed()
+        share, noise, removed, reason = 1.0, self.dial.noise, Removed(), ""
         if not self.tells:
             noise = self.estimated(planes) if noise is None else noise
             share = _share(self.config, noise)
+            reason = "faint" if share < 1 else ""
         todo = _windows(self.config, planes, self.tile) if share else []
         image, error = planes.copy(), np.zeros(planes.shape[:2], np.float32) if uncertainty else None
         passes = 2 if self.dial.strength > 1 and self.told else 1
@@ -135,10 +140,21 @@ class Work:
         found = removed.noise() if self.tells else None
         if found is not None:
             noise = found.level if self.dial.noise is None else self.dial.noise
-            share = float(np.clip((noise - FAINT) / (PLAIN - FAINT), 0, 1)) if self.dial.plain else 1.0
+            share, reason = self.trusted(planes, noise, found) if self.dial.plain else (1.0, "")
         if share < 1 or not self.dial.plain:
             self.turned(planes, image, todo, share, found, watch)
-        return Denoised(image, float(noise or 0.0), share, self.scale, error, found)
+        return Denoised(image, float(noise or 0.0), share, self.scale, error, found, reason)
+
+    def trusted(self, planes: Array, noise: float, found: Noise) -> tuple[float, str]:
+        """Return the share of the correction that the estimate stands for, and the reason for less than all.
+
+        What is removed from a texture changes its sign from pixel to pixel, as white noise would; white noise is also
+        seen by the estimate from quiet blocks, which texture escapes.
+        """
+        if found.lags[1] < 0 and self.estimated(planes) < TEXTURE * noise:
+            return 0.0, "texture"
+        share = float(np.clip((noise - FAINT) / (PLAIN - FAINT), 0, 1))
+        return share, "faint" if share < 1 else ""
 
     def turned(
         self,

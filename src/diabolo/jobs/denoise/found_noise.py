@@ -13,7 +13,8 @@ from diabolo.jobs.denoise.scale import Pixels
 
 LAGS, BINS = 4, 24
 """Distances from 0 to 3 pixels, and steps of brightness."""
-CORRELATED = 0.2
+CORRELATED, SURE = 0.2, 0.5 / 255
+"""Correlation from which on neighbours count as alike; the expected error of a pixel that is surely right."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,13 @@ class Noise:
 
 @dataclass
 class Removed:
-    """Sums over tiles, from which the noise follows."""
+    """Sums over tiles, from which the noise follows; a pixel counts the more, the smaller its expected error is.
+
+    So texture, where noise and picture are hard to tell apart, counts little.
+    """
 
     counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    brightness: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
     values: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
     squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
     products: NDArray[np.float64] = field(default_factory=lambda: np.zeros(LAGS))
@@ -58,7 +63,10 @@ class Removed:
         value = cleaned.mean(2)
         open_ended = ((given > 0) & (given < 1)).all(2).ravel()
         bins = np.clip((value * BINS).astype(np.int64), 0, BINS - 1).ravel()
-        weights = open_ended.astype(np.float64) + 1e-6
+        weights = open_ended + 1e-6
+        if error is not None:
+            weights = weights / np.sqrt(np.square(error.ravel().astype(np.float64)) + SURE**2)
+        self.brightness += np.bincount(bins, minlength=BINS)
         for total, part in ((self.counts, 1.0), (self.values, value.ravel()), (self.squares, square.ravel())):
             total += np.bincount(bins, weights * part, BINS)
         for lag in range(LAGS):
@@ -70,8 +78,9 @@ class Removed:
         """Return the noise of all tiles together."""
         if not self.counts.sum():
             return Noise(0.0, 0.0, 0.0, (1.0,) + (0.0,) * (LAGS - 1))
-        level = float(np.sqrt(self.squares.sum() / self.counts.sum()))
         shot, read = self._line()
+        steps = (np.arange(BINS) + 0.5) / BINS
+        level = float(np.sqrt(np.average(shot * steps + read, weights=self.brightness)))
         means = self.products / np.maximum(self.pairs, 1)
         lags = means / means[0] if means[0] > 0 else np.eye(LAGS)[0]
         return Noise(level, shot, read, tuple(float(value) for value in lags))

@@ -14,7 +14,7 @@ more than 1.8/255 (0.2/255) of noise; white noise of 25/255 on them is found to 
 one of eight, those that are texture all over."""
 LEAST_SIDE = BLOCK + 4
 LEAST_WHITE, LEAST_BLOCKS, LEAST_RATIO, MOST_UNEVEN = 6 / 255, 4, 0.55, 1.37
-"""Of noise that counts as white: its spread, blocks to look at, fine over coarse variance, and brightest over darkest."""
+"""Of noise that counts as white: its spread, blocks looked at, fine over coarse variance, brightest over darkest."""
 CUT_SHARE = 0.1
 ROWS = 16 * BLOCK
 """Rows looked at together, which bounds the memory."""
