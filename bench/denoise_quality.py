@@ -2,6 +2,7 @@
 
     python bench/denoise_quality.py photos     the bundled model on white, JPEG, photon and no noise (hours with BM3D)
     python bench/denoise_quality.py camera     real noise of three cameras, picture by picture
+    python bench/denoise_quality.py picture    docs/denoise-real.png: pieces of these
     python bench/denoise_quality.py alone      Set12 from noisy images alone (half an hour)
 
 Test noise is drawn from seed 1. Every baseline is told the noise that was added, times each of its factors, and the
@@ -228,12 +229,32 @@ def camera_table(most: int, kept: Kept) -> str:
     return "\n".join(lines)
 
 
+SLOW = (BM3D, "wavelets", "PCA of patches", "total variation")
+"""Baselines that are run on the middle of the real photos alone."""
+SHOWN = ("5dmark3_iso3200_2", "d600_iso3200_2", "d800_iso3200_3", "d800_iso6400_1")
+
+
+def camera_picture() -> None:
+    """Write docs/denoise-real.png: pieces of real photos, noisy, cleaned, and the mean of 500 shots."""
+    from PIL import Image as Pillow
+
+    shelf, trained = open_shelf(DATA / "camera_noise.zip"), bundled_denoiser()
+    names = {name: f"noisy/{name}.png" for name in SHOWN}
+    columns = []
+    for inside in names.values():
+        (name,) = (found for found in shelf.names if found.endswith(inside))
+        noisy, truth = shelf.read(name).pixels, shelf.read(name.replace("noisy/", "clean/")).pixels
+        rows = [middle(image, 150) for image in (noisy, denoise(trained, noisy).image, truth)]
+        columns.append(np.concatenate([np.pad(row, ((0, 4), (0, 4), (0, 0)), constant_values=255) for row in rows]))
+    Pillow.fromarray(np.concatenate(columns, 1)).save(PAGE.with_name("denoise-real.png"), optimize=True)
+
+
 def _beside(pairs: list[tuple[Image, Image]], side: int, kept: Kept) -> str:
     cut = [(middle(truth / 255, side), middle(noisy / 255, side)) for truth, noisy in pairs]
     given = iter([noisy for _, noisy in cut])
     level = float(np.mean([np.sqrt(np.square(truth - noisy).mean()) for truth, noisy in cut]))
     case = Case(f"camera {side}", [truth for truth, _ in cut], lambda *_: next(given), level)
-    found = measured(case, kept, skip=() if side else (BM3D,))
+    found = measured(case, kept, skip=() if side else SLOW)
     print(side, {way: round(row[0], 2) for way, row in found.items()}, flush=True)
     return ", ".join(f"{name} {row[0]:.2f} dB" for name, row in found.items())
 
@@ -273,11 +294,14 @@ def alone_table(most: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("photos", "camera", "alone"))
+    parser.add_argument("part", choices=("photos", "camera", "picture", "alone"))
     parser.add_argument("--images", type=int, default=18, help="of each set but Set12, at most")
     parser.add_argument("--only", default="", help="cases of `photos` whose name holds these words; for a look")
     parser.add_argument("--keep", type=Path, help="JSON file of figures: baselines in it are not measured again")
     given = parser.parse_args()
+    if given.part == "picture":
+        camera_picture()
+        return
     tables = {
         "photos": lambda: photo_table(given.images, given.only, Kept(given.keep)),
         "camera": lambda: camera_table(given.images, Kept(given.keep)),
