@@ -35,7 +35,15 @@ def surface(facts: Facts, latent: int | None) -> ModelConfig:
 
 PRESETS = (
     Preset("table", "rows of a table, for detect", table, recipes.table, heavy_tails=True, detector="rows"),
-    Preset("series", "windows of a series, for detect", series, recipes.table, heavy_tails=True, detector="series"),
+    Preset(
+        "series",
+        "windows of a series, for detect",
+        series,
+        recipes.table,
+        heavy_tails=True,
+        detector="series",
+        windows=True,
+    ),
     Preset(
         "surface",
         "images of surfaces of any size, for detect",

@@ -34,6 +34,7 @@ class Preset:
     pieces: whether it learns from random pieces of images of any size, and not from whole samples.
     heavy_tails: whether its columns are standardised and then go through asinh.
     detector: the name of the detector that its models get, or None (see `diabolo.jobs.detect.detector`).
+    windows: whether it learns from windows of a series, each as one sample.
     free_latent: whether the size of the code can be chosen; else it follows from the network.
     """
 
@@ -44,6 +45,7 @@ class Preset:
     pieces: bool = False
     heavy_tails: bool = False
     detector: str | None = None
+    windows: bool = False
     free_latent: bool = True
 
 

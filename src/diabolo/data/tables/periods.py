@@ -3,7 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.source import Source
+
 LEAST, LONGEST, MOST_STEPS, CLEAR = 60, 400, 20_000, 0.2
+
+
+def window_of_series(source: Source) -> int:
+    """Return the length of a window of a source of steps, by at most its first 20,000."""
+    count = min(len(source), MOST_STEPS)
+    return window_for(source.take(np.arange(count)).reshape(count, -1).astype(np.float64))
 
 
 def window_for(steps: NDArray[np.float64]) -> int:

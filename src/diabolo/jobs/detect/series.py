@@ -61,7 +61,7 @@ def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     trained.model.cpu()
     some = learnt.take(spaced(len(learnt), MOST_REFERENCES))
     references = trained.preprocessing.prepare(some).reshape(len(some), -1)
-    errors = np.concatenate(list(_window_errors(trained, learnt)))
+    errors = np.concatenate(list(window_errors(trained, learnt)))
     typical = np.maximum(np.median(errors, 0), LEAST_ERROR).astype(np.float32)
     found = Calibrated(typical, references, np.zeros(1), FalseAlarms(), 1)
     fitted = _kept(trained, found)
@@ -144,12 +144,16 @@ def step_parts(trained: Known, source: Source) -> Iterator[tuple[slice, Errors]]
     """Yield the steps in order with their parts (steps, columns), as soon as every window that holds them is seen."""
     found, length = of(trained), _needed(trained)
     spread, start = Spread(length, len(found.typical)), 0
-    scale = found.typical.astype(np.float64) * len(found.typical)
-    for errors in _window_errors(trained, Windows(source, length)):
-        parts = spread.add(errors / scale)
+    for errors in window_errors(trained, Windows(source, length)):
+        parts = spread.add(errors / error_scale(found))
         yield slice(start, start + len(parts)), parts
         start += len(parts)
     yield slice(start, len(source)), spread.rest()
+
+
+def error_scale(found: Calibrated) -> Errors:
+    """Return what a window's error in each column is divided by, (columns,)."""
+    return found.typical.astype(np.float64) * len(found.typical)
 
 
 class Spread:
@@ -162,6 +166,7 @@ class Spread:
     def add(self, errors: Errors) -> Errors:
         """Return the parts of the steps that no later window holds. errors: of the next windows, (n, columns)."""
         count, last = len(errors), self.length - 1
+        self.seen += count
         sums, holding = np.zeros((count + last, errors.shape[1])), np.zeros(count + last)
         total = np.concatenate([np.zeros((1, errors.shape[1])), np.cumsum(errors, 0)])
         ends = np.minimum(np.arange(count + last) + 1, count)
@@ -178,7 +183,7 @@ class Spread:
         return np.maximum(self._open / np.maximum(self._holding, 1)[:, None], 0)
 
 
-def _window_errors(trained: Known, windows: Windows) -> Iterator[Errors]:
+def window_errors(trained: Known, windows: Windows) -> Iterator[Errors]:
     """Yield the mean squared error of windows in each column, (n, columns), a few windows at a time."""
     reconstruct, size = trained.forward(), max(1, TOGETHER_NUMBERS // windows.shape[0])
     for start in range(0, len(windows), size):
