@@ -91,7 +91,8 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
         source = table_input.encoded(source, encoding)
     choice = _choice(source, asked, dials, labels)
     configured = asked.configured(choice.latent if choice else asked.latent, labels)
-    trained = fit(source, configured, asked.recipe_of, dials, labels, curved=record.heavy_tails)
+    scaling = {"curved": record.heavy_tails, "standardised": record.windows}
+    trained = fit(source, configured, asked.recipe_of, dials, labels, **scaling)
     trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)

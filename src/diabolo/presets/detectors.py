@@ -40,7 +40,6 @@ PRESETS = (
         "windows of a series, for detect",
         series,
         recipes.table,
-        heavy_tails=True,
         detector="series",
         windows=True,
     ),
