@@ -363,3 +363,18 @@ def test_a_zip_of_files_that_pack_well_does_not_grow(tmp_path: Path) -> None:
     to_folder(contents(trained(), tmp_path / "a.dbo"), tmp_path / "back")
     for path in tmp_path.glob("*.bmp"):
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_quality_that_is_missed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    real = compress_module._written
+
+    def short(*values: Any) -> Compressed:
+        written.append(1)
+        return replace(real(*values), psnr=20.0)
+
+    monkeypatch.setattr(compress_module, "_written", short)
+    with pytest.warns(UserWarning, match=r"asked for 24 dB, and the model's finest step reaches 20.00 dB"):
+        found = compress(trained(), ArraySource(X[1500:1600]), tmp_path / "a.dbo", quality=24)
+    assert found.psnr == 20.0
+    assert 1 < len(written) <= 6  # of 31 levels

@@ -1,6 +1,7 @@
 """Compress: samples into an archive, block by block, in bounded memory; badly served blocks by a general coder."""
 
 import math
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -83,17 +84,23 @@ def compress(
     Raises InputError for samples or a model that cannot be used, FileError if the archive cannot be written.
     """
     _check(trained, data, promise, quality)
-    level, floor = _level(trained, data, quality) if promise == Promise.LOSSY else (0, -math.inf)
     dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
     usual = Item(() if isinstance(data, Pictures) else data.shape)
     header = Header(identity(trained), promise, usual, dtype.str, max_error)
     with written_whole(path, force=force) as temporary:
-        while True:
+        for level, floor in _levels(trained, data, quality) if promise == Promise.LOSSY else [(0, -math.inf)]:
             settings = settings_of(level) if promise == Promise.LOSSY else b""
             found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
-            if quality is None or found.psnr >= quality or level == 0:
-                return replace(found, size=temporary.stat().st_size)
-            level, watch = level - 1, None
+            watch = None
+            if quality is None or found.psnr >= quality:
+                break
+        else:
+            warnings.warn(
+                f"quality asked for {quality:g} dB, and the model's finest step reaches {found.psnr:.2f} dB; "
+                "train it with a smaller beta, or use max_error or lossless.",
+                stacklevel=2,
+            )
+        return replace(found, size=temporary.stat().st_size)
 
 
 def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
@@ -144,19 +151,33 @@ def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality:
         )
 
 
-def _level(trained: Trained, data: Source | Pictures, quality: float | None) -> tuple[int, float]:
-    """Return the number of the level, and the PSNR below which a block is stored."""
+def _levels(trained: Trained, data: Source | Pictures, quality: float | None) -> Iterator[tuple[int, float]]:
+    """Yield levels to try, each with the PSNR below which a block is stored: the natural one, or those for a quality.
+
+    The coarsest level that reaches the quality on a sample is found by bisection, as a finer one reaches more; where
+    the whole falls short of it, finer ones follow, twice as far each time, down to the finest.
+    """
     levels = levels_of(trained)
     natural = min(range(len(levels)), key=lambda number: abs(math.log(levels[number].step)))
+    tried = [] if quality is None else list(_tried(trained, data))
     if quality is None:
-        return natural, levels[natural].psnr - FAR
-    tried = list(_tried(trained, data))
+        yield natural, levels[natural].psnr - FAR
+        return
     if not tried:
-        return natural, quality
-    for number in reversed(range(len(levels))):
-        if _psnr_at(trained, levels[number], tried) >= quality:
-            return number, quality - FAR
-    return 0, quality
+        yield natural, quality
+        return
+    finest, coarsest = 0, len(levels) - 1
+    while finest < coarsest:
+        middle = (finest + coarsest + 1) // 2
+        if _psnr_at(trained, levels[middle], tried) >= quality:
+            finest = middle
+        else:
+            coarsest = middle - 1
+    level, further = finest, 1
+    while level > 0:
+        yield level, quality - FAR
+        level, further = level - further, 2 * further
+    yield 0, quality
 
 
 def _tried(trained: Trained, data: Source | Pictures) -> Iterator[Array]:

@@ -51,14 +51,15 @@ def fit_levels(trained: Trained, source: Source) -> Extra:
     latents = unrounded(trained, samples)
     whole = samples.take(np.arange(len(samples)))
     tables, psnrs, sizes = [], [], []
-    for step in STEPS:
+    steps = STEPS if trained.model.encoder.bottleneck.has_steps else (1.0,)
+    for step in steps:
         symbols = np.rint(latents / step).astype(np.int32)
         tables.append(_tables(trained, symbols, step))
         restored = apply.decode(trained, (symbols * np.float32(step)).astype(np.float32))
         psnrs.append(psnr_of(squared_error(whole, restored), whole.size, peak_of(trained)))
         sizes.append(float(tables[-1].bits(symbols).mean()) / 8)
     together = Tables(*(np.concatenate([getattr(table, name) for table in tables]) for name in _NAMES))
-    return Extra({"steps": list(STEPS), "psnr": psnrs, "bytes": sizes}, {**together.to_arrays()})
+    return Extra({"steps": list(steps), "psnr": psnrs, "bytes": sizes}, {**together.to_arrays()})
 
 
 _NAMES = ("lowest", "sizes", "frequencies")
@@ -128,7 +129,7 @@ def unrounded(trained: Trained, source: Source) -> NDArray[np.float32]:
     encoder, start = trained.model.encoder, 0
     with torch.inference_mode():
         for batch in apply.batches(trained, source):
-            found = encoder.network(batch) * encoder.bottleneck.gain
+            found = encoder.bottleneck.unrounded(encoder.network(batch))
             latents[start : start + len(batch)] = found.cpu().numpy()
             start += len(batch)
     return latents

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from diabolo.data.source import Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
-from diabolo.jobs.apply import batches
+from diabolo.jobs.apply import batches, encode
+from diabolo.jobs.generate.categories import CategoricalMixture, fit_categories
 from diabolo.model.bottlenecks.base import Bottleneck
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
@@ -128,7 +129,13 @@ def fit_density(trained: Trained, source: Source, *, components: int = COMPONENT
         raise ArgumentError(f"components must be a whole number from 1 to 1,000, got {components!r}.")
     if len(source) < 2:
         raise InputError(f"A density needs the codes of 2 samples or more, got {len(source)}.")
-    codes = drawn_codes(trained, Subset(source, spaced(len(source), MOST_CODES)), seed=seed).astype(np.float64)
+    some, categories = Subset(source, spaced(len(source), MOST_CODES)), trained.model.encoder.bottleneck.categories
+    if categories:
+        indices = encode(trained, some).astype(np.int64)
+        mixed = fit_categories(indices, categories, max(1, min(components, len(indices) // 10)), seed)
+        facts = {"components": len(mixed.weights), "codes": len(indices)}
+        return with_part(trained, facts, {"weights": mixed.weights, "tables": mixed.tables})
+    codes = drawn_codes(trained, some, seed=seed).astype(np.float64)
     full = codes.shape[1] <= FULL
     floor = 1e-6 * max(float(codes.var()), 1e-6)
     mixture = GaussianMixture(
@@ -155,11 +162,13 @@ def with_part(trained: Trained, plain: dict[str, Any], arrays: dict[str, NDArray
     return replace(trained, extras={**trained.extras, JOB: added})
 
 
-def density_of(trained: Trained) -> Density | None:
+def density_of(trained: Trained) -> Density | CategoricalMixture | None:
     """Return the density that was fitted, if one was. Raises FormatError if the model file has one of no use."""
     arrays = trained.extras.get(JOB, Extra()).arrays
     if "weights" not in arrays:
         return None
+    if "tables" in arrays:
+        return _categories_of(trained, arrays["weights"], arrays["tables"])
     try:
         weights, means, factors = (arrays[name] for name in ("weights", "means", "factors"))
         latent = trained.model.config.latent
@@ -173,7 +182,15 @@ def density_of(trained: Trained) -> Density | None:
         raise FormatError(f"The density of codes in the model file cannot be read ({error}); fit it anew.") from error
 
 
-def source_of_codes(trained: Trained, kind: str = "auto") -> Density | Prior:
+def _categories_of(trained: Trained, weights: NDArray[Any], tables: NDArray[Any]) -> CategoricalMixture:
+    wanted = (len(weights), trained.model.config.latent, trained.model.encoder.bottleneck.categories)
+    sound = weights.ndim == 1 and tables.shape == wanted and np.isfinite(tables).all() and (tables >= 0).all()
+    if not (sound and np.isfinite(weights).all() and (weights >= 0).all() and abs(float(weights.sum()) - 1) < 1e-3):
+        raise FormatError("The density of codes in the model file does not fit the model; fit it anew.")
+    return CategoricalMixture(weights.astype(np.float32), tables.astype(np.float32))
+
+
+def source_of_codes(trained: Trained, kind: str = "auto") -> Density | CategoricalMixture | Prior:
     """Return what new codes are drawn from.
 
     kind: 'fitted', 'normal' (the prior of a variational model), or 'auto': fitted if there is one.

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from diabolo.data.source import Array, Source, Subset, spaced
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import decode, encode
+from diabolo.jobs.generate.categories import CategoricalMixture
 from diabolo.jobs.generate.density import JOB, Density, Floats, Prior, source_of_codes, with_part
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
@@ -73,7 +74,22 @@ def interpolate(trained: Trained, pair: Source, steps: int, *, spherical: bool =
     if len(pair) != 2:
         raise InputError(f"A walk goes between 2 samples, got {len(pair)}.")
     start, end = encode(trained, pair)
+    if trained.model.encoder.bottleneck.categories:
+        return decode(trained, exchanged(start, end, steps))
     return decode(trained, walk(start, end, steps, spherical=spherical))
+
+
+def exchanged(start: Floats, end: Floats, steps: int) -> Floats:
+    """Return codes (steps, latent) of categories from one to another: more and more positions are the other's.
+
+    >>> exchanged(np.array([1.0, 1.0]), np.array([5.0, 7.0]), 3).tolist()
+    [[1.0, 1.0], [5.0, 1.0], [5.0, 7.0]]
+    """
+    _check_count("steps", steps, 2, 10_000)
+    turn = np.random.default_rng(0).permutation(len(start))
+    done = np.round(np.linspace(0, len(start), steps))[:, None]
+    found: Floats = np.where(turn < done, end, start).astype(np.float32)
+    return found
 
 
 def manifold_codes(trained: Trained, side: int) -> Floats:
@@ -161,7 +177,7 @@ def towards(trained: Trained, codes: Floats, steps: Mapping[str, float]) -> Floa
     return codes
 
 
-def _extent(trained: Trained) -> Density | Prior:
+def _extent(trained: Trained) -> Density | CategoricalMixture | Prior:
     """Return where codes are: the prior's if they are variational, else what was fitted."""
     return source_of_codes(trained, "normal" if trained.model.encoder.bottleneck.has_prior else "auto")
 

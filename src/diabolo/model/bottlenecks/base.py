@@ -27,6 +27,7 @@ class Bottleneck(nn.Module):
     finer or coarser steps. has_prior: whether new codes can be drawn, by `from_prior`.
     standard_normal: whether that prior is the standard normal.
     draws_weighted: whether `sampled` gives draws of a code with their weights (importance weights).
+    categories: of codes that are indices, how many there are; 0 where codes are numbers.
     """
 
     per_latent: int = 1
@@ -38,12 +39,17 @@ class Bottleneck(nn.Module):
     has_prior = False
     standard_normal = False
     draws_weighted = False
+    categories = 0
     embedding: nn.Module | None = None
     """The module that `embed` applies; the decoder holds it, so that it can stand alone."""
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the code (n, latent) that stands for the sample, without noise."""
         return latent
+
+    def unrounded(self, latent: Tensor) -> Tensor:
+        """Return the code (n, latent) before it is rounded, in units of the training's step."""
+        return self.gain * latent
 
     def embed(self, code: Tensor) -> Tensor:
         """Return what the decoder sees of codes (n, latent): (n, per_code * latent)."""
