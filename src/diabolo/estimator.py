@@ -19,6 +19,8 @@ from diabolo.jobs.denoise.stacks import denoise_images
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.detect import members as detectors
 from diabolo.jobs.detect.days import days_of
+from diabolo.jobs.detect.events import Merging
+from diabolo.jobs.detect.stream import Stream
 from diabolo.jobs.detect.thresholds import Scores
 from diabolo.jobs.generate import density, sample
 from diabolo.jobs.learn import Asked, learn
@@ -260,6 +262,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         days = days_of(source_of(self, X), found.rule.per_day) if found.rule.per_day else None
         raised = found.rule.raised(self._suspicion(X), found.calibration, days)
         return np.where(raised, -1, 1)
+
+    def stream(self, *, gap: int | None = None, adapt: bool = False) -> Stream:
+        """Return a stream to feed with steps (preset 'series'): `update(step)` returns events that begin or end.
+
+        gap: most steps without an alert inside an event, half a window if not given. adapt: see `Adaptive`.
+        Raises InputError for a model of single rows.
+        """
+        check_is_fitted(self)
+        return Stream(self.trained_, None if gap is None else Merging(gap=gap), adapt=adapt)
 
     @available_if(_detects)  # type: ignore[untyped-decorator]
     def explain(self, X: Samples) -> Array:
