@@ -105,6 +105,8 @@ class PhotoConfig:
     inner, up: channels within the blocks of the way back at 1/8, and at 1/4.
     """
 
+    told: ClassVar[bool] = False
+
     places: int = 128
     channels: tuple[int, ...] = (64, 128, 160)
     blocks: tuple[int, ...] = (1, 2, 2)
