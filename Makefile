@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DIABOLO_DATA ?= $(shell test -d ../shared/data && cd ../shared/data && pwd)
 
-.PHONY: demo test lint browser bench notebooks clean
+.PHONY: demo test lint browser bench notebooks kernel clean
 
 demo: .venv/installed
 	$(BIN)/diabolo demo
@@ -37,6 +37,12 @@ bench: .venv/installed-dev
 
 notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py
+
+# the exact coder's kernel; needs clang and lld
+kernel:
+	clang --target=wasm32 -O3 -msimd128 -mbulk-memory -ffreestanding -nostdlib -fno-builtin -Wall -Wl,--no-entry,--strip-all \
+	  -Wl,--export=run,--export=model,--export=model_size,--export=heap \
+	  -o src/diabolo/coding/exact/kernel.wasm src/diabolo/coding/exact/kernel.c
 
 clean:
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache

@@ -30,7 +30,7 @@ def tables() -> list[NDArray[np.generic]]:
     student = 0.5 - (np.arctan(t) + t / (1 + t * t)) / np.pi
     tails = np.maximum(1, np.rint(np.stack([logistic, student]) * ONE)).astype("<u4")
     number = np.arange(8192)
-    blend = np.maximum(1, np.rint(2**23 / (np.arange(4096) / 2 + 1) ** 2)).astype("<i4")
+    blend = np.rint(4096 * 16**2 / np.maximum(16, np.arange(512)) ** 2).astype("<i2")
     steps = 2.0 ** (np.arange(256) / 16)
     inverse, scale = np.rint(2**18 / steps).astype("<i4"), np.rint(16 * steps).astype("<i4")
     rate = (65536 // (np.arange(512) + 1.5)).astype("<i4")
@@ -46,6 +46,7 @@ def packed(nets: list[tuple[NDArray[np.float64], ...]]) -> bytes:
     biases1 = np.stack([np.rint(net[1] * 2**19) for net in nets]).astype("<i4")
     biases2 = np.stack([np.rint(net[3] * 2**22) for net in nets]).astype("<i4")
     first = np.stack([np.clip(np.rint(net[0] * 2**11), -32767, 32767) for net in nets]).astype("<i2")
+    first = first.reshape(NETS, HIDDEN, INPUTS // 2, 2).transpose(0, 2, 1, 3)  # pairs of inputs for all units together
     second = np.stack([np.clip(np.rint(net[2] * 2**12), -32767, 32767) for net in nets]).astype("<i2")
     return b"".join(part.tobytes() for part in (*tables(), biases1, biases2, first, second))
 

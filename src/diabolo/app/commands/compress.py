@@ -35,7 +35,7 @@ def compress(
     max_error: Annotated[
         int | None, typer.Option(metavar="E", help="No pixel is off by more than E grey levels.")
     ] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="The same bytes come back.")] = False,
+    lossless: Annotated[bool, typer.Option("--lossless", help="The same pixels, or numbers, come back.")] = False,
     compare: Annotated[
         bool, typer.Option("--compare", help="Show what general codecs need for the same quality.")
     ] = False,
@@ -50,6 +50,7 @@ def compress(
 
     from diabolo.app.output.tables import columns_text, compared_rows
     from diabolo.app.progress import counted
+    from diabolo.coding.archive.layout import Promise
     from diabolo.estimator import load
     from diabolo.files import check_free
     from diabolo.jobs.compress.bundled import bundled_codec
@@ -58,6 +59,9 @@ def compress(
 
     promise, error = promised(quality, max_error, lossless=lossless)
     check_free(out, force=force)
+    if promise != Promise.LOSSY and model is None:
+        _exactly(data, label, out, error, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
+        return
     trained = load(model).trained_ if model else bundled_codec(promise)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
@@ -70,15 +74,10 @@ def compress(
         compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
         print(json.dumps({"archive": str(out), **asdict(found), **compared}))
         return
-    if found.kept:
-        say(f"{found.kept} files are kept as they are: they take fewer bytes than what the model makes of them.")
-    if found.stored:
-        say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
+    _say_kept(found)
     if quality is not None and found.psnr < quality:
         say(f"The quality reached is {found.psnr:.2f} dB, a little under the {quality:g} dB asked for.")
-    each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
-    kept = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
-    print(f"{found.items:,} items, {found.raw:,} -> {found.size:,} bytes ({each}), {kept}")
+    _print_sizes(found, "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB")
     if beside:
         print(columns_text(compared_rows(beside.rows)))
         say(*beside.notes, *beside.warnings)
@@ -120,6 +119,53 @@ def decompress(
         raise typer.Exit(1)
 
 
+def _exactly(
+    data: str,
+    label: str | None,
+    out: Path,
+    max_error: int,
+    *,
+    test: bool,
+    compare: bool,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write pictures by the bundled exact coder. Raises ArgumentError for what needs a model of its own."""
+    from dataclasses import asdict
+
+    from diabolo.app.progress import counted
+    from diabolo.jobs.compress.exact_photos import compress_exactly
+
+    pictures = None if label is not None or test or compare else _pictures(data)
+    if pictures is None:
+        raise ArgumentError(
+            f"Without a model, --lossless and --max-error take a folder or zip of pictures, got {data}"
+            f"{' with --label, --test or --compare' if label or test or compare else ''}; give a model with -m."
+        )
+    with counted("compress", len(pictures), quiet=quiet) as watch:
+        found = compress_exactly(pictures, out, max_error=max_error, force=force, watch=watch)
+    if as_json:
+        print(json.dumps({"archive": str(out), **asdict(found)}))
+        return
+    _say_kept(found)
+    same = "the same files come back" if found.kept == found.items else "the same pixels come back"
+    _print_sizes(found, f"no pixel is off by more than {max_error}" if max_error else same)
+    print(f"Written: {out}")
+
+
+def _say_kept(found: "Compressed") -> None:
+    if found.kept:
+        say(f"{found.kept} files are kept as they are: they take fewer bytes so, or hold more than can be coded.")
+    if found.stored:
+        say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
+
+
+def _print_sizes(found: "Compressed", promise: str) -> None:
+    each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
+    print(f"{found.items:,} items, {found.raw:,} -> {found.size:,} bytes ({each}), {promise}")
+
+
 def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source":
     """Return what general codecs are measured on. Raises FormatError, before any work, for images of several sizes."""
     from diabolo.app.model_data import open_for
@@ -148,19 +194,27 @@ def _compared(
 def _things(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source | Pictures":
     """Return images as they are, with their names, or the samples of anything else."""
     from diabolo.app.model_data import open_for
-    from diabolo.data.images.mixed import open_pictures
-    from diabolo.data.images.one_size import ENDINGS
-    from diabolo.data.named import SETS
 
-    path = Path(data)
-    pictures = path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS)
-    if data not in SETS and path.exists() and pictures and label is None and not test:
-        found = open_pictures(path)
-        if found.others:
-            say(f"Files that are not images, left out: {found.others}.")
-        return found
+    pictures = _pictures(data) if label is None and not test else None
+    if pictures is not None:
+        return pictures
     opened = open_for(trained, data, label)
     say(*opened.notes)
     if test and opened.test is None:
         raise ArgumentError(f"{opened.name} has no test part; leave --test out.")
     return opened.test if test and opened.test is not None else opened.train
+
+
+def _pictures(data: str) -> "Pictures | None":
+    """Return the pictures of a folder, a zip or one image, or None for other data."""
+    from diabolo.data.images.mixed import open_pictures
+    from diabolo.data.images.one_size import ENDINGS
+    from diabolo.data.named import SETS
+
+    path = Path(data)
+    if data in SETS or not path.exists() or not (path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS)):
+        return None
+    found = open_pictures(path)
+    if found.others:
+        say(f"Files that are not images, left out: {found.others}.")
+    return found

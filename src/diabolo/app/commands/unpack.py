@@ -8,8 +8,8 @@ from diabolo.coding.archive.salvage import Damage
 from diabolo.errors import ArgumentError, FileError, InputError
 from diabolo.files import check_free, written_whole
 from diabolo.jobs.compress.decompress import Restored, contents, one_item, restored_items, salvaged
+from diabolo.jobs.compress.exact_photos import Codec
 from diabolo.jobs.compress.output import Watcher, joined, picture, to_array, to_folder
-from diabolo.training.files.model_file import Trained
 
 
 def archive_items(archive: Path, *, salvage: bool) -> int | None:
@@ -21,7 +21,7 @@ def archive_items(archive: Path, *, salvage: bool) -> int | None:
 
 
 def write_items(
-    trained: Trained, archive: Path, out: Path, *, salvage: bool, force: bool, watch: Watcher
+    trained: Codec, archive: Path, out: Path, *, salvage: bool, force: bool, watch: Watcher
 ) -> tuple[int, list[Damage]]:
     """Write all items; return how many, and what was lost. Raises ArgumentError or FileError for a path of no use."""
     array = out.suffix.lower() == ".npy"
@@ -48,7 +48,7 @@ def check_folder(out: Path, *, force: bool) -> None:
     check_free(out.with_name(f"{out.name}.new"), force=True)
 
 
-def write_item(trained: Trained, archive: Path, name: str, out: Path, *, salvage: bool, force: bool) -> None:
+def write_item(trained: Codec, archive: Path, name: str, out: Path, *, salvage: bool, force: bool) -> None:
     """Write one item as an image (.png), an array (.npy), or the file that was kept.
 
     Raises InputError if there is none of that name.
@@ -74,7 +74,7 @@ def write_item(trained: Trained, archive: Path, name: str, out: Path, *, salvage
             picture(found).save(file, format="PNG")
 
 
-def _named(trained: Trained, archive: Path, name: str) -> Iterator[Restored]:
+def _named(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:
     """Yield the undamaged strips of one item, by its name."""
     for piece in salvaged(trained, archive)[0]:
         if any(item.name == name for item in piece.items):

@@ -16,7 +16,7 @@ enum { ENCODE, DECODE, DUMP };
 // The model file, as bench/train_photos.py writes it.
 static struct {
     u32 tail[2][4096];   // mass beyond z / 64 scales: logistic, Student's t with 3 degrees; 2^27 is 1
-    i32 blend[4096];     // weight of a predictor by its recent error
+    i16 blend[512];      // weight of a predictor by its recent error, where 16 to 31 is the least
     i32 inverse[256];    // 2^18 / 2^(L / 16)
     i32 scale[256];      // 16 * 2^(L / 16)
     i32 rate[512];       // 65536 / (n + 1.5)
@@ -24,7 +24,7 @@ static struct {
     u16 squash[4096];
     i16 log[8192];       // 16 log2
     i32 bias1[3][HIDDEN], bias2[3][2];
-    i16 first[3][HIDDEN][F];
+    i16 first[3][F / 2][HIDDEN][2];
     i16 second[3][2][HIDDEN];
 } M __attribute__((aligned(16)));
 
@@ -44,7 +44,6 @@ static i32 decoding;
 u8 *model(void) { return (u8 *)&M; }
 u32 model_size(void) { return sizeof M; }
 u8 *heap(void) { return &__heap_base; }
-u32 consumed(void) { return place; }
 
 static inline i32 min(i32 a, i32 b) { return a < b ? a : b; }
 static inline i32 max(i32 a, i32 b) { return a > b ? a : b; }
@@ -83,10 +82,9 @@ static inline i32 share(u32 part, u32 whole) {  // part / whole in 4096ths
     return whole < 16 ? 2048 : min(4095, (part << 4) / (whole >> 8 ? whole >> 8 : 1));
 }
 
-static i32 dot(const i16 *a, const i16 *b, i32 n) {
-    v128_t sum = wasm_i32x4_splat(0);
-    for (i32 k = 0; k < n; k += 8) sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(wasm_v128_load(a + k), wasm_v128_load(b + k)));
-    return wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1) + wasm_i32x4_extract_lane(sum, 2) + wasm_i32x4_extract_lane(sum, 3);
+static inline i32 total_of(v128_t x) {
+    x = wasm_i32x4_add(x, wasm_i64x2_shuffle(x, x, 1, 0));
+    return wasm_i32x4_extract_lane(x, 0) + wasm_i32x4_extract_lane(x, 1);
 }
 
 // One decision under the mixer: two distributions' opinions (in 4096ths) and three adaptive ones.
@@ -122,18 +120,18 @@ static void fresh(void) {
 }
 
 // Code `count` pictures of h x w x c values 0..top, interleaved, at `pixels`, to or from `length_` bytes at `bytes_`.
-// rows: room for 4 rows of w + 8 places, in each c planes of value, error (i16) and K predictors' errors (u16).
+// rows: room for rows of w + 8 places, for each of c planes: 4 of values, 4 of errors, 2 of the errors of K predictors.
 // Returns the bytes written (more than length_: they did not fit), or how many rows DUMP wrote at bytes_.
 u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes_, u32 length_, i16 *rows, i32 effort) {
     static const u8 SOURCE[5][4] = {{0}, {0}, {0, 1}, {1, 0, 2}, {1, 0, 2, 3}};
     i32 stride = w + 2 * MARGIN, dumped = 0;
     i16 *B[PLANES][4], *E[PLANES][4];
-    u16 *P[PLANES][2];
+    i16 *P[PLANES][2];
     i16 *room = rows;
     for (i32 p = 0; p < c; p++) {
         for (i32 i = 0; i < 4; i++) B[p][i] = room, room += stride;
         for (i32 i = 0; i < 4; i++) E[p][i] = room, room += stride;
-        for (i32 i = 0; i < 2; i++) P[p][i] = (u16 *)room, room += stride * K;
+        for (i32 i = 0; i < 2; i++) P[p][i] = room, room += stride * K;
     }
     bytes = bytes_, length = length_, place = 0, decoding = mode == DECODE;
     x1 = 0, x2 = ~0u;
@@ -148,7 +146,7 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
         for (i32 y = 0; y < h; y++, pixels += w * c) {
             for (i32 p = 0; p < c; p++) {
                 i16 *b = B[p][3], *e = E[p][3];
-                u16 *q = P[p][1];
+                i16 *q = P[p][1];
                 for (i32 i = 3; i > 0; i--) B[p][i] = B[p][i - 1], E[p][i] = E[p][i - 1];
                 B[p][0] = b, E[p][0] = e, P[p][1] = P[p][0], P[p][0] = q;
                 for (i32 i = 0; i < MARGIN; i++) {
@@ -162,7 +160,7 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
                 const i16 *e0 = E[p][0] + x, *e1 = E[p][1] + x, *e2 = E[p][2] + x;
                 const i32 W = r0[-1], N = r1[0], NW = r1[-1], NE = r1[1], WW = r0[-2], NN = r2[0], NNE = r2[1];
                 const i32 med = sloped(W, N, NW);
-                i32 pr[K];
+                i16 pr[K] __attribute__((aligned(16))), pen[K] __attribute__((aligned(16)));
                 pr[0] = W << 4, pr[1] = N << 4, pr[2] = (W + N - NW) << 4, pr[3] = med << 4;
                 pr[4] = (W + NE - N) << 4, pr[5] = (N + NE - NNE) << 4, pr[6] = (2 * W - WW) << 4, pr[7] = (2 * N - NN) << 4;
                 pr[8] = (W + N) << 3, pr[9] = (2 * (W + N) + NE - NW) << 2, pr[10] = (W + NE) << 3, pr[11] = (W + N + NW + NE) << 2;
@@ -187,16 +185,34 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
                     pr[23] = (3 * W - 3 * WW + r0[-3]) << 4;
                 }
                 // blend
-                const u16 *p0 = P[p][0] + x * K, *p1 = P[p][1] + x * K;
-                i32 pen[K];
-                for (i32 k = 0; k < K; k++)
-                    pen[k] = 2 * (p0[k - K] + p1[k]) + p1[k - K] + p1[k + K] + p0[k - 2 * K] + p1[k + 2 * K];
-                int64_t sum = 0, total = 0;
-                for (i32 k = 0; k < K; k++) {
-                    i32 weight = M.blend[min(pen[k] >> 1, 4095)];
-                    total += weight, sum += (int64_t)weight * pr[k];
+                const i16 *p0 = P[p][0] + x * K, *p1 = P[p][1] + x * K;
+                v128_t errors[3];
+                for (i32 k = 0; k < 3; k++) {
+                    v128_t two = wasm_i16x8_add(wasm_v128_load(p0 - K + 8 * k), wasm_v128_load(p1 + 8 * k));
+                    v128_t near = wasm_i16x8_add(wasm_v128_load(p1 - K + 8 * k), wasm_v128_load(p1 + K + 8 * k));
+                    v128_t far = wasm_i16x8_add(wasm_v128_load(p0 - 2 * K + 8 * k), wasm_v128_load(p1 + 2 * K + 8 * k));
+                    v128_t all = wasm_i16x8_add(wasm_i16x8_add(wasm_i16x8_shl(two, 1), near), wasm_i16x8_add(far, wasm_i16x8_splat(4)));
+                    errors[k] = all;
+                    wasm_v128_store(pen + 8 * k, all);
                 }
-                const i32 blend = clamp((i32)(sum / total), 0, highest);
+                v128_t lows = wasm_i16x8_min(wasm_i16x8_min(errors[0], errors[1]), errors[2]);
+                lows = wasm_i16x8_min(lows, wasm_i64x2_shuffle(lows, lows, 1, 0));
+                lows = wasm_i16x8_min(lows, wasm_i32x4_shuffle(lows, lows, 1, 0, 3, 2));
+                const i32 lowest = min(wasm_i16x8_extract_lane(lows, 0), wasm_i16x8_extract_lane(lows, 1));
+                const i32 bits = 31 - __builtin_clz(lowest);  // lowest >= 4
+                const v128_t bound = wasm_i16x8_splat(min(32767, (511 << bits) >> 4));
+                v128_t sums = wasm_i32x4_splat(0), totals = sums;
+                for (i32 k = 0; k < 3; k++) {
+                    v128_t at = wasm_i16x8_min(errors[k], bound);
+                    at = bits > 4 ? wasm_u16x8_shr(at, bits - 4) : wasm_i16x8_shl(at, 4 - bits);
+#define WEIGHT(i) M.blend[wasm_u16x8_extract_lane(at, i)]
+                    v128_t weights = wasm_i16x8_make(WEIGHT(0), WEIGHT(1), WEIGHT(2), WEIGHT(3), WEIGHT(4), WEIGHT(5), WEIGHT(6), WEIGHT(7));
+                    v128_t off = wasm_i16x8_sub(wasm_v128_load(pr + 8 * k), wasm_i16x8_splat(med << FB));
+                    off = wasm_i16x8_max(wasm_i16x8_min(off, wasm_i16x8_splat(8191)), wasm_i16x8_splat(-8191));
+                    sums = wasm_i32x4_add(sums, wasm_i32x4_dot_i16x8(weights, off));
+                    totals = wasm_i32x4_add(totals, wasm_i32x4_extadd_pairwise_i16x8(weights));
+                }
+                const i32 blend = clamp((med << FB) + total_of(sums) / total_of(totals), 0, highest);
                 const i32 third = net ? 15 : 3, least = min(min(pen[net ? 17 : 12], pen[third]), pen[9]);
                 // contexts
                 const i32 sW = e0[-1], sN = e1[0], eW = mag(sW), eN = mag(sN), eNW = mag(e1[-1]), eNE = mag(e1[1]), eWW = mag(e0[-2]), eNN = mag(e2[0]);
@@ -223,8 +239,15 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
                 // network
                 if (effort) {
                     i16 f[F] __attribute__((aligned(16)));
-#define SCALED(d) clamp((clamp(d, -8191, 8191) * inverse) >> 10, -1536, 1536)
-                    for (i32 k = 0; k < K; k++) f[k] = SCALED(pr[k] - mu);
+#define SCALED(d) clamp(((d) * narrow) >> 7, -1536, 1536)
+                    const i32 narrow = inverse >> 3;
+                    const v128_t by = wasm_i16x8_splat(narrow), centre = wasm_i16x8_splat(mu);
+                    for (i32 k = 0; k < K; k += 8) {
+                        v128_t off = wasm_i16x8_sub(wasm_v128_load(pr + k), centre);
+                        v128_t one = wasm_i32x4_shr(wasm_i32x4_extmul_low_i16x8(off, by), 7), two = wasm_i32x4_shr(wasm_i32x4_extmul_high_i16x8(off, by), 7);
+                        off = wasm_i16x8_narrow_i32x4(one, two);
+                        wasm_v128_store(f + k, wasm_i16x8_max(wasm_i16x8_min(off, wasm_i16x8_splat(1536)), wasm_i16x8_splat(-1536)));
+                    }
                     f[24] = SCALED(sW), f[25] = SCALED(sN), f[26] = SCALED(e1[-1]), f[27] = SCALED(e1[1]), f[28] = SCALED(e0[-2]), f[29] = SCALED(e2[0]);
                     if (net) f[30] = SCALED(E[0][0][x]), f[31] = SCALED(E[0][0][x - 1]), f[32] = SCALED(E[0][1][x]), f[33] = SCALED(other);
                     else if (c > 2 && p == 0) f[30] = SCALED(E[1][0][x - 1]), f[31] = SCALED(E[1][1][x]), f[32] = SCALED(E[1][1][x + 1]), f[33] = SCALED(e1[2]);
@@ -240,10 +263,22 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
                             row[48] = (pixels[x0 * c + SOURCE[c][p]] << FB) - mu, row[49] = L, row[50] = net, row[51] = 0;
                         }
                     } else {
-                        i16 hidden[HIDDEN] __attribute__((aligned(16)));
-                        for (i32 j = 0; j < HIDDEN; j++) hidden[j] = clamp((dot(f, M.first[net][j], F) + M.bias1[net][j]) >> 9, 0, 32767);
-                        i32 shift = clamp((dot(hidden, M.second[net][0], HIDDEN) + M.bias2[net][0]) >> 10, -12288, 12288);
-                        i32 wider = clamp((dot(hidden, M.second[net][1], HIDDEN) + M.bias2[net][1]) >> 10, -12288, 12288);
+                        v128_t sum[4];
+                        for (i32 j = 0; j < 4; j++) sum[j] = wasm_v128_load(&M.bias1[net][4 * j]);
+                        for (i32 k = 0; k < F / 2; k++) {
+                            v128_t pair = wasm_v128_load32_splat(f + 2 * k);
+                            for (i32 j = 0; j < 4; j++) sum[j] = wasm_i32x4_add(sum[j], wasm_i32x4_dot_i16x8(pair, wasm_v128_load(M.first[net][k][4 * j])));
+                        }
+                        v128_t hidden[2], outs[2];
+                        for (i32 j = 0; j < 2; j++) {
+                            hidden[j] = wasm_i16x8_narrow_i32x4(wasm_i32x4_shr(sum[2 * j], 9), wasm_i32x4_shr(sum[2 * j + 1], 9));
+                            hidden[j] = wasm_i16x8_max(hidden[j], wasm_i16x8_splat(0));
+                        }
+                        for (i32 o = 0; o < 2; o++)
+                            outs[o] = wasm_i32x4_add(wasm_i32x4_dot_i16x8(hidden[0], wasm_v128_load(M.second[net][o])),
+                                                     wasm_i32x4_dot_i16x8(hidden[1], wasm_v128_load(M.second[net][o] + 8)));
+                        i32 shift = clamp((total_of(outs[0]) + M.bias2[net][0]) >> 10, -12288, 12288);
+                        i32 wider = clamp((total_of(outs[1]) + M.bias2[net][1]) >> 10, -12288, 12288);
                         mu = clamp(mu + ((shift * M.scale[L] + 32768) >> 16), 0, highest);
                         L = clamp(L + ((wider * 370 + 32768) >> 16), 18, 190);
                         inverse = M.inverse[L];
@@ -285,8 +320,11 @@ u32 run(i32 mode, u8 *pixels, i32 count, i32 h, i32 w, i32 c, i32 top, u8 *bytes
                 const i32 exact = value << FB, error = exact - before, size = mag(error) << 8;
                 r0[0] = value;
                 E[p][0][x] = error;
-                u16 *q = P[p][0] + x * K;
-                for (i32 k = 0; k < K; k++) q[k] = mag(exact - pr[k]);
+                i16 *q = P[p][0] + x * K;
+                for (i32 k = 0; k < K; k += 8) {
+                    v128_t off = wasm_i16x8_abs(wasm_i16x8_sub(wasm_i16x8_splat(exact), wasm_v128_load(pr + k)));
+                    wasm_v128_store(q + k, wasm_i16x8_min(off, wasm_i16x8_splat(4080)));
+                }
                 for (i32 i = 0; i < 4; i++) {
                     i32 *s = &S.spread[p][i][at[i]], *m = &S.seen[p][i][at[i]];
                     *s += (i32)((int64_t)(size - *s) * M.rate[*m] >> 16);

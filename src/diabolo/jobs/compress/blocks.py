@@ -88,8 +88,15 @@ def _files_are_better(strips: list[Coded], pictures: Pictures, exact: bool) -> b
     names = [item for strip in strips for item in strip.piece.items]
     if exact and any(_mode(item) not in RESTORED and not deep(item.mode) for item in names):
         return True
+    if exact and any(_deep_colours(pictures.file(number)) for number in strips[0].piece.numbers):
+        return True
     taken = sum(len(strip.content) for strip in strips) + OVERHEAD * len(strips)
     return sum(pictures.size(number) + 4 for number in strips[0].piece.numbers) <= taken
+
+
+def _deep_colours(data: bytes) -> bool:
+    """Say whether a file is a PNG of 16 bits a channel with colour or alpha, of which 8 bits are read."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10" and data[25:26] != b"\0"
 
 
 def _mode(item: Item) -> str:

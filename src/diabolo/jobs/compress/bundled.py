@@ -7,8 +7,10 @@ from pathlib import Path
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.layout import Header, Promise
 from diabolo.coding.archive.salvage import Salvage
+from diabolo.coding.exact.kernel import bundled as bundled_kernel
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.compress.compress import identity
+from diabolo.jobs.compress.exact_photos import Codec
 from diabolo.jobs.compress.packed_model import read_packed
 from diabolo.training.files.model_file import Trained
 
@@ -25,12 +27,14 @@ def bundled_codec(promise: Promise) -> Trained:
         return read_packed(path)
 
 
-def codec_of(archive: Path, *, salvage: bool = False) -> Trained:
+def codec_of(archive: Path, *, salvage: bool = False) -> Codec:
     """Return the bundled model that an archive was made with. Raises InputError if it was another one.
 
     salvage: whether the archive may be damaged.
     """
     wanted = _header(archive, salvage=salvage).model
+    if bundled_kernel().identity == wanted:
+        return bundled_kernel()
     for promise in BUNDLED:
         trained = bundled_codec(promise)
         if identity(trained) == wanted:

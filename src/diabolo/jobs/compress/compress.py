@@ -91,7 +91,7 @@ def compress(
             settings = settings_of(level) if promise == Promise.LOSSY else b""
             header = replace(header, settings=settings)
             coder = CODERS[promise](trained, header)
-            found = _written(temporary, header, coder, trained, data, floor, watch)
+            found = written(temporary, header, coder, peak_of(trained), data, floor, watch)
             watch = None
             if quality is None or found.psnr >= quality:
                 break
@@ -118,14 +118,19 @@ def _photos(
     header = replace(_header(trained, data, Promise.LOSSY, 0), settings=photo_settings(coder.level))
     floor = -math.inf if quality is None else quality
     with written_whole(path, force=force) as temporary:
-        found = _written(temporary, header, coder, trained, data, floor, watch)
+        found = written(temporary, header, coder, peak_of(trained), data, floor, watch)
         return replace(found, size=temporary.stat().st_size)
 
 
 def _header(trained: Trained, data: Source | Pictures, promise: Promise, max_error: int) -> Header:
+    return header_for(identity(trained), data, promise, max_error)
+
+
+def header_for(model: bytes, data: Source | Pictures, promise: Promise, max_error: int) -> Header:
+    """Return the header of an archive of data, coded by a model of this identity."""
     dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
     usual = Item(() if isinstance(data, Pictures) else data.shape)
-    return Header(identity(trained), promise, usual, dtype.str, max_error)
+    return Header(model, promise, usual, dtype.str, max_error)
 
 
 def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
@@ -229,25 +234,25 @@ def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
     return psnr_of(error, int(numbers), peak_of(trained))
 
 
-def _written(
+def written(
     path: Path,
     header: Header,
     coder: BlockCoder,
-    trained: Trained,
+    peak: float,
     data: Source | Pictures,
     floor: float,
     watch: Watcher | None,
 ) -> Compressed:
-    """Write the whole archive; its size is left to the caller."""
+    """Write the whole archive; its size is left to the caller. peak: the value that PSNR refers to."""
     with path.open("wb") as file:
-        return _write(file, header, coder, trained, data, floor, watch)
+        return _write(file, header, coder, peak, data, floor, watch)
 
 
 def _write(
     file: BinaryIO,
     header: Header,
     coder: BlockCoder,
-    trained: Trained,
+    peak: float,
     data: Source | Pictures,
     floor: float,
     watch: Watcher | None,
@@ -255,7 +260,7 @@ def _write(
     writer = ArchiveWriter(file, header)
     total = Compressed(0, 0, 0, 0, 0, 0.0)
     numbers, error = 0, 0.0
-    made = together(lambda piece: _coded(piece, coder, trained, header, floor), pieces_of(data))
+    made = together(lambda piece: _coded(piece, coder, peak, header, floor), pieces_of(data))
     pictures = data if isinstance(data, Pictures) else None
     for out in blocks_of((coded for _, coded in made), pictures, exact=header.promise == Promise.LOSSLESS):
         writer.add_block(out.content, out.items, method=out.method)
@@ -271,20 +276,18 @@ def _write(
         if watch:
             watch(out.count)
     writer.finish()
-    return replace(total, psnr=psnr_of(error, numbers, peak_of(trained)))
+    return replace(total, psnr=psnr_of(error, numbers, peak))
 
 
-def _coded(piece: Piece, coder: BlockCoder, trained: Trained, header: Header, floor: float) -> Coded:
+def _coded(piece: Piece, coder: BlockCoder, peak: float, header: Header, floor: float) -> Coded:
     """Return a piece by the model, or by a general coder if that serves it better."""
-    found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, trained, header, floor)
+    found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, peak, header, floor)
     if found is not None:
         return Coded(piece, *found, Method.MODEL)
     return Coded(piece, store(np.ascontiguousarray(piece.array, header.dtype).tobytes()), 0.0, Method.STORED)
 
 
-def _by_model(
-    array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
-) -> tuple[bytes, float] | None:
+def _by_model(array: Array, coder: BlockCoder, peak: float, header: Header, floor: float) -> tuple[bytes, float] | None:
     """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
     payload = coder.encode(array)
     if payload is None:
@@ -297,5 +300,5 @@ def _by_model(
         return payload, 0.0
     restored = coder.decode(payload, len(array), array.shape[1:])
     wrong = squared_error(array, restored)
-    reached = psnr_of(wrong, array.size, peak_of(trained))
+    reached = psnr_of(wrong, array.size, peak)
     return (payload, wrong) if reached >= floor else None  # NaN in the data reaches nothing

@@ -17,10 +17,8 @@ from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.compress.blocks import Files, check_files, decoded, read_files
 from diabolo.jobs.compress.chunks import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of
-from diabolo.jobs.compress.coders import CODERS, BlockCoder
-from diabolo.jobs.compress.compress import identity
+from diabolo.jobs.compress.exact_photos import Codec, coder_of, identity_of
 from diabolo.jobs.parallel import together
-from diabolo.training.files.model_file import Trained
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,15 @@ class Restored:
 class Unpacker:
     """Makes samples of blocks. Raises InputError if the archive was made with another model."""
 
-    def __init__(self, trained: Trained, header: Header) -> None:
-        if header.model != identity(trained):
+    def __init__(self, trained: Codec, header: Header) -> None:
+        own = identity_of(trained)
+        if header.model != own:
             raise InputError(
                 f"The archive was made with another model (SHA-256 {header.model.hex()[:12]}..., this one has "
-                f"{identity(trained).hex()[:12]}...); give the model file that it was compressed with."
+                f"{own.hex()[:12]}...); give the model file that it was compressed with."
             )
-        self.trained, self.header = trained, header
-        self.coder: BlockCoder = CODERS[header.promise](trained, header)
+        self.header = header
+        self.coder = coder_of(trained, header)
 
     def piece(self, block: Block) -> Piece | Files:
         """Return the items of a block. Raises FormatError if they do not fit together."""
@@ -77,7 +76,7 @@ class Unpacker:
         return self.coder.decode(block.payload, len(block.items), shape)
 
 
-def contents(trained: Trained, archive: Path) -> Iterator[Piece | Files]:
+def contents(trained: Codec, archive: Path) -> Iterator[Piece | Files]:
     """Yield the items of an archive in order, a block at a time; pictures whose files were kept as those.
 
     Raises FileError if it cannot be read; FormatError if it is damaged, newer or of another kind; InputError if
@@ -89,12 +88,12 @@ def contents(trained: Trained, archive: Path) -> Iterator[Piece | Files]:
             yield piece
 
 
-def unpacked(trained: Trained, archive: Path) -> Iterator[Piece]:
+def unpacked(trained: Codec, archive: Path) -> Iterator[Piece]:
     """Yield the items of an archive in order as numbers. Raises as `contents` does."""
     return decoded(contents(trained, archive))
 
 
-def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece | Files], list[Damage]]:
+def salvaged(trained: Codec, archive: Path) -> tuple[Iterator[Piece | Files], list[Damage]]:
     """Return the undamaged blocks of an archive, and a list that says afterwards what is missing.
 
     An entry of 0 items says that the index is gone, so that what may have followed is not known.
@@ -123,7 +122,7 @@ def salvaged(trained: Trained, archive: Path) -> tuple[Iterator[Piece | Files], 
     return pieces(), damaged
 
 
-def one_item(trained: Trained, archive: Path, name: str) -> Iterator[Restored]:
+def one_item(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:
     """Yield the item called `name`, in strips if it is large, without decoding other blocks than its own.
 
     Raises InputError if there is none; a number counts the items of an archive without names from 0.
