@@ -74,7 +74,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = compress_exactly(opened, Path(folder) / "x.dbo")
     print(
-        f"{len(pictures)} pictures; whole archive: {8 * found.size / values:.3f} bits a value, {found.kept} kept as files"
+        print(
+            f"{len(pictures)} pictures; archive: {8 * found.size / values:.3f} bits a value, {found.kept} kept as they are"
+        )
     )
     print("| codec | bits a value | Mpx/s coding | Mpx/s decoding |\n|---|---|---|---|")
     for name, (encode, decode) in CODECS.items():

@@ -1,8 +1,10 @@
 """The exact coder's kernel: WebAssembly that gives the same bits on every processor (kernel.c, docs/format.md)."""
 
+import atexit
 import ctypes
 import hashlib
 import threading
+import weakref
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
@@ -78,6 +80,7 @@ class _Machine:
 
         engine, module = _module()
         self._store = wasmtime.Store(engine)
+        _OPEN.append(weakref.ref(self._store))
         self._exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
         if len(model) != self.call("model_size"):
             raise FormatError(f"the model of the exact coder has {len(model)} bytes; install the package anew.")
@@ -108,6 +111,18 @@ class _Machine:
     def _address(self) -> int:
         pointer = self._exports["memory"].data_ptr(self._store)
         return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
+_OPEN: list["weakref.ref[Any]"] = []
+
+
+@atexit.register
+def _close() -> None:
+    """Close what is open before Python takes itself apart: wasmtime's own closing fails then, with a message."""
+    stores = [store for reference in _OPEN if (store := reference()) is not None]
+    parts = reversed(_module()) if _module.cache_info().currsize else ()
+    for thing in (*stores, *parts):
+        thing.close()
 
 
 @cache
