@@ -89,7 +89,7 @@ class Scorer:
     def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
         self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
-        assert self.neighbours.cells  # made here, before several threads ask for them
+        _ = self.neighbours.cells  # made here, before several threads ask for them
         self.plain = None if detector.plain is None else PlainScorer(detector.plain)
         self.tail = None if detector.held is None else Tail(detector.held, grows=True)
 
