@@ -11,14 +11,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from diabolo.data.source import Array
-from diabolo.errors import InputError
 from diabolo.jobs import apply
 from diabolo.jobs.compress.compress import Compressed, compress, promised
 from diabolo.jobs.compress.decompress import unpacked
 from diabolo.jobs.compress.output import as_array
-from diabolo.jobs.denoise.denoise import denoise, white_of
+from diabolo.jobs.denoise.stacks import denoise_images
+from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.detect import members as detectors
 from diabolo.jobs.detect.days import days_of
+from diabolo.jobs.detect.events import Merging
+from diabolo.jobs.detect.stream import Stream
 from diabolo.jobs.detect.thresholds import Scores
 from diabolo.jobs.generate import density, sample
 from diabolo.jobs.learn import Asked, learn
@@ -170,18 +172,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return decode(encode(X))."""
         return self.decode(self.encode(X))
 
-    def denoise(self, X: ArrayLike, *, clip: bool = True) -> Array:
-        """Return images cleaned: an array of images (n, h, w) or (n, h, w, 3) of any size, of the same shape and dtype.
-
-        8 or 16 bits, or floats in [0, 1] (`clip` keeps the result there). Raises InputError for other samples.
-        """
+    def denoise(
+        self,
+        X: ArrayLike,
+        *,
+        strength: float = 1.0,
+        noise_level: float | None = None,
+        keep_grain: float = 0.0,
+        clip: bool = True,
+    ) -> Array:
+        """Return images (n, h, w) or (n, h, w, 3) cleaned, as `denoise_images` and `Dial` say."""
         check_is_fitted(self)
-        images = np.asarray(X)
-        if images.ndim not in (3, 4):
-            raise InputError(f"Images must be an array (n, h, w) or (n, h, w, 3), got {images.shape}.")
-        white = white_of(self.trained_, images)
-        cleaned = np.stack([denoise(self.trained_, image, white=white).image for image in images])
-        return np.clip(cleaned, 0, 1) if clip and cleaned.dtype.kind == "f" else cleaned
+        return denoise_images(self.trained_, np.asarray(X), Dial(strength, noise_level, keep_grain), clip=clip)
 
     def compress(
         self,
@@ -260,6 +262,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         days = days_of(source_of(self, X), found.rule.per_day) if found.rule.per_day else None
         raised = found.rule.raised(self._suspicion(X), found.calibration, days)
         return np.where(raised, -1, 1)
+
+    def stream(self, *, gap: int | None = None, adapt: bool = False) -> Stream:
+        """Return a stream to feed with steps (preset 'series'): `update(step)` returns events that begin or end.
+
+        gap: most steps without an alert inside an event, half a window if not given. adapt: see `Adaptive`.
+        Raises InputError for a model of single rows.
+        """
+        check_is_fitted(self)
+        return Stream(self.trained_, None if gap is None else Merging(gap=gap), adapt=adapt)
 
     @available_if(_detects)  # type: ignore[untyped-decorator]
     def explain(self, X: Samples) -> Array:

@@ -71,10 +71,33 @@ class VectorQuantisedConfig:
         check_range("commitment", self.commitment, 0, 1e3)
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig
+@dataclass(frozen=True)
+class HyperpriorConfig:
+    """The code is a map rounded to whole numbers, whose distribution a side map at 1/4 of its size and the map tell.
+
+    places, height, width: of the map. side: numbers at each place of the side map. hidden, features: of the networks.
+    """
+
+    has_rate: ClassVar[bool] = True
+    has_free_nats: ClassVar[bool] = False
+
+    places: int
+    height: int
+    width: int
+    side: int = 64
+    hidden: int = 128
+    features: int = 64
+
+    def __post_init__(self) -> None:
+        sizes = (self.places, self.height, self.width, self.side, self.hidden, self.features)
+        check_counts("places, height, width, side, hidden and features", sizes)
+
+
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig | HyperpriorConfig
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
     "vector-quantised": VectorQuantisedConfig,
+    "hyperprior": HyperpriorConfig,
 }

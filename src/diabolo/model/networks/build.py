@@ -9,12 +9,13 @@ from typing import Any
 from torch import nn
 
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import ConvolutionalConfig, DenseConfig, ResidualConfig, UShapedConfig
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, PhotoConfig, ResidualConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
 from diabolo.model.networks.residual import downward, upward
-from diabolo.model.networks.sizes import code_size, grid, map_size, stages
+from diabolo.model.networks.sizes import code_size, grid, map_size, photo_code_size, photo_map, stages
 from diabolo.model.networks.unet import Downward, Upward
+from diabolo.model.photo.transforms import Analysis, Synthesis
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
@@ -135,11 +136,21 @@ def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int, per_c
     size = code_size(network.channels, grid(config.shape))
     if config.latent != size or per_latent != 1 or per_code != 1:
         raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
-    inputs, depth = grid(config.shape), network.blocks
-    down = Downward(network.channels, inputs, depth, bias=not network.residual)
-    up = Upward(network.channels, inputs, depth, residual=network.residual)
-    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
-    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+    inputs, more = grid(config.shape), config.likelihood.more_outputs
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), Downward(network, inputs))
+    stored = (*inputs[1:], inputs[0] + more) if more else config.shape
+    return Pair(encoder, nn.Sequential(Upward(network, inputs, more=more), AsStored(stored)))
+
+
+def photo(network: PhotoConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
+    """A deep analysis to a map at 1/8 of the size, and a shallow synthesis; a code is the map and a quality."""
+    size = photo_code_size(network, config.shape)
+    if config.latent != size or per_latent != 1 or per_code != 1 or config.classes:
+        raise InputError(f"latent must be {size} for a photo network, without labels, got {config.latent}.")
+    channels = grid(config.shape)[0]
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), Analysis(network, channels))
+    decoder = nn.Sequential(Synthesis(network, channels, photo_map(config.shape)), AsStored(config.shape))
+    return Pair(encoder, decoder)
 
 
 def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
@@ -151,7 +162,8 @@ def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
 def _u_reach(network: UShapedConfig) -> tuple[int, int]:
     """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
     scales = [2**stage for stage in range(1, len(network.channels) + 1)]
-    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    sides = [2] * (len(scales) - 1) + [1]
+    blocks = sum(2 * depth * scale * both for depth, scale, both in zip(network.blocks_of, scales, sides, strict=True))
     return blocks + 2 * scales[0] + scales[-1], scales[-1]
 
 
@@ -169,4 +181,5 @@ NETWORKS: dict[type, Callable[[Any, ModelConfig, int, int], Pair]] = {
     ConvolutionalConfig: convolutional,
     ResidualConfig: residual,
     UShapedConfig: u_shaped,
+    PhotoConfig: photo,
 }

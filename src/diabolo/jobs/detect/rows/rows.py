@@ -42,6 +42,11 @@ class Calibrated:
     contamination: float = 0.0
     left_out: float = 0.0
 
+    @property
+    def references(self) -> Numbers:
+        """Some normal samples, prepared, (r, columns)."""
+        return self.detector.references
+
     def shares(self) -> dict[str, float]:
         """Return the shares of anomalies that were left out, by name."""
         return {name: getattr(self, name) for name in SHARES}
@@ -88,13 +93,20 @@ def usable(trained: "Trained") -> bool:
 
 def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamination: float) -> "Trained":
     from diabolo.jobs.detect.rows.contamination import fit_to_most
+    from diabolo.jobs.detect.rows.fit import fit_plain
 
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = prepared_rows(trained, Subset(fitted, rows))
     trained.model.cpu()
     detector, left_out = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
     found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
-    scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
+    kept = Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED))
+    scores = score(found, kept)
+    if not contamination:  # scores in nats would not show by how much an anomaly stands out
+        plain = fit_plain(prepared, weights_of(trained), curved=trained.preprocessing.curved)
+        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32))
+        found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
+        scores = score(found, kept)
     return with_calibration(found, scores, rule, contamination)
 
 
