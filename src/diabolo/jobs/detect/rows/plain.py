@@ -11,7 +11,7 @@ import numpy as np
 from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Numbers, Rows
 from diabolo.jobs.detect.rows.tails import Kept, Tail
 
-MOST, MOST_KEPT, FARTHEST = 10_000, 999, np.float32(20)
+MOST, MOST_KEPT, FARTHEST = 10_000, 99, np.float32(20)
 
 
 @dataclass(frozen=True)
