@@ -156,7 +156,7 @@ class Scorer:
         found = np.divide(found, total, out=np.full_like(found, 1 / self.columns), where=total > 0)
         found *= own[:, None]
         found += plain[:, None] * self.plain.parts(x, rows_together(self.columns))
-        return found
+        return np.asarray(found, np.float32)
 
     def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
         """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
