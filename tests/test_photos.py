@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from diabolo.app.cli import main
 from diabolo.app.learning_data import Wanted, material
-from diabolo.data.images.pairs import Neighbours, Pairs
+from diabolo.data.images.pairs import Neighbours, Pairs, matched
 from diabolo.data.images.patches import Patches
 from diabolo.data.images.photos import Photo, open_shelf, write_photo
 from diabolo.data.source import ArraySource
@@ -102,6 +102,50 @@ def test_pairs_without_a_partner_are_named(tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr().err
     assert "b.png" in said
     assert "c.png" in said
+
+
+def test_partners_are_found_by_their_names_but_for_words_like_real_and_mean(tmp_path: Path) -> None:
+    names = {"in": ("canon_1_real.png", "canon_2_Real.jpg", "d-800_real.png")}
+    names["out"] = ("canon_1_mean.png", "canon_2_mean.png", "d-800_mean.png")
+    for folder, there in names.items():
+        (tmp_path / folder).mkdir()
+        for name in there:
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / folder / name)
+    found = matched(open_shelf(tmp_path / "in"), open_shelf(tmp_path / "out"))
+    assert found == dict(zip(names["in"], names["out"], strict=True))
+    for number in range(6):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "in" / f"extra{number}.png")
+    with pytest.raises(FormatError, match=r"canon_1_real.png, .*canon_2_Real.jpg, .*d-800_real.png and 9 more; add"):
+        matched(open_shelf(tmp_path / "in"), open_shelf(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_the_cameras_notes_the_profile_and_the_resolution_are_kept(tmp_path: Path, ending: str) -> None:
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "Camera 1", 6  # model, and a picture that lies on its side
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    given = Image.fromarray(RANDOM.integers(0, 256, (20, 30, 3)).astype(np.uint8))
+    given.save(tmp_path / "in.jpg", exif=exif, icc_profile=profile, dpi=(300, 300))
+    with pytest.raises(SystemExit) as end:
+        main(["denoise", str(tmp_path / "in.jpg"), "--out", str(tmp_path / f"out.{ending}"), "--quiet"])
+    assert not end.value.code
+    with Image.open(tmp_path / f"out.{ending}") as after:
+        assert after.size == (20, 30)
+        assert after.getexif()[0x0110] == "Camera 1"
+        assert after.getexif().get(0x0112, 1) == 1
+        assert after.info["icc_profile"] == profile
+        assert tuple(round(float(value)) for value in after.info["dpi"]) == (300, 300)
+
+
+def test_a_picture_keeps_its_name_beside_another_of_the_same_stem(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name, value in (("p00.jpg", 50), ("p00.png", 150)):
+        Image.fromarray(np.full((24, 24), value, np.uint8)).save(tmp_path / "in" / name)
+    with pytest.raises(SystemExit) as end:
+        main(["denoise", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--quiet"])
+    assert not end.value.code
+    means = {path.name: round(float(np.asarray(Image.open(path)).mean())) for path in (tmp_path / "out").iterdir()}
+    assert means == {"p00.png": 150, "p00.jpg.png": 50}
 
 
 def test_pairs_of_different_sizes_are_named_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,25 @@ class RoundedConfig:
 
 
 @dataclass(frozen=True)
+class VectorQuantisedConfig:
+    """The code is indices of the nearest vectors of a learnt codebook (van den Oord et al. 2017).
+
+    size: vectors in the codebook. width: numbers in each. commitment: weight of their distance from the latents.
+    """
+
+    has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
+    has_free_nats: ClassVar[bool] = False
+
+    size: int = 256
+    width: int = 16
+    commitment: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_counts("size and width", (self.size, self.width), most=65_536)
+        check_range("commitment", self.commitment, 0, 1e3)
+
+
+@dataclass(frozen=True)
 class HyperpriorConfig:
     """The code is a map rounded to whole numbers, whose distribution a side map at 1/4 of its size and the map tell.
 
@@ -74,10 +93,11 @@ class HyperpriorConfig:
         check_counts("places, height, width, side, hidden and features", sizes)
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | HyperpriorConfig
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig | HyperpriorConfig
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
+    "vector-quantised": VectorQuantisedConfig,
     "hyperprior": HyperpriorConfig,
 }

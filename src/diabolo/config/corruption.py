@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from diabolo.config.checks import check_range
+from diabolo.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,32 @@ class BlotsConfig:
         check_range("lighter", self.lighter, 0, 1)
 
 
-CorruptionConfig = (
+@dataclass(frozen=True)
+class CameraConfig:
+    """Noise as photos have it: of the sensor, spread by its mosaic, smoothed and sharpened by the camera.
+
+    shot: shot noise of a sensor value of 1: its variance. least: each image's shot noise is drawn, with even
+    logarithms, between `least * shot` and `shot`; the read noise follows from it.
+    """
+
+    denoises: ClassVar[bool] = True
+
+    shot: float = 0.02
+    least: float = 0.0015
+
+    def __post_init__(self) -> None:
+        check_range("shot", self.shot, 1e-8, 1)
+        check_range("least", self.least, 1e-6, 1)
+
+
+@dataclass(frozen=True)
+class PhotoNoiseConfig:
+    """A mixture: noise of cameras, white noise, few photons, JPEG, and clean images; what the bundled model learnt."""
+
+    denoises: ClassVar[bool] = True
+
+
+SingleConfig = (
     CleanConfig
     | GaussianNoiseConfig
     | MaskingConfig
@@ -130,7 +156,29 @@ CorruptionConfig = (
     | PairedConfig
     | SwappingConfig
     | BlotsConfig
+    | CameraConfig
+    | PhotoNoiseConfig
 )
+FIRST_ONLY = (PairedConfig, CameraConfig, PhotoNoiseConfig)
+"""Kinds that also change the image that is wanted, so that nothing can come before them."""
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """Several kinds of noise, one after the other."""
+
+    denoises: ClassVar[bool] = True
+
+    members: tuple[SingleConfig, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.members) < 2:
+            raise ArgumentError(f"a chain of noises must have two or more, got {len(self.members)}.")
+        if any(isinstance(member, FIRST_ONLY) for member in self.members[1:]):
+            raise ArgumentError("camera, photo and pairs must come first in a chain of noises; move them to the front.")
+
+
+CorruptionConfig = SingleConfig | ChainConfig
 CORRUPTIONS: dict[str, type] = {
     "clean": CleanConfig,
     "gaussian-noise": GaussianNoiseConfig,
@@ -141,4 +189,7 @@ CORRUPTIONS: dict[str, type] = {
     "paired": PairedConfig,
     "swapping": SwappingConfig,
     "blots": BlotsConfig,
+    "camera": CameraConfig,
+    "photo-noise": PhotoNoiseConfig,
+    "chain": ChainConfig,
 }

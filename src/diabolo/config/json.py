@@ -1,6 +1,6 @@
 """Configurations as JSON and back; unknown keys are refused."""
 
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -29,7 +29,7 @@ def to_json(config: object) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a field's value as JSON has it: tuples as lists, dataclasses as objects."""
     if isinstance(value, tuple):
-        return [asdict(item) if is_dataclass(item) and not isinstance(item, type) else item for item in value]
+        return [to_json(item) if is_dataclass(item) else item for item in value]
     return value
 
 

@@ -2,10 +2,13 @@
 
 discrete: whether values are levels, so that a loss is a number of bits. binarises: whether it can learn zeros and ones
 drawn from values. learns_spread: whether its spread can be learnt.
+more_outputs: numbers that the network gives for each pixel beyond its channels.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
+
+from diabolo.config.checks import check_range
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class BernoulliConfig:
     discrete: ClassVar[bool] = False
     binarises: ClassVar[bool] = True
     learns_spread: ClassVar[bool] = False
+    more_outputs: ClassVar[int] = 0
 
     binarised: bool = False
 
@@ -32,9 +36,31 @@ class GaussianConfig:
     discrete: ClassVar[bool] = False
     binarises: ClassVar[bool] = False
     learns_spread: ClassVar[bool] = True
+    more_outputs: ClassVar[int] = 0
 
     bounded: bool = False
     learnt: bool = False
+
+
+@dataclass(frozen=True)
+class PixelGaussianConfig:
+    """Squared error in units of an expected error, which the network gives for each pixel (Kendall and Gal 2017).
+
+    trust: how many times the expected error the root mean square of the true one is, on held-out images. floor: what
+    rounding adds to it, in prepared units.
+    """
+
+    discrete: ClassVar[bool] = False
+    binarises: ClassVar[bool] = False
+    learns_spread: ClassVar[bool] = False
+    more_outputs: ClassVar[int] = 1
+
+    trust: float = 1.0
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("trust", self.trust, 1e-3, 1e3)
+        check_range("floor", self.floor, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -44,11 +70,13 @@ class LogisticConfig:
     discrete: ClassVar[bool] = True
     binarises: ClassVar[bool] = False
     learns_spread: ClassVar[bool] = False
+    more_outputs: ClassVar[int] = 0
 
 
-LikelihoodConfig = BernoulliConfig | GaussianConfig | LogisticConfig
+LikelihoodConfig = BernoulliConfig | GaussianConfig | PixelGaussianConfig | LogisticConfig
 LIKELIHOODS: dict[str, type] = {
     "bernoulli": BernoulliConfig,
     "gaussian": GaussianConfig,
+    "pixel-gaussian": PixelGaussianConfig,
     "logistic": LogisticConfig,
 }

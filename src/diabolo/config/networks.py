@@ -1,6 +1,10 @@
-"""How encoder and decoder are built: the first choice, as frozen data."""
+"""How encoder and decoder are built: the first choice, as frozen data.
+
+told: whether the network can be told the level of the noise.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from diabolo.config.checks import MOST_LAYERS, check_choice, check_counts, check_stages
 from diabolo.errors import ArgumentError
@@ -14,6 +18,8 @@ class DenseConfig:
 
     code: the latent's activation. hidden: that of the layers between.
     """
+
+    told: ClassVar[bool] = False
 
     widths: tuple[int, ...] = ()
     code: str = "relu"
@@ -33,6 +39,8 @@ class ConvolutionalConfig:
     without it the code is the last stage's map itself. hidden: the activation between.
     """
 
+    told: ClassVar[bool] = False
+
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
     hidden: str = "relu"
@@ -46,17 +54,30 @@ class ConvolutionalConfig:
 class UShapedConfig:
     """Residual blocks at half the size, a quarter and so on; each stage's map is also handed across to the decoder.
 
-    channels: of each stage. blocks: of two convolutions, per stage on each side. residual: whether the output is the
-    input less what the network takes for noise, without any bias; else the likelihood's parameters themselves.
+    channels: of each stage. blocks: of two convolutions, per stage on each side; depths: the same, stage by stage.
+    residual: whether the output is the input less what the network takes for noise; else the likelihood's parameters
+    themselves. bias: whether convolutions have biases though the network is residual. told: whether the network takes
+    two more channels, the level of the noise and whether it is known.
     """
 
     channels: tuple[int, ...] = (32, 64, 96)
     blocks: int = 1
     residual: bool = True
+    depths: tuple[int, ...] = ()
+    bias: bool = False
+    told: bool = False
 
     def __post_init__(self) -> None:
         check_stages(self.channels)
         check_counts("blocks", (self.blocks,), most=MOST_LAYERS)
+        check_counts("depths", self.depths, most=MOST_LAYERS)
+        if self.depths and len(self.depths) != len(self.channels):
+            raise ArgumentError(f"depths must be one for each of {len(self.channels)} stages, got {self.depths}.")
+
+    @property
+    def blocks_of(self) -> tuple[int, ...]:
+        """Blocks of each stage."""
+        return self.depths or (self.blocks,) * len(self.channels)
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,8 @@ class ResidualConfig:
 
     channels: of each stage, which halves the maps. blocks: of two convolutions each, on either side.
     """
+
+    told: ClassVar[bool] = False
 
     channels: tuple[int, ...] = (32, 64)
     blocks: int = 1
@@ -81,6 +104,8 @@ class PhotoConfig:
     places: numbers at each place of the map. channels, blocks: of the way there, at 1/2, 1/4 and 1/8 of the size.
     inner, up: channels within the blocks of the way back at 1/8, and at 1/4.
     """
+
+    told: ClassVar[bool] = False
 
     places: int = 128
     channels: tuple[int, ...] = (64, 128, 160)

@@ -10,7 +10,7 @@ from diabolo.config.model import ModelConfig
 from diabolo.model.bottlenecks.base import Bottleneck, Coded
 from diabolo.model.bottlenecks.table import BOTTLENECKS
 from diabolo.model.corruption.kinds import CORRUPTIONS
-from diabolo.model.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Logistic
+from diabolo.model.likelihoods import LIKELIHOODS, Likelihood
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.networks.build import NETWORKS
 from diabolo.model.networks.layers import draw_weights
@@ -54,7 +54,7 @@ class Decoder(nn.Module):
     def __init__(
         self,
         network: nn.Sequential,
-        likelihood: Bernoulli | Gaussian | Logistic,
+        likelihood: Likelihood,
         classes: int = 0,
         embedding: nn.Module | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import logsigmoid
 
-from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig, LogisticConfig
+from diabolo.config.likelihoods import BernoulliConfig, GaussianConfig, LogisticConfig, PixelGaussianConfig
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -100,6 +100,45 @@ class Gaussian(nn.Module):
         return (error * torch.exp(-spread)).square().sum(1) / 2 + error.shape[1] * (constant + spread)
 
 
+class PixelGaussian(nn.Module):
+    """Normal likelihood about the decoder's output, with a spread for each pixel (Kendall and Gal 2017, section 2.2).
+
+    The decoder gives (n, h, w, c + 1): the mean, and the logarithm of the spread of all channels less that at START.
+    """
+
+    unit = False
+    START, LEAST, MOST = math.log(0.02), math.log(1e-4), math.log(2.0)
+
+    def __init__(self, *, trust: float = 1.0, floor: float = 0.0) -> None:
+        super().__init__()
+        self.trust, self.floor = trust, floor
+
+    def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        del generator
+        return x
+
+    def forward(self, parameters: Tensor) -> Tensor:
+        mean = parameters[..., :-1]
+        return mean if mean.shape[-1] > 1 else mean.squeeze(-1)
+
+    def parameters_of(self, mean: Tensor) -> Tensor:
+        return mean
+
+    def log_spread(self, parameters: Tensor) -> Tensor:
+        """Return the logarithm of the spread, (n, h, w)."""
+        return (parameters[..., -1] + self.START).clamp(self.LEAST, self.MOST)
+
+    def expected_error(self, parameters: Tensor) -> Tensor:
+        """Return the expected root mean square error of each pixel's channels, (n, h, w), in prepared units."""
+        return torch.sqrt((self.trust * self.log_spread(parameters).exp()).square() + self.floor**2)
+
+    def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
+        del measured
+        mean, log_spread = parameters[..., :-1], self.log_spread(parameters).unsqueeze(-1)
+        error = (mean - x.view(mean.shape)) * torch.exp(-log_spread)
+        return (error.square() / 2 + log_spread + math.log(2 * math.pi) / 2).flatten(1).sum(1)
+
+
 class Logistic(nn.Module):
     """Values in [0, 1] as 256 levels: p(level) is what a logistic distribution has within half a level of it.
 
@@ -141,8 +180,10 @@ class Logistic(nn.Module):
         return -torch.where(x < self.half_level, below, torch.where(x > 1 - self.half_level, above, inside)).sum(1)
 
 
-LIKELIHOODS: dict[type, Callable[[Any], Bernoulli | Gaussian | Logistic]] = {
+Likelihood = Bernoulli | Gaussian | PixelGaussian | Logistic
+LIKELIHOODS: dict[type, Callable[[Any], Likelihood]] = {
     BernoulliConfig: lambda config: Bernoulli(binarised=config.binarised),
     GaussianConfig: lambda config: Gaussian(bounded=config.bounded, learnt=config.learnt),
+    PixelGaussianConfig: lambda config: PixelGaussian(trust=config.trust, floor=config.floor),
     LogisticConfig: lambda _: Logistic(),
 }

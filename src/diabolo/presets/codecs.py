@@ -2,11 +2,12 @@
 
 import math
 
-from diabolo.config.bottlenecks import HyperpriorConfig, RoundedConfig
+from diabolo.config.bottlenecks import HyperpriorConfig, RoundedConfig, VectorQuantisedConfig
 from diabolo.config.likelihoods import GaussianConfig
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import DenseConfig, PhotoConfig
-from diabolo.model.networks.sizes import photo_code_size, photo_map
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, PhotoConfig
+from diabolo.config.recipe import Recipe
+from diabolo.model.networks.sizes import map_size, photo_code_size, photo_map
 from diabolo.presets import recipes
 from diabolo.presets.record import Facts, Preset
 
@@ -28,6 +29,29 @@ def codec(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("codec", facts.shape, latent, network, RoundedConfig(), likelihood, beta=0.02)
 
 
+def quantised(samples: int, epochs: int | None) -> Recipe:
+    """Adam at 3e-3, batches of 256 at most, for 25 epochs or 1,500 steps: a codebook follows slower steps better."""
+    del epochs
+    size = max(1, min(256, samples // 16))
+    return Recipe(max(25, round(1500 * size / samples)), size, 3e-3, "adam")
+
+
+def vq(facts: Facts, latent: int | None) -> ModelConfig:
+    """A dense autoencoder whose code is `latent` indices of a codebook of 256 vectors."""
+    latent = latent or min(24, max(1, math.prod(facts.shape) // 8))
+    network = DenseConfig((400,), code="linear")
+    return ModelConfig("vq", facts.shape, latent, network, VectorQuantisedConfig(), facts.likelihood)
+
+
+def conv_vq(facts: Facts, latent: int | None) -> ModelConfig:
+    """A convolutional one: each place of the last map, a quarter of the size, is an index of a codebook."""
+    del latent
+    network = ConvolutionalConfig((32, 16))
+    bottleneck = VectorQuantisedConfig(size=128, width=network.channels[-1])
+    places = map_size(network, facts.shape) // network.channels[-1]
+    return ModelConfig("conv-vq", facts.shape, places, network, bottleneck, facts.likelihood)
+
+
 SMALL_MAP = 16
 """Places of the map, of 8 x 8 pixels, up to which a smaller network is plenty."""
 PHOTO_BETA = 1.36e-3
@@ -47,6 +71,8 @@ def codec_photo(facts: Facts, latent: int | None) -> ModelConfig:
 
 PRESETS = (
     Preset("codec", "a code of whole numbers, for compress", codec, recipes.codec),
+    Preset("vq", "a code of indices of a learnt codebook, for compress", vq, quantised),
+    Preset("conv-vq", "the same with convolutions, for images", conv_vq, quantised, free_latent=False),
     Preset(
         "codec-photo",
         "for compress of photos of any size, learnt from pieces of them",

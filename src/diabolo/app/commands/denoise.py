@@ -1,15 +1,16 @@
 """The command `diabolo denoise`: pictures in, clean pictures out."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from diabolo.app.common import Force, Json, Quiet, make_room, say, write_text
+from diabolo.app.output.denoised import WHITE, line
 from diabolo.errors import ArgumentError, DiaboloError, FileError
 
 if TYPE_CHECKING:
@@ -17,14 +18,21 @@ if TYPE_CHECKING:
 
     from diabolo.app.pages.denoising import Shown
     from diabolo.data.images.photos import Photo, Shelf
+    from diabolo.jobs.denoise.strength import Dial
     from diabolo.training.files.model_file import Trained
 
 Data = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A picture, a folder or zip of pictures, or an .npy array of images.")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A picture, a folder or zip of pictures, or a stack: .tif of many pages, .npy or .zarr of images.",
+    ),
 ]
 Out = Annotated[
     Path,
-    typer.Option("--out", "-o", metavar="PATH", help="A picture (.png, .tif, .jpg, .webp), a folder, or an .npy."),
+    typer.Option(
+        "--out", "-o", metavar="PATH", help="A picture (.png, .tif, .jpg, .webp), a folder, or a .tif, .npy or .zarr."
+    ),
 ]
 BundledOr = Annotated[
     Path | None,
@@ -40,59 +48,101 @@ Page = Annotated[
     Path | None,
     typer.Option("--report", metavar="PAGE", help="HTML page: before, after, baselines (which take longer)."),
 ]
+Strength = Annotated[
+    float,
+    typer.Option(
+        "--strength", metavar="0..2", help="0: the picture as it is; 1: the noise that is found goes; 2: twice as much."
+    ),
+]
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--noise-level", metavar="SPREAD", help="The noise, if you know it: its spread in 255ths of white (.npy, .tif "
+        "and .zarr of other ranges: in their own units); if not given, it is estimated.",
+    ),
+]  # fmt: skip
+Grain = Annotated[
+    float, typer.Option("--keep-grain", metavar="SHARE", help="Share of the brightness noise that stays, 0 to 1.")
+]
+Uncertainty = Annotated[
+    Path | None,
+    typer.Option(
+        "--uncertainty",
+        metavar="PATH",
+        help="The expected error of each pixel, in the picture's own units: a .tif of floats, or a folder of them.",
+    ),
+]
 
 
 def denoise(
     data: Data,
     out: Out,
     model: BundledOr = None,
+    strength: Strength = 1.0,
+    noise_level: Level = None,
+    keep_grain: Grain = 0.0,
+    uncertainty: Uncertainty = None,
     clean: CleanDir = None,
     report: Page = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Clean noisy pictures; the noise that was found is printed, as the spread in 255ths of white."""
+    """Clean noisy pictures and stacks; the noise that was found is printed."""
+    from diabolo.data.images.stack_files import is_stack
     from diabolo.jobs.denoise.bundled import bundled_denoiser
     from diabolo.training.files.model_file import load_model
 
     if report is not None:
         make_room(report, force=force)
     trained = bundled_denoiser() if model is None else load_model(model)
-    if data.suffix.lower() == ".npy":
-        if clean is not None or report is not None:
-            raise ArgumentError("--clean and --report are for pictures; give a folder of them in place of an .npy.")
-        _array(data, out, trained, force=force, quiet=quiet, as_json=as_json)
+    options = Options(strength, noise_level, keep_grain, uncertainty, force, quiet, as_json)
+    if is_stack(data):
+        if clean is not None or report is not None or uncertainty is not None:
+            raise ArgumentError(
+                f"--clean, --report and --uncertainty are for pictures, and {data} is a stack; "
+                "save its images as pictures in a folder, or leave these options out."
+            )
+        _stack(data, out, trained, options)
         return
-    _pictures(data, out, trained, clean, report, force=force, quiet=quiet, as_json=as_json)
+    _pictures(data, out, trained, clean, report, options)
 
 
-def _array(data: Path, out: Path, trained: "Trained", *, force: bool, quiet: bool, as_json: bool) -> None:
-    import numpy as np
+@dataclass(frozen=True)
+class Options:
+    """What the command line says, besides the files."""
 
-    from diabolo.data.opening import open_data
-    from diabolo.data.writing import check_destination, write_samples
-    from diabolo.jobs.denoise.denoise import denoise as cleaned
-    from diabolo.jobs.denoise.denoise import white_of
+    strength: float
+    noise_level: float | None
+    keep_grain: float
+    uncertainty: Path | None
+    force: bool
+    quiet: bool
+    as_json: bool
 
-    source = open_data(data).train
-    check_destination(out, source.shape, pictures=True, force=force)
-    images = source.take(np.arange(len(source)))
-    with _progress("cleaning", quiet=quiet) as told:
-        top = white_of(trained, images)
-        found = [cleaned(trained, image, white=top) for image in _told(images, told)]
-    write_samples(out, np.stack([item.image for item in found]), force=force)
-    levels = [255 * item.noise for item in found]
-    if as_json:
-        print(json.dumps({"out": str(out), "noise": levels}))
+    def dial(self, white: float = 255.0) -> "Dial":
+        """Return the dial, with the noise level as a share of `white`."""
+        from diabolo.jobs.denoise.strength import Dial
+
+        level = None if self.noise_level is None else self.noise_level / white
+        return Dial(self.strength, level, self.keep_grain)
+
+
+def _stack(data: Path, out: Path, trained: "Trained", options: Options) -> None:
+    from diabolo.data.images.stack_files import open_stack, written_stack
+    from diabolo.jobs.denoise.stacks import denoise_stack, stack_scale
+
+    stack = open_stack(data)
+    scale = stack_scale(trained, stack)
+    with _progress(data.name, quiet=options.quiet) as told, written_stack(out, stack, force=options.force) as write:
+        found = denoise_stack(trained, stack, write, dial=options.dial(scale.figures), scale=scale, watch=told)
+    level, left = found.noise * scale.figures, sum(share == 0 for share in found.shares)
+    if options.as_json:
+        print(json.dumps({"out": str(out), "images": len(found.shares), "noise": level, "left_as_they_were": left}))
         return
-    print(f"{len(found):,} images, noise about {np.mean(levels):.1f}/255: {out}")
-
-
-def _told(items: Any, told: "Callable[[float], None]") -> Iterator[Any]:
-    for number, item in enumerate(items, 1):
-        yield item
-        told(number / len(items))
+    unit = "/255" if scale.figures == WHITE else f" of {scale.offset:.6g} to {scale.offset + scale.span:.6g}"
+    words = f" ({left:,} left as they were: no noise was found)" if left else ""
+    print(f"{len(found.shares):,} images, noise about {level:.4g}{unit}{words}: {out}")
 
 
 def _pictures(
@@ -101,16 +151,18 @@ def _pictures(
     trained: "Trained",
     clean: Path | None,
     report: Path | None,
-    *,
-    force: bool,
-    quiet: bool,
-    as_json: bool,
+    options: Options,
 ) -> None:
+    from diabolo.data.images.pairs import matched
     from diabolo.data.images.photos import check_holds, open_shelf
 
+    dial = options.dial()
     shelf = open_shelf(data)
-    truths = None if clean is None else _paired(shelf, open_shelf(clean))
-    targets = _targets(shelf, out, single=data.is_file() and data.suffix.lower() != ".zip", force=force)
+    truths = None if clean is None else open_shelf(clean)
+    partners = {} if truths is None else matched(shelf, truths)
+    single = data.is_file() and data.suffix.lower() != ".zip"
+    targets = _targets(shelf, out, single=single, force=options.force)
+    errors = _error_targets(options.uncertainty, targets, single=single, force=options.force)
     rows: list[dict[str, Any]] = []
     shown: list[Shown] = []
     failed: list[str] = []
@@ -118,38 +170,32 @@ def _pictures(
         try:
             picture = shelf.read(name)
             check_holds(target, picture)
-            truth = None if truths is None else _truth(truths, name, picture, shelf)
-            with _progress(name, quiet=quiet) as told:
-                row, cleaned = _one(trained, picture, truth, told)
+            truth = None if truths is None else _truth(truths, partners[name], picture, shelf.label(name))
+            with _progress(name, quiet=options.quiet) as told:
+                row, cleaned, error = _one(trained, picture, truth, dial, told, uncertainty=name in errors)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, cleaned, force=force)
+            _write(target, cleaned, force=options.force)
+            if error is not None:
+                _write_error(errors[name], error, force=options.force)
         except DiaboloError as error:
             if len(targets) == 1:
                 raise
             failed.append(str(error))
             continue
         rows.append({"name": name, "out": str(target), **row})
-        if not as_json:
-            print(_line(rows[-1]))
+        if not options.as_json:
+            print(line(rows[-1]))
         if report is not None:
             shown += _shown(shown, name, picture, cleaned, truth, row)
-    if as_json:
+    if options.as_json:
         print(json.dumps({"pictures": rows, "failed": failed}))
     if report is not None:
         from diabolo.app.pages.denoising import denoise_page
 
-        write_text(report, denoise_page(shown, rows, title=f"Cleaned: {data.name}"), force=force)
+        write_text(report, denoise_page(shown, rows, title=f"Cleaned: {data.name}"), force=options.force)
         say(f"The report: {report.absolute()}")
     if failed:
         raise FileError(f"{len(failed)} of {len(targets)} pictures could not be cleaned: " + " ".join(failed))
-
-
-def _paired(noisy: "Shelf", clean: "Shelf") -> "Shelf":
-    """Raise FileError that names the pictures that only one side has."""
-    from diabolo.data.images.pairs import check_names
-
-    check_names(noisy, clean)
-    return clean
 
 
 def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[str, Path]:
@@ -163,11 +209,11 @@ def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[st
         return {shelf.names[0]: out}
     if out.suffix.lower() in (*WRITTEN, ".npy"):
         raise ArgumentError(f"--out must be a folder for many pictures, got {out}.")
+    kept = {name: out / name for name in shelf.names if name.lower().endswith((".png", ".tif", ".tiff"))}
     found: dict[str, Path] = {}
     for name in shelf.names:
-        deep_kept = name.lower().endswith((".tif", ".tiff"))
-        target = out / name if deep_kept else (out / name).with_suffix(".png")
-        if target in found.values():
+        target = kept.get(name, (out / name).with_suffix(".png"))
+        if name not in kept and target in (*kept.values(), *found.values()):
             target = out / f"{name}.png"
         if target.exists() and not force:
             raise FileError(f"{target} is already there; choose another folder or pass --force.")
@@ -179,47 +225,68 @@ def _targets(shelf: "Shelf", out: Path, *, single: bool, force: bool) -> dict[st
     return found
 
 
-def _truth(truths: "Shelf", name: str, picture: "Photo", shelf: "Shelf") -> "Photo":
-    from diabolo.data.images.pairs import check_sizes, partner
+def _truth(truths: "Shelf", name: str, picture: "Photo", label: str) -> "Photo":
+    from diabolo.data.images.pairs import check_sizes
 
-    truth = truths.read(partner(truths, name))
-    check_sizes(shelf.label(name), picture, truth)
+    truth = truths.read(name)
+    check_sizes(label, picture, truth)
     return truth
 
 
+def _error_targets(path: Path | None, targets: dict[str, Path], *, single: bool, force: bool) -> dict[str, Path]:
+    """Return where the expected error of each picture goes; nowhere if it was not asked for."""
+    from diabolo.files import check_free
+
+    if path is None:
+        return {}
+    if single and path.suffix.lower() not in (".tif", ".tiff"):
+        raise ArgumentError(f"--uncertainty must end in .tif for one picture, got {path}.")
+    if single:
+        check_free(path, force=force)
+        return dict.fromkeys(targets, path)
+    found = {name: (path / target.name).with_suffix(".tif") for name, target in targets.items()}
+    path.mkdir(parents=True, exist_ok=True)
+    for target in found.values():
+        check_free(target, force=force)
+    return found
+
+
+def _write_error(path: Path, error: Any, *, force: bool) -> None:
+    import tifffile
+
+    from diabolo.files import written_whole
+
+    with written_whole(path, force=force) as temporary:
+        tifffile.imwrite(temporary, error)
+
+
 def _one(
-    trained: "Trained", picture: "Photo", truth: "Photo | None", told: "Callable[[float], None]"
-) -> "tuple[dict[str, Any], Photo]":
+    trained: "Trained",
+    picture: "Photo",
+    truth: "Photo | None",
+    dial: "Dial",
+    told: "Callable[[float], None]",
+    *,
+    uncertainty: bool,
+) -> "tuple[dict[str, Any], Photo, Any]":
     from dataclasses import replace
 
     from diabolo.jobs.denoise.denoise import denoise as cleaned
     from diabolo.jobs.evaluate.quality import psnr, ssim
 
-    found = cleaned(trained, picture.pixels, watch=told)
-    row: dict[str, Any] = {"noise": 255 * found.noise, "share": found.share, "white": found.white}
+    found = cleaned(trained, picture.pixels, dial=dial, uncertainty=uncertainty, watch=told)
+    row: dict[str, Any] = {
+        "noise": 255 * found.noise,
+        "share": found.share,
+        "white": found.white,
+        "reason": found.reason,
+    }
     if truth is not None:
         for stage, image in (("noisy", picture.pixels), ("cleaned", found.image)):
             decibels = psnr(truth.pixels, image, white=found.white)
             row |= {f"{stage}_psnr": None if decibels == float("inf") else decibels}
             row |= {f"{stage}_ssim": ssim(truth.pixels, image, white=found.white)}
-    return row, replace(picture, pixels=found.image)
-
-
-LEFT = " (so little counts as clean: left as it was)"
-
-
-def _line(row: dict[str, Any]) -> str:
-    bits = round(math.log2(row["white"] + 1)) if row["white"] > 1 else 8
-    text = f"{row['name']}: noise about {row['noise']:.1f}/255" + (f" ({bits} bits)" if 8 < bits < 16 else "")
-    if row["share"] < 1:
-        text += f" (cleaned by {row['share']:.0%}: so little counts as clean)" if row["share"] else LEFT
-    if "cleaned_psnr" in row:
-        before, after = (
-            "same" if row[f"{stage}_psnr"] is None else f"{row[f'{stage}_psnr']:.2f} dB"
-            for stage in ("noisy", "cleaned")
-        )
-        text += f"; PSNR {before} -> {after}, SSIM {row['noisy_ssim']:.4f} -> {row['cleaned_ssim']:.4f}"
-    return f"{text}; {row['out']}"
+    return row, replace(picture, pixels=found.image), found.error
 
 
 def _write(target: Path, picture: "Photo", *, force: bool) -> None:

@@ -17,6 +17,7 @@ from diabolo.data.source import Array
 from diabolo.errors import InputError
 from diabolo.jobs.denoise.bundled import bundled_denoiser
 from diabolo.jobs.denoise.denoise import denoise
+from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.evaluate.quality import psnr, ssim
 from diabolo.model.corruption.kinds import GaussianNoise
 
@@ -52,6 +53,8 @@ def denoise_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) 
         row: float,
         which: str,
         strength: float,
+        much: float = 1.0,
+        grain: float = 0.0,
         progress: Any = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         trained = shelf.opened(name).trained
@@ -61,8 +64,11 @@ def denoise_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) 
         if picture.ndim < 2:
             raise InputError("This model takes tables, no pictures; drop one to clean it with the model for photos.")
         given = noisy(picture, strength)
-        found = denoise(trained if which == CHOSEN else bundled_denoiser(), given, watch=lambda share: progress(share))
+        cleaner, dial = trained if which == CHOSEN else bundled_denoiser(), Dial(much, None, grain)
+        found = denoise(cleaner, given, dial=dial, watch=lambda share: progress(share))
         known = [("noise found", f"{255 * found.noise:.1f}/255")]
+        if not found.share:
+            known.append(("left as it was", "less than a grey level of noise"))
         if strength:
             pairs = ((given, "before"), (found.image, "after"))
             known += [(f"PSNR {words}", f"{psnr(picture, image):.2f} dB") for image, words in pairs]
@@ -73,22 +79,26 @@ def denoise_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) 
         clean = isinstance(shelf.opened(name).trained.model.config.corruption, CleanConfig)
         return BUNDLED if clean else CHOSEN
 
-    def fitting(name: str, file: str | None, row: float, _: str, strength: float) -> tuple[Any, ...]:
-        return (fits(name), *work(name, file, row, fits(name), strength))
+    def fitting(
+        name: str, file: str | None, row: float, _: str, strength: float, much: float, grain: float
+    ) -> tuple[Any, ...]:
+        return (fits(name), *work(name, file, row, fits(name), strength, much, grain))
 
     told_here = message()
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             given = panel(shelf)
             strength = gr.Slider(0, 100, 0, step=1, label="Noise to add (of 255)", elem_id="noise", buttons=[])
+            much = gr.Slider(0, 2, 1, step=0.05, label="Strength (1: as estimated)", elem_id="much", buttons=[])
+            grain = gr.Slider(0, 1, 0, step=0.05, label="Grain to keep", elem_id="grain", buttons=[])
             which = gr.Radio([CHOSEN, BUNDLED], value=fits(shelf.names[0]), label="Cleaned by")
         with gr.Column(scale=3, min_width=320):
             slider = gr.ImageSlider(label="Before and after", type="numpy", format="png", max_height=560,
                                     interactive=False, elem_id="before-after", buttons=["fullscreen"])  # fmt: skip
             facts = gr.HTML(elem_id="denoised")
-    inputs, outputs = [model, *given.inputs, which, strength], [told_here, slider, facts]
+    inputs, outputs = [model, *given.inputs, which, strength, much, grain], [told_here, slider, facts]
     run = told(work, None, "")
     on_panel(given, run, inputs, outputs)
-    for event in (strength.release, which.input):
+    for event in (strength.release, much.release, grain.release, which.input):
         on(event, run, inputs, outputs)
     on_shown(tab, place, model, told(fitting, gr.skip(), None, ""), inputs, [told_here, which, slider, facts])

@@ -1,5 +1,6 @@
 """Pairs: a noisy and a clean picture of the same, found by their names; and neighbouring halves of a noisy one."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,6 +12,12 @@ from diabolo.data.images.patches import Patches
 from diabolo.data.images.photos import Photo, Shelf
 from diabolo.data.source import Array, Source, View
 from diabolo.errors import FormatError, InputError
+
+ROLES = frozenset(
+    ["noisy", "noise", "noised", "real", "raw", "input", "clean", "mean", "gt", "truth", "target", "reference", "ref"]
+)
+"""Words in names that say which of a pair a picture is."""
+FEW_NAMED = 3
 
 
 def _stems(shelf: Shelf) -> dict[str, str]:
@@ -30,7 +37,35 @@ def check_names(noisy: Shelf, clean: Shelf) -> None:
     alone = [noisy.label(first[stem]) for stem in sorted(first.keys() - second.keys())]
     alone += [clean.label(second[stem]) for stem in sorted(second.keys() - first.keys())]
     if alone:
-        raise FormatError(f"pictures without a partner of the same name: {', '.join(alone)}; add or remove them.")
+        raise FormatError(f"pictures without a partner of the same name: {_few(alone)}; add or remove them.")
+
+
+def _few(names: list[str]) -> str:
+    """Return the first three names, and how many more there are."""
+    more = len(names) - FEW_NAMED
+    return ", ".join(names[:FEW_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def matched(noisy: Shelf, clean: Shelf) -> dict[str, str]:
+    """Return the clean partner of each noisy picture.
+
+    Two single pictures belong together, and names that are the same but for their endings or for words that say which
+    is which (scene1_real and scene1_mean, noisy-3 and clean-3). Raises FormatError that names pictures without one.
+    """
+    if len(noisy.names) == len(clean.names) == 1:
+        return {noisy.names[0]: clean.names[0]}
+    for key in (_stem, _without_role):
+        ours, theirs = ({key(name): name for name in shelf.names} for shelf in (noisy, clean))
+        if ours.keys() == theirs.keys() and len(ours) == len(noisy.names) and len(theirs) == len(clean.names):
+            return {ours[stem]: theirs[stem] for stem in ours}
+    check_names(noisy, clean)
+    return {name: partner(clean, name) for name in noisy.names}
+
+
+def _without_role(name: str) -> str:
+    """Return a name's stem without the words that say noisy or clean, and without its folder."""
+    words = re.split(r"[\W_]+", PurePosixPath(name).stem.lower())
+    return " ".join(word for word in words if word not in ROLES)
 
 
 def check_same_sizes(noisy: Mapping[str, tuple[int, int]], clean: Mapping[str, tuple[int, int]]) -> None:
@@ -45,7 +80,9 @@ def check_same_sizes(noisy: Mapping[str, tuple[int, int]], clean: Mapping[str, t
         if others.get(_stem(name), size) != size
     ]
     if apart:
-        raise FormatError(f"pairs of different sizes: {'; '.join(apart)}; crop each to the size of its partner.")
+        more = f" (and {len(apart) - FEW_NAMED:,} more)" if len(apart) > FEW_NAMED else ""
+        listed = "; ".join(apart[:FEW_NAMED]) + more
+        raise FormatError(f"pairs of different sizes: {listed}; crop each to the size of its partner.")
 
 
 def partner(shelf: Shelf, name: str) -> str:
@@ -99,7 +136,7 @@ class Pairs:
         return np.stack([self.noisy.take(rows), self.samples.take(rows)], 1)
 
 
-SIDE, TIMES, LEAST = 64, 40, 4096
+SIDE, TIMES, LEAST, MOST = 64, 40, 4096, 20480
 HALVES = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2))
 """Ordered pairs of neighbours in a cell of 2 x 2 pixels, numbered row by row."""
 
@@ -116,13 +153,13 @@ class Neighbours(View):
 
     @classmethod
     def of(cls, sources: tuple[Source, ...], *, side: int | None = None, seed: int = 0) -> "Neighbours":
-        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 pieces.
+        """Return pairs from random pieces of images, 40 times as many pixels as there are, or 4,096 to 20,480 pieces.
 
         side: of a piece, 64 if not given, or what fits.
         """
         side = side or min(SIDE, *(side for source in sources for side in source.shape[:2]))
         pixels = sum(len(source) * source.shape[0] * source.shape[1] for source in sources)
-        return cls(Patches(sources, side // 2 * 2, max(LEAST, TIMES * pixels // side**2), seed), seed)
+        return cls(Patches(sources, side // 2 * 2, min(MOST, max(LEAST, TIMES * pixels // side**2)), seed), seed)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

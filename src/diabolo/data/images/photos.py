@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,11 +25,16 @@ REFUSED = {
 
 @dataclass(frozen=True)
 class Photo:
-    """pixels: (h, w) or (h, w, 3), uint8 or uint16. alpha: (h, w) of the same type, or None."""
+    """pixels: (h, w) or (h, w, 3), uint8 or uint16. alpha: (h, w) of the same type, or None.
+
+    profile, exif: the colour profile and the camera's notes, as files hold them. dpi: across and down.
+    """
 
     pixels: Array
     alpha: Array | None = None
     profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,11 @@ def _is_deep_colour(image: Image.Image) -> bool:
 
 
 def _from_pillow(image: Image.Image, label: str) -> Photo:
-    profile = image.info.get("icc_profile")
+    about: dict[str, Any] = {
+        "profile": image.info.get("icc_profile"),
+        "exif": image.info.get("exif"),
+        "dpi": _dpi(image),
+    }
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image)
         if values.dtype.kind == "f":
@@ -94,14 +104,23 @@ def _from_pillow(image: Image.Image, label: str) -> Photo:
             raise FormatError(
                 f"{label} holds {values.min()} to {values.max()}, more than 16 bits; scale it to 0..65535."
             )
-        return Photo(values.astype(np.uint16), profile=profile)
+        return Photo(values.astype(np.uint16), **about)
     transparent = image.has_transparency_data
     grey = image.mode in ("L", "LA")
     values = np.asarray(image.convert(("LA" if grey else "RGBA") if transparent else "L" if grey else "RGB"))
     if not transparent:
-        return Photo(values, profile=profile)
+        return Photo(values, **about)
     pixels = values[..., 0] if grey else values[..., :3]
-    return Photo(np.ascontiguousarray(pixels), np.ascontiguousarray(values[..., -1]), profile)
+    return Photo(np.ascontiguousarray(pixels), np.ascontiguousarray(values[..., -1]), **about)
+
+
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Return the resolution that a file states, if it is one."""
+    stated = image.info.get("dpi")
+    if not isinstance(stated, tuple) or len(stated) != 2:
+        return None
+    across, down = (float(value) for value in stated)
+    return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
 
 def _from_opencv(content: bytes, label: str) -> Photo:
@@ -140,8 +159,10 @@ def write_photo(path: Path, picture: Photo, *, force: bool) -> None:
             temporary.write_bytes(_opencv_bytes(picture, path.suffix.lower()))
             return
         pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
-        options = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
-        Image.fromarray(pixels).save(temporary, icc_profile=picture.profile, **options)  # type: ignore[arg-type]
+        about = {"icc_profile": picture.profile, "exif": picture.exif, "dpi": picture.dpi}
+        options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+        options |= {name: value for name, value in about.items() if value is not None}
+        Image.fromarray(pixels).save(temporary, **options)
 
 
 def _opencv_bytes(picture: Photo, ending: str) -> bytes:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from diabolo.model.corruption.draws import Numbers
+
 SHARE, DONATED = 0.9, 0.25
 """Of the images that get blots, and of those that get another image's pixels."""
 FAINTEST = 1 / 12
@@ -44,24 +46,8 @@ NODES = 24
 """Of the grid that noise is drawn on, each way."""
 
 
-class Draws:
-    """Draws of one number for each image, (n, 1, 1, 1), and of smooth noise."""
-
-    def __init__(self, count: int, generator: torch.Generator, device: torch.device) -> None:
-        self.count, self.generator, self.device = count, generator, device
-
-    def even(self, low: float, high: float) -> Tensor:
-        return torch.empty(self.count, 1, 1, 1, device=self.device).uniform_(low, high, generator=self.generator)
-
-    def scale(self, low: float, high: float) -> Tensor:
-        """Return numbers whose logarithms are even."""
-        return self.even(math.log(low), math.log(high)).exp()
-
-    def coin(self, share: float) -> Tensor:
-        return self.even(0, 1) < share
-
-    def order(self) -> Tensor:
-        return torch.randperm(self.count, generator=self.generator, device=self.device)
+class Draws(Numbers):
+    """Draws of one number for each image, and of smooth noise."""
 
     def noise(self, size: Sequence[int], hills: tuple[float, float], stretch: float = 1.0) -> Tensor:
         """Return smooth normal noise (n, h, w, 1); each image's hills are of one drawn size, stretched and turned."""

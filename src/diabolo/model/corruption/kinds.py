@@ -1,7 +1,6 @@
 """Corruption: what the encoder sees in training in place of the data, and what it is asked to give back."""
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -9,16 +8,23 @@ from torch import Tensor, nn
 
 from diabolo.config.corruption import (
     BlotsConfig,
+    CameraConfig,
+    ChainConfig,
     CleanConfig,
     GaussianNoiseConfig,
     JpegConfig,
     MaskingConfig,
     PairedConfig,
+    PhotoNoiseConfig,
     PoissonNoiseConfig,
     SaltPepperConfig,
     SwappingConfig,
 )
 from diabolo.model.corruption.blots import blotted
+from diabolo.model.corruption.camera import Camera, photographed
+from diabolo.model.corruption.draws import Numbers
+from diabolo.model.corruption.jpeg import jpeg
+from diabolo.model.corruption.photo_noise import spoiled
 
 
 class Seen(NamedTuple):
@@ -103,30 +109,69 @@ class SaltPepper(Corruption):
 
 
 class Jpeg(Corruption):
-    """Each image is packed by JPEG at `quality` and unpacked."""
+    """Each image is packed by JPEG at `quality`, with chroma at half size, and unpacked."""
 
     def __init__(self, quality: int, least: float = 1.0) -> None:
         super().__init__()
         self.quality, self.least = quality, least
 
     def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        shares = torch.as_tensor(drawn_shares(x, self.least, generator)).flatten().expand(len(x))
-        levels = x.detach().clamp(0, 1).mul(255).round().byte().cpu()
-        packed = [
-            _packed(image, round(self.quality * float(share))) for image, share in zip(levels, shares, strict=True)
-        ]
-        return torch.stack(packed).to(x.device, x.dtype) / 255
+        shares = torch.as_tensor(drawn_shares(x, self.least, generator), device=x.device).flatten().expand(len(x))
+        halved = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        return as_stored(jpeg(as_planes(x.detach()), self.quality * shares, halved), x)
 
 
-def _packed(image: Tensor, quality: int) -> Tensor:
-    import numpy as np
-    from PIL import Image
+def as_planes(x: Tensor) -> Tensor:
+    """Return images (n, h, w) or (n, h, w, c), of 1 or 3 channels, as colour (n, 3, h, w)."""
+    planes = x.unsqueeze(-1) if x.dim() == 3 else x
+    return planes.permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
 
-    stream = io.BytesIO()
-    Image.fromarray(image.squeeze(-1).numpy() if image.shape[-1] == 1 else image.numpy()).save(
-        stream, "JPEG", quality=max(1, quality)
-    )
-    return torch.from_numpy(np.array(Image.open(stream))).view(image.shape)
+
+def as_stored(planes: Tensor, like: Tensor) -> Tensor:
+    """Return colour (n, 3, h, w) as images of the shape of `like`; of grey ones, the green."""
+    grey = like.dim() == 3 or like.shape[-1] == 1
+    return (planes[:, 1:2] if grey else planes).permute(0, 2, 3, 1).reshape(like.shape)
+
+
+class Photographed(Corruption):
+    """What `spoil`, (planes, generator) -> (noisy planes, clean planes), makes of images: a camera, or a mixture."""
+
+    def __init__(self, spoil: Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self.spoil = spoil
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self.seen(x, generator).given
+
+    def seen(self, x: Tensor, generator: torch.Generator) -> Seen:
+        given, wanted = self.spoil(as_planes(x), generator)
+        return Seen(as_stored(given, x), as_stored(wanted, x))
+
+
+def camera(config: CameraConfig) -> Photographed:
+    """Return the noise of cameras, for images that lie in [0, 1]."""
+    kind = Camera(shots=(config.shot * config.least, config.shot))
+    return Photographed(lambda x, generator: photographed(x, Numbers(len(x), generator, x.device), kind))
+
+
+class Chain(Corruption):
+    """Several corruptions, one after the other; the first says what is wanted."""
+
+    def __init__(self, members: Sequence[Corruption]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self.seen(x, generator).given
+
+    def seen(self, x: Tensor, generator: torch.Generator) -> Seen:
+        first, *others = self.members
+        assert isinstance(first, Corruption)
+        given, wanted = first.seen(x, generator)
+        for member in others:
+            assert isinstance(member, Corruption)
+            given = member(given, generator)
+        return Seen(given, wanted)
 
 
 class Paired(Clean):
@@ -176,4 +221,7 @@ CORRUPTIONS: dict[type, Callable[[Any, bool], Corruption]] = {
     PairedConfig: lambda *_: Paired(),
     SwappingConfig: lambda config, _: Swapping(config.fraction),
     BlotsConfig: lambda config, _: Blots(config.strength, config.lighter),
+    CameraConfig: lambda config, _: camera(config),
+    PhotoNoiseConfig: lambda *_: Photographed(spoiled),
+    ChainConfig: lambda config, unit: Chain([CORRUPTIONS[type(some)](some, unit) for some in config.members]),
 }

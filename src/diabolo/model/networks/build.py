@@ -136,11 +136,10 @@ def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int, per_c
     size = code_size(network.channels, grid(config.shape))
     if config.latent != size or per_latent != 1 or per_code != 1:
         raise InputError(f"latent must be {size} for a U-shaped network, and plain, got {config.latent}.")
-    inputs, depth = grid(config.shape), network.blocks
-    down = Downward(network.channels, inputs, depth, bias=not network.residual)
-    up = Upward(network.channels, inputs, depth, residual=network.residual)
-    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), down)
-    return Pair(encoder, nn.Sequential(up, AsStored(config.shape)))
+    inputs, more = grid(config.shape), config.likelihood.more_outputs
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), Downward(network, inputs))
+    stored = (*inputs[1:], inputs[0] + more) if more else config.shape
+    return Pair(encoder, nn.Sequential(Upward(network, inputs, more=more), AsStored(stored)))
 
 
 def photo(network: PhotoConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
@@ -163,7 +162,8 @@ def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
 def _u_reach(network: UShapedConfig) -> tuple[int, int]:
     """As above. A stage's convolutions reach `scale` pixels each: two a block, on both sides but the last."""
     scales = [2**stage for stage in range(1, len(network.channels) + 1)]
-    blocks = 2 * network.blocks * (2 * sum(scales) - scales[-1])
+    sides = [2] * (len(scales) - 1) + [1]
+    blocks = sum(2 * depth * scale * both for depth, scale, both in zip(network.blocks_of, scales, sides, strict=True))
     return blocks + 2 * scales[0] + scales[-1], scales[-1]
 
 

@@ -10,12 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diabolo.config.networks import UShapedConfig
 from diabolo.model.networks.sizes import Size, map_sizes
 
 
 def convolution(inputs: int, outputs: int, size: int = 3, *, stride: int = 1, bias: bool) -> nn.Conv2d:
     padding = size // 2 if stride == 1 else 0
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, bias=bias, device="meta")
+
+
+TOLD = 2
+"""Channels that tell of the noise: its level, and 1 where it is known."""
+
+
+def _biased(network: UShapedConfig) -> bool:
+    return network.bias or not network.residual
 
 
 class Mute(nn.Conv2d):
@@ -46,26 +55,38 @@ def blocks(channels: int, count: int, *, bias: bool) -> nn.Sequential:
 
 
 class Downward(nn.Module):
-    """(n, c, h, w) -> the code, (n, numbers): every map, flat, one after the other."""
+    """(n, c, h, w) -> the code, (n, numbers): every map, flat, one after the other.
 
-    def __init__(self, channels: tuple[int, ...], inputs: Size, depth: int, *, bias: bool) -> None:
+    A network that can be told the noise takes TOLD more channels; without them they are 0: it is not known.
+    """
+
+    def __init__(self, network: UShapedConfig, inputs: Size) -> None:
         super().__init__()
-        _, self.height, self.width = map_sizes(channels, inputs)[0]
-        self.enter = convolution(4 * inputs[0], channels[0], bias=bias)
-        self.stages = nn.ModuleList([blocks(outputs, depth, bias=bias) for outputs in channels])
+        channels, bias = network.channels, _biased(network)
+        self.inputs, self.height, self.width = map_sizes(channels, inputs)[0]
+        self.seen = self.inputs + TOLD * network.told
+        self.enter = convolution(4 * self.seen, channels[0], bias=bias)
+        depths = zip(channels, network.blocks_of, strict=True)
+        self.stages = nn.ModuleList([blocks(outputs, depth, bias=bias) for outputs, depth in depths])
         pairs = pairwise(channels)
         self.halvings = nn.ModuleList([convolution(some, more, 2, stride=2, bias=bias) for some, more in pairs])
 
     def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([some.permute(0, 2, 3, 1).flatten(1) for some in self.maps(x)], 1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the padded samples and the map of each stage: what the code holds."""
         right, below = self.width - x.shape[3], self.height - x.shape[2]
         if right or below:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
+        if x.shape[1] < self.seen:
+            x = functional.pad(x, (0, 0, 0, 0, 0, self.seen - x.shape[1]))
         y = self.enter(functional.pixel_unshuffle(x, 2))
-        maps = [x]
+        maps = [x[:, : self.inputs]]
         for number, stage in enumerate(self.stages):
             y = stage(self.halvings[number - 1](y) if number else y)
             maps.append(y)
-        return torch.cat([some.permute(0, 2, 3, 1).flatten(1) for some in maps], 1)
+        return maps
 
 
 def _as_map(piece: Tensor, size: Size) -> Tensor:
@@ -77,28 +98,36 @@ class Upward(nn.Module):
     """The code -> (n, c, padded h, padded w): the samples less what the network takes for noise, or (plain) its output.
 
     Without biases and with the difference, the output scales with the input, so that it carries over between noise
-    levels (Mohan et al. 2020).
+    levels (Mohan et al. 2020). more: channels of the output beyond those of the samples.
     """
 
     outputs_per_value = 4
     """Outputs of the last convolution for a channel: the pixels of a cell of 2 x 2."""
 
-    def __init__(self, channels: tuple[int, ...], inputs: Size, depth: int, *, residual: bool) -> None:
+    def __init__(self, network: UShapedConfig, inputs: Size, *, more: int = 0) -> None:
         super().__init__()
-        self.sizes, self.residual = map_sizes(channels, inputs), residual
-        bias = not residual
+        channels, self.residual, bias = network.channels, network.residual, _biased(network)
+        self.sizes = map_sizes(channels, inputs)
         pairs = list(pairwise(channels))
         self.doublings = nn.ModuleList([convolution(more, 4 * some, 1, bias=bias) for some, more in pairs])
-        self.stages = nn.ModuleList([blocks(some, depth, bias=bias) for some, _ in pairs])
-        outputs = 4 * inputs[0]
+        depths = zip(channels[:-1], network.blocks_of[:-1], strict=True)
+        self.stages = nn.ModuleList([blocks(some, depth, bias=bias) for some, depth in depths])
+        outputs = 4 * (inputs[0] + more)
         plain = convolution(channels[0], outputs, bias=bias)
-        self.leave = Mute(channels[0], outputs, 3, padding=1, bias=False, device="meta") if residual else plain
+        self.leave = Mute(channels[0], outputs, 3, padding=1, bias=False, device="meta") if self.residual else plain
 
     def forward(self, code: Tensor) -> Tensor:
         pieces = torch.split(code, [math.prod(size) for size in self.sizes], dim=1)
-        x, *maps = (_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True))
+        return self.of_maps([_as_map(piece, size) for piece, size in zip(pieces, self.sizes, strict=True)])
+
+    def of_maps(self, found: list[Tensor]) -> Tensor:
+        """Return the output for the samples and the maps themselves, which saves making a code of them."""
+        x, *maps = found
         y = maps.pop()
         for number in reversed(range(len(maps))):
             y = self.stages[number](functional.pixel_shuffle(self.doublings[number](y), 2) + maps[number])
         y = functional.pixel_shuffle(self.leave(y), 2)
-        return x - y if self.residual else y
+        if not self.residual:
+            return y
+        wanted = x.shape[1]
+        return x - y if y.shape[1] == wanted else torch.cat([x - y[:, :wanted], y[:, wanted:]], 1)

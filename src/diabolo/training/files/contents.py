@@ -16,7 +16,8 @@ from diabolo.model.forward import Reconstruct, dense
 from diabolo.training.files.array_file import Arrays, read_arrays
 from diabolo.training.history import Record
 
-KEY, EXTRA = "diabolo", "extras"
+KEY, EXTRA, STEPS = "diabolo", "extras", ".steps"
+"""Metadata key, what jobs add, and the ending of the steps of weights that are kept as int8."""
 DTYPES = ("|b1", "|u1", "|i1", "<u2", "<u4", "<u8", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
 UNUSABLE = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError)
 """What content of no use makes Python raise."""
@@ -79,13 +80,27 @@ def read_kept(path: Path) -> Kept:
 
 def kept_of(plain: dict[str, Any], arrays: Arrays) -> Kept:
     config = from_json(ModelConfig, plain["config"])
-    weights = {name.removeprefix("model."): _full(kept) for name, kept in arrays.items() if name.startswith("model.")}
+    weights = _weights(
+        {name.removeprefix("model."): kept for name, kept in arrays.items() if name.startswith("model.")}
+    )
     if not all(bool(np.isfinite(array).all()) for array in weights.values()):
         raise FormatError("its weights are not all finite numbers.")
     history = tuple(from_json(Record, record) for record in plain["history"])
     preprocessing = _preprocessing(plain["preprocessing"], arrays, config.shape)
     extras = _extras(plain.get(EXTRA, {}), arrays)
     return Kept(config, weights, preprocessing, history, {**plain["about"]}, extras)
+
+
+def _weights(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the weights as float32; int8 ones are multiplied by the step of each output."""
+    found = {}
+    for name, array in arrays.items():
+        steps = arrays.get(f"{name}{STEPS}")
+        if array.dtype == np.int8 and steps is not None:
+            array = array.astype(np.float32) * steps.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
+        if not name.endswith(STEPS):
+            found[name] = _full(array)
+    return found
 
 
 def _full(weights: NDArray[Any]) -> NDArray[Any]:

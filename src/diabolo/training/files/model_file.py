@@ -18,9 +18,12 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
-from diabolo.training.files.contents import EXTRA, KEY, UNUSABLE, Extra, Kept, read_kept
+from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
 from diabolo.training.history import Record
+
+MOST_STEPS = 127
+"""The largest number of an int8 weight."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def _by_torch(model: AutoencoderModel) -> Reconstruct:
 def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
     """Write the model file whole or not at all. Raises FileError if something is in the way and `force` is false.
 
-    Weights that float16 holds exactly are written in it.
+    Weights that float16 holds exactly are written in it, and those that are int8 times a step of each output as such.
     """
     tensors = decoding_tensors(trained, *trained.extras)
     plain = {
@@ -73,7 +76,9 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
         "about": trained.about,
         EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
     }
-    shortest = {name: _shortest(tensor) if name.startswith("model.") else tensor for name, tensor in tensors.items()}
+    shortest: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        shortest |= _shortest(name, tensor) if name.startswith("model.") else {name: tensor}
     write_tensors(path, shortest, KEY, plain, force=force)
 
 
@@ -88,10 +93,31 @@ def decoding_tensors(trained: Trained, *jobs: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _shortest(weights: Tensor) -> Tensor:
-    """Return float32 weights as float16 if that changes none of them."""
-    half = weights.to(torch.float16) if weights.dtype == torch.float32 else weights
-    return half if torch.equal(half.to(weights.dtype), weights) else weights
+def _shortest(name: str, weights: Tensor) -> dict[str, Tensor]:
+    """Return float32 weights as float16, or int8 and steps, if that changes none of them."""
+    if weights.dtype != torch.float32:
+        return {name: weights}
+    half = weights.to(torch.float16)
+    if torch.equal(half.float(), weights):
+        return {name: half}
+    if weights.dim() > 1:
+        counted, steps = stepped(weights)
+        if torch.equal(from_steps(counted, steps), weights):
+            return {name: counted, f"{name}{STEPS}": steps}
+    return {name: weights}
+
+
+def stepped(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weights (outputs, ...) as int8 and the float16 step of each output, nearest to the weights."""
+    steps = (weights.flatten(1).abs().amax(1) / MOST_STEPS).to(torch.float16)
+    shape = (-1,) + (1,) * (weights.dim() - 1)
+    counted = (weights / steps.float().clamp_min(1e-12).view(shape)).round().clamp(-MOST_STEPS, MOST_STEPS)
+    return counted.to(torch.int8), steps
+
+
+def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
+    """Return the weights that `stepped` gives."""
+    return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
 def load_model(path: Path) -> Trained:
