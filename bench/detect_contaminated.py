@@ -1,6 +1,6 @@
 """What anomalies among the training rows cost `detect`, and what `--contamination` gives back.
 
-    python bench/detect_contaminated.py [--seeds 101] [--write docs/detect.md]
+    python bench/detect_contaminated.py [--seeds 101] [--write docs/detect-figures.md]
 
 Eight sets of ADBench (DIABOLO_DATA), no labels in training: half of the normal rows, at most 1,000, and as many
 anomalies as make 0, 5 and 10 % of them; the other half of the anomalies is for the test, with all other normal rows.

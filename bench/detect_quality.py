@@ -1,6 +1,6 @@
 """How well `detect` finds anomalies, beside baselines and peers on the same splits; one default for all sets.
 
-    python bench/detect_quality.py [--seeds 5] [--peers 2] [--tiles 1] [--write docs/detect.md]
+    python bench/detect_quality.py [--seeds 5] [--peers 2] [--tiles 1] [--write docs/detect-figures.md]
 
 Data: DIABOLO_DATA (adbench/*.npz, creditcard/, and magnetic_tile.zip, for which see detect_tiles.py). Peers are PyOD's,
 where it is installed, with their own defaults, on the first `--peers` seeds.

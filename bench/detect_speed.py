@@ -1,6 +1,6 @@
 """How fast `detect` trains and scores a table of 284,807 x 30, beside PyOD's AutoEncoder; and a file, end to end.
 
-    python bench/detect_speed.py [--rows 284807] [--turns 5] [--threads 2] [--write docs/detect.md]
+    python bench/detect_speed.py [--rows 284807] [--turns 5] [--threads 2] [--write docs/detect-figures.md]
 
 Rows: the card sample's normal ones (DIABOLO_DATA), drawn again with 1 % of jitter. The two score in turns, so that a
 noisy machine is noisy for both. Wall time tells little on a machine that others use; CPU time is given beside it.

@@ -1,6 +1,6 @@
 """How well images of magnetic tiles are judged, and where: preset surface beside PCA and nearest neighbours of patches.
 
-    python bench/detect_tiles.py [--seeds 1] [--write docs/detect.md]
+    python bench/detect_tiles.py [--seeds 1] [--write docs/detect-figures.md]
 
 Data: DIABOLO_DATA/magnetic_tile.zip (Huang et al. 2018). 160 of the 260 good images, drawn by the seed, train; the
 other 100 and all 104 with blowholes or cracks test. The method was chosen on seed 0's 160 good images (50 judged), with

@@ -1,6 +1,6 @@
 """Run `diabolo reproduce` and put its table into a page: python bench/results.py [fraud] [--no-run]
 
-Without a name all experiments of digits, into README.md; `fraud` into docs/detect.md.
+Without a name all experiments of digits, into README.md; `fraud` into docs/detect-figures.md.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from pages import write
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {"fraud": "docs/detect.md"}
+PAGES = {"fraud": "docs/detect-figures.md"}
 
 if __name__ == "__main__":
     names = [word for word in sys.argv[1:] if not word.startswith("-")]

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ ROOMS = (
     "coding",
     "jobs",
     "samples",
+    "learnt",
     "estimator",
 )
 ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")
@@ -123,3 +125,39 @@ def test_the_command_line_loads_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+FOLDERS = sorted({file.parent for file in FILES})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_a_folder_reads_like_a_table_of_contents(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= 14
+
+
+def test_the_folders_of_a_room_import_in_no_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, file in MODULES.items():
+        own = folder_of(module)
+        for used in modules_used(file):
+            other = folder_of(used)
+            if room(used) == room(module) and other != own and not nested(own, other):
+                graph.setdefault(own, set()).add(other)
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def folder_of(module: str) -> str:
+    return module.rsplit(".", 1)[0] if "." in module else module
+
+
+def nested(one: str, other: str) -> bool:
+    """Return whether one folder lies in the other: a parent's files may stand above or below those of a child."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def test_the_tree_in_the_documentation_is_true() -> None:
+    name = ROOT.parent.parent / "docs" / "design_page.py"
+    program = runpy.run_path(str(name))
+    assert program["page"]() == (name.parent / "design.md").read_text(encoding="utf-8"), (
+        "run: python docs/design_page.py"
+    )

@@ -1,5 +1,7 @@
 """Bottlenecks: the rate against torch's divergence, gradients of every declared term, and no way round the code."""
 
+import re
+
 import pytest
 import torch
 from torch import Tensor
@@ -17,6 +19,8 @@ from diabolo.model.networks.starts import start_at
 from diabolo.presets.presets import PRESETS, configure
 
 each_preset = pytest.mark.parametrize("preset", PRESETS)
+RATE_ALONE = re.compile(r"bottleneck\.(prior|side_\w+|map_gain)\.")
+"""Weights of a hyperprior that change what numbers cost, and not which numbers the decoder gets."""
 each_unit = pytest.mark.parametrize("unit", [True, False])
 
 
@@ -40,7 +44,7 @@ def test_every_bottleneck_has_its_class() -> None:
 
 def test_plain_costs_nothing_and_changes_nothing() -> None:
     latent = torch.randn(5, 3, generator=seeded())
-    code, rate = Plain().draw(latent, seeded())
+    code, rate, *_ = Plain().draw(latent, seeded())
     assert torch.equal(code, latent)
     assert torch.equal(Plain()(latent), latent)
     assert torch.equal(rate, torch.zeros(5))
@@ -81,7 +85,7 @@ def test_a_draw_depends_on_its_generator_alone() -> None:
 
 @pytest.mark.parametrize("extreme", [-1e6, 1e6])
 def test_extreme_log_variances_stay_finite(extreme: float) -> None:
-    code, rate = Variational().draw(torch.full((2, 2), extreme), seeded())
+    code, rate, *_ = Variational().draw(torch.full((2, 2), extreme), seeded())
     assert torch.isfinite(code).all()
     assert torch.isfinite(rate).all()
 
@@ -92,7 +96,7 @@ def test_the_distortion_has_a_gradient_in_every_weight_but_the_priors(preset: st
     model, x = prepared(preset, unit)
     model.terms(x, seeded()).distortion.mean().backward()
     for name, weights in model.named_parameters():
-        if name.endswith("bottleneck.prior") or "bottleneck.flow" in name:
+        if name.endswith("bottleneck.prior") or "bottleneck.flow" in name or RATE_ALONE.search(name):
             continue
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
@@ -112,7 +116,7 @@ def test_the_rate_has_a_gradient_in_the_whole_encoder_and_only_there(unit: bool)
 def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
     model, x = prepared(preset, True)
     terms = model.terms(x, seeded())
-    torch.testing.assert_close(model.loss(terms), terms.distortion + model.config.beta * terms.rate)
+    torch.testing.assert_close(model.loss(terms), terms.weight * terms.distortion + model.config.beta * terms.rate)
     closed = getattr(model.encoder.bottleneck, "flow", None) is None
     rate = terms.rate if closed else model.encoder.bottleneck.rate(model.encoder.network(x)).mean()
     assert bool((rate > 0).all()) == (not isinstance(model.encoder.bottleneck, Plain))
@@ -203,9 +207,7 @@ def test_noise_of_ones_own_is_standard_normal_and_as_if_drawn_for_each_sample() 
     noise = own_noise(torch.randn(5000, 3, generator=seeded()), 16)
     torch.testing.assert_close(noise.mean(0), torch.zeros(5000, 3), rtol=0, atol=1e-5)
     torch.testing.assert_close(noise.square().mean(0), torch.ones(5000, 3), rtol=0, atol=1e-4)
-    first = noise[0].double()
-    torch.testing.assert_close(first.T.cov(), torch.eye(3).double(), rtol=0, atol=0.1)
-    assert (torch.stack([noise[0, :, 0], noise[1, :, 0]]).corrcoef()[0, 1]).abs() < 0.2
+    assert torch.equal(noise[:, 0], noise[:, 1])  # the same draws for all samples, so that a rate is smooth
 
 
 def test_free_nats_are_charged_in_training_only_and_have_no_slope_below() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from diabolo.data.source import ArraySource
 from diabolo.errors import ArgumentError, DiaboloError, FileError, FormatError, InputError
 from diabolo.estimator import Autoencoder, load
 from diabolo.jobs.compress import chunks
+from diabolo.jobs.compress import compress as compress_module
 from diabolo.jobs.compress.chunks import NUMBERS, Piece, strips, tiles, untiled
-from diabolo.jobs.compress.compress import compress, identity
+from diabolo.jobs.compress.compress import Compressed, compress, identity
 from diabolo.jobs.compress.decompress import contents, one_item, salvaged, unpacked
 from diabolo.jobs.compress.levels import NATURAL, levels_of
 from diabolo.jobs.compress.output import joined, to_array, to_folder

@@ -213,6 +213,7 @@ def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
     _, told, _ = run(capsys, *words, "--ignore", "id", "--ignore", "Class", "--ignore", "n")
     assert "--ignore" not in told
     assert "--contamination" in told
+    run(capsys, *words, "--ignore", "id", "--ignore", "Class", "--ignore", "n", "--contamination", "0.02")
     run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", tmp_path / "a.csv")
     assert len(set(pl.read_csv(tmp_path / "a.csv")["row"].head(6)) & set(range(6))) >= 4
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from diabolo.app.pages.latent_curve import curve_figure, curve_text
+from diabolo.app.output.latent_curve import curve_figure, curve_text
 from diabolo.errors import FormatError
 from diabolo.jobs.evaluate.choose_latent import Choice, Point, choice_of
 

@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from diabolo import Autoencoder
 from diabolo.config.recipe import Recipe
 from diabolo.data.source import ArraySource, Subset
+from diabolo.data.tables.periods import period, window_for
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import members, series
-from diabolo.jobs.detect.rows import rows as detect
+from diabolo.jobs.detect.rows.rows import prepared_rows
 from diabolo.presets.presets import configure
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
@@ -60,32 +62,58 @@ def test_a_step_out_of_line_is_found_with_its_column(trained: Trained) -> None:
 
 def test_a_step_is_the_mean_of_the_windows_that_hold_it(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     source = ArraySource(waves(60, 2))
-    parts = detect.explain(trained, Windows(source, 8)).reshape(53, 8, 2)
-    wanted = [
-        np.mean([parts[first, step - first] for first in range(53) if 0 <= step - first < 8], 0) for step in range(60)
-    ]
+    x = prepared_rows(trained, Windows(source, 8))
+    errors = np.square(x - trained.forward()(np.ascontiguousarray(x.T)).T).reshape(53, 8, 2).mean(1)
+    errors /= 2 * series.of(trained).typical
+    wanted = [np.mean([errors[first] for first in range(53) if 0 <= step - first < 8], 0) for step in range(60)]
     np.testing.assert_allclose(series.explain(trained, source), wanted, rtol=1e-4)
-    monkeypatch.setattr(series, "TOGETHER_NUMBERS", 16 * 7)
-    np.testing.assert_allclose(series.explain(trained, source), wanted, rtol=1e-4)
+    for together in (16 * 7, 16 * 3, 16):
+        monkeypatch.setattr(series, "TOGETHER_NUMBERS", together)
+        np.testing.assert_allclose(series.explain(trained, source), wanted, rtol=1e-4)
     np.testing.assert_allclose(series.score(trained, Subset(source, np.arange(60))), np.sum(wanted, 1), rtol=1e-4)
 
 
-def test_the_promise_is_kept_about(trained: Trained) -> None:
+def test_blocks_keep_the_promise_about(trained: Trained) -> None:
     found = series.calibrate(trained, ArraySource(waves(2000, 3)), np.zeros(2000, bool))
-    calibration = detect.of(found).calibration
-    assert len(calibration) == 2000
-    assert 0.01 < (series.score(trained, ArraySource(waves(2000, 4))) > np.quantile(calibration, 0.95)).mean() < 0.15
+    assert series.of(found).blocks == 250
+    scores = series.score(trained, ArraySource(waves(4000, 4)))
+    blocks = scores.reshape(500, 8).max(1)
+    for rate, most in ((0.1, 0.16), (0.01, 0.03)):
+        assert (blocks > np.quantile(series.of(found).calibration, 1 - rate)).mean() < most
+    assert (blocks > np.quantile(series.of(found).calibration, 0.9)).mean() > 0.05
 
 
 def test_calibration_joins_no_steps_across_an_anomaly(trained: Trained) -> None:
     rows, anomalous = waves(300, 8), np.zeros(300, bool)
     anomalous[[100, 105, 200]] = True
     rows[anomalous] += 5
-    wanted = [series.score(trained, ArraySource(rows[start:end])) for start, end in ((0, 100), (106, 200), (201, 300))]
     found = members.calibrate(trained, ArraySource(rows), anomalous)
-    np.testing.assert_array_equal(detect.of(found).calibration, np.sort(np.concatenate(wanted)))
+    assert series.of(found).blocks == 100 // 8 + 94 // 8 + 99 // 8
+    assert series.of(found).calibration.max() < series.score(trained, ArraySource(rows)).max()
     with pytest.raises(InputError, match="more than 8 normal steps in a row"):
         series.calibrate(trained, ArraySource(rows), np.arange(300) % 8 == 0)
+
+
+def test_a_window_is_a_period_and_at_least_60_steps_where_there_are_enough() -> None:
+    assert period(waves(1000, 0)) in (25, 50, 75, 100)
+    assert window_for(waves(1000, 0)) in (60, 75, 100)
+    wave = np.sin(np.arange(3000) * 2 * np.pi / 144)[:, None]
+    assert window_for(wave) == 144
+    assert window_for(wave[:150]) == 50
+    assert period(np.zeros((100, 2))) == 0
+    assert window_for(np.random.default_rng(0).standard_normal((1000, 1))) == 60
+
+
+def test_the_estimator_cuts_windows_itself() -> None:
+    X = waves(700, 10)
+    ae = Autoencoder("series", epochs=2).fit(X)
+    assert ae.trained_.about["window"] == window_for(X)
+    new = waves(300, 11)
+    new[150:160] = 0
+    scores = -ae.score_samples(new)
+    assert scores.shape == (300,)
+    assert 90 < scores.argmax() < 220
+    np.testing.assert_allclose(ae.explain(new).sum(1), scores, rtol=1e-4)
 
 
 def test_bad_windows_are_refused() -> None:
@@ -108,7 +136,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     rows[150:153, 0] -= 1.5
     pl.DataFrame(rows, schema=["sine", "cosine"]).write_csv(new)
     run(capsys, "train", past, "--preset", "table", "--window", 6, "--epochs", 2, "--out", model, "-q")
-    run(capsys, "detect", new, "-m", model, "--out", out, "--report", tmp_path / "page.html", "--train", past)
+    run(
+        capsys, "detect", new, "-m", model, "--steps", "--out", out, "--report", tmp_path / "page.html", "--train", past
+    )
     page = (tmp_path / "page.html").read_text()
     check(page)
     assert "sine (" in page
@@ -116,7 +146,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "1,195 of the 1,195 normal rows" in page
     table = pl.read_csv(out)
     assert table["row"].to_list() == list(range(300))
-    assert 148 <= int(table["score"].arg_max() or 0) <= 154
+    assert 145 <= int(table["score"].arg_max() or 0) <= 157
     assert "sine" in table["reasons"][150]
     assert "windows of 6 steps" in fails(
         capsys, 2, "detect", new, "-m", model, "--window", 5, "--out", tmp_path / "p.csv"
@@ -133,16 +163,15 @@ def test_a_series_with_a_clock_leaves_it_out(tmp_path: Path, capsys: pytest.Capt
     assert "are not: clock; fill gaps in" in fails(capsys, 1, *words)
     run(capsys, *words, "--ignore", "clock")
     code, told, _ = run(
-        capsys, "detect", new, "-m", model, "--out", tmp_path / "o.csv", "--alerts", 2, "--per-day", "clock"
+        capsys, "detect", new, "-m", model, "--steps", "--out", tmp_path / "o.csv", "--alerts", 2, "--per-day", "clock"
     )
-    assert (code, "50 alerts in 600 samples" in told) == (0, True)
+    assert (code, "events, 50 of 600 steps" in told) == (0, True)
     table = pl.read_csv(tmp_path / "o.csv")
-    first = told.splitlines()[1].split(":")[0]
-    assert first == f"  row {table['row'][int(table['score'].arg_max() or 0)]}"
+    assert f"highest at {table['score'].arg_max()}" in told.splitlines()[1]
     lines = new.read_text().splitlines()
     lines[301] = ",".join([*lines[301].split(",")[:2], ""])
     new.write_text("\n".join(lines))
-    run(capsys, "detect", new, "-m", model, "--out", tmp_path / "o.csv", "--force")
+    run(capsys, "detect", new, "-m", model, "--steps", "--out", tmp_path / "o.csv", "--force")
     table = pl.read_csv(tmp_path / "o.csv")
     assert abs(int(table["score"].arg_max() or 0) - 300) <= 6
     run(capsys, "report", model, past, "--out", tmp_path / "page.html")

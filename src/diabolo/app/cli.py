@@ -16,6 +16,7 @@ from diabolo.app.commands.denoise import denoise
 from diabolo.app.commands.detect import calibrate, detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
+from diabolo.app.commands.playground import playground
 from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "interpolate": interpolate,
     "likelihood": likelihood,
     "studio": studio,
+    "playground": playground,
     "map": map_codes,
 }
 app = typer.Typer(

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
 Model = Annotated[Path, typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors).")]
+OrBundled = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="Model file (.safetensors); if not given, the bundled one for photos."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
 Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
@@ -68,8 +74,23 @@ def asked_latent(given: str | None) -> int | str | None:
         return given
 
 
+def asked_window(given: str | None, preset: str) -> int | str | None:
+    """Return what --window says: a whole number or 'auto', which presets of series start with; None: single rows.
+
+    Raises ArgumentError for anything else.
+    """
+    from diabolo.errors import ArgumentError
+    from diabolo.presets.presets import preset_of
+
+    if given is None:
+        return "auto" if preset_of(preset).windows else None
+    if given != "auto" and not given.isdecimal():
+        raise ArgumentError(f"--window must be a whole number from 2 to 10,000, or auto, got {given!r}.")
+    return given if given == "auto" else int(given)
+
+
 def print_curve(about: "dict[str, Any]") -> None:
-    from diabolo.app.pages.latent_curve import curve_text
+    from diabolo.app.output.latent_curve import curve_text
 
     text = curve_text(about)
     if text:

@@ -11,6 +11,7 @@ from diabolo.app.model_data import as_seen
 from diabolo.data.source import Array, Dataset, Subset, spaced
 from diabolo.data.tables.files import others_than_numbers
 from diabolo.data.tables.frames import FrameSource
+from diabolo.data.tables.periods import window_of_series
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.estimator import Autoencoder
@@ -22,6 +23,7 @@ from diabolo.presets.presets import PRESETS
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
+from diabolo.training.memory import keep_freed
 
 MOST_PAIRS, FEWEST_LEARNT = 256, 3
 
@@ -39,6 +41,7 @@ def fitted(
 
     labels: one for each training sample, for a conditional model.
     """
+    keep_freed()
     estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
     found, where = _measured(estimator.trained_, as_seen(data, estimator.trained_))
     about = {
@@ -84,9 +87,10 @@ def normal_of(data: Dataset) -> Dataset:
     return replace(data, train=Subset(data.train, normal), labels=labels, notes=(*data.notes, note))
 
 
-def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
+def windowed(data: Dataset, length: int | str, label: str | None) -> Dataset:
     """Return the windows of a series to learn from; its last tenth is held out to calibrate on.
 
+    length: of a window, in steps; 'auto' takes the period of the series.
     Raises ArgumentError for a label: windows need all steps of a normal series.
     """
     if label is not None:
@@ -97,8 +101,11 @@ def windowed(data: Dataset, length: int, label: str | None) -> Dataset:
             f"--window takes numbers without gaps, and these columns of {data.name} are not: {others}; "
             "fill gaps in, and leave words and dates out (--ignore COLUMN)."
         )
-    learnt = learnt_windows(data.train, length)
-    note = f"{len(learnt):,} windows are learnt from, the last {len(learnt.held or ()):,} steps are held out"
+    learnt = learnt_windows(data.train, length if isinstance(length, int) else window_of_series(data.train))
+    note = (
+        f"{len(learnt):,} windows of {learnt.length} steps are learnt from, "
+        f"the last {len(learnt.held or ()):,} steps are held out"
+    )
     return replace(data, train=learnt, test=None, labels=None, notes=(*data.notes, note))
 
 

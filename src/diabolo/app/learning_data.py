@@ -21,7 +21,10 @@ PIECES, LEAST_PIECES, MEASURED_PIECES = 16, 4096, 1024
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user asked for; each as the option of its name. pieced: whether the preset takes images of any sizes."""
+    """What a user asked for; each as the option of its name. pieced: whether the preset takes images of any sizes.
+
+    usual_patch: side of the pieces of images that the preset learns from if `patch` is None; None: whole samples.
+    """
 
     data: str | None
     label: str | None
@@ -33,6 +36,7 @@ class Wanted:
     noise: str | None
     seed: int
     pieced: bool = False
+    usual_patch: int | None = None
 
 
 def material(wanted: Wanted) -> tuple[Dataset, str | None]:
@@ -41,6 +45,8 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     Raises ArgumentError for options that do not go together, FormatError for pairs that do not match.
     """
     _check(wanted)
+    if wanted.usual_patch and wanted.patch is None and is_pictures(str(wanted.data)):
+        return _photos(str(wanted.data), wanted), wanted.noise
     if wanted.patch is None and not (wanted.self_supervised or wanted.noisy) and not _surfaced(wanted):
         return open_data(str(wanted.data), label=wanted.label, ignore=wanted.ignore), wanted.noise
     if wanted.ignore:
@@ -109,6 +115,13 @@ def _surfaces(data: str, wanted: Wanted) -> Dataset:
     unseen = replace(pieces, images=pieces.held, count=MEASURED_PIECES, seed=wanted.seed + 1)
     note = f"{len(pieces.images):,} images are learnt from, {len(pieces.held):,} are held out to calibrate on"
     return Dataset(Path(data).name.removesuffix(".zip"), pieces, unseen, origin=data, notes=(note,))
+
+
+def _photos(data: str, wanted: Wanted) -> Dataset:
+    """Return pieces of photos of any sizes: of the usual size, or as large as the smallest photo allows."""
+    opened, sources = _images(data)
+    least = min(side for source in sources for side in source.shape[:2])
+    return replace(opened, train=_pieces(sources, replace(wanted, patch=min(wanted.usual_patch or least, least))))
 
 
 def _check(wanted: Wanted) -> None:

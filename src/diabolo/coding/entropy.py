@@ -69,7 +69,7 @@ class EntropyCoder:
         """Return the K arrays of symbols, of `counts[k]` each, in `data`. Raises FormatError as `decode` does."""
         if len(counts) != len(self.tables) or any(count < 0 for count in counts):
             raise ArgumentError(f"decoding needs {len(self.tables)} counts of at least 0, got {list(counts)[:5]}.")
-        numbers, coder = _split(data, sum(counts))
+        numbers, coder = side_stream(data, sum(counts))
         columns = [coder.decode(model, count) for model, count in zip(self._models, counts, strict=True)]
         check_ended(coder)
         used = 0
@@ -77,7 +77,7 @@ class EntropyCoder:
             lowest, width = self._range(dimension)
             escaped = np.flatnonzero(column == width)
             column += np.int32(lowest)
-            column[escaped] = escaped_symbols(_taken(numbers, used, len(escaped)), lowest, width)
+            column[escaped] = escaped_symbols(taken(numbers, used, len(escaped)), lowest, width)
             used += len(escaped)
         if used != len(numbers):
             raise FormatError("the side stream holds symbols that nothing asks for; the data are damaged.")
@@ -87,13 +87,13 @@ class EntropyCoder:
         return int(self.tables.lowest[dimension]), int(self.tables.sizes[dimension]) - 1
 
 
-def _taken(numbers: NDArray[np.uint64], start: int, count: int) -> NDArray[np.uint64]:
+def taken(numbers: NDArray[np.uint64], start: int, count: int) -> NDArray[np.uint64]:
     if start + count > len(numbers):
         raise FormatError("symbols are missing in the side stream; the data are damaged or cut off.")
     return numbers[start : start + count]
 
 
-def _split(data: bytes, count: int) -> tuple[NDArray[np.uint64], Any]:
+def side_stream(data: bytes, count: int) -> tuple[NDArray[np.uint64], Any]:
     """Return the numbers of the side stream and a coder for the words, after a look at their sizes."""
     head = next((place + 1 for place, byte in enumerate(data[:5]) if byte < 0x80), 5)
     length = int(read_varints(data[:head])[0]) if data else 0

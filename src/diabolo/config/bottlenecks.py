@@ -52,9 +52,52 @@ class RoundedConfig:
         check_counts("components", (self.components,))
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig
+@dataclass(frozen=True)
+class VectorQuantisedConfig:
+    """The code is indices of the nearest vectors of a learnt codebook (van den Oord et al. 2017).
+
+    size: vectors in the codebook. width: numbers in each. commitment: weight of their distance from the latents.
+    """
+
+    has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
+    has_free_nats: ClassVar[bool] = False
+
+    size: int = 256
+    width: int = 16
+    commitment: float = 0.25
+
+    def __post_init__(self) -> None:
+        check_counts("size and width", (self.size, self.width), most=65_536)
+        check_range("commitment", self.commitment, 0, 1e3)
+
+
+@dataclass(frozen=True)
+class HyperpriorConfig:
+    """The code is a map rounded to whole numbers, whose distribution a side map at 1/4 of its size and the map tell.
+
+    places, height, width: of the map. side: numbers at each place of the side map. hidden, features: of the networks.
+    """
+
+    has_rate: ClassVar[bool] = True
+    has_free_nats: ClassVar[bool] = False
+
+    places: int
+    height: int
+    width: int
+    side: int = 64
+    hidden: int = 128
+    features: int = 64
+
+    def __post_init__(self) -> None:
+        sizes = (self.places, self.height, self.width, self.side, self.hidden, self.features)
+        check_counts("places, height, width, side, hidden and features", sizes)
+
+
+BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig | HyperpriorConfig
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
+    "vector-quantised": VectorQuantisedConfig,
+    "hyperprior": HyperpriorConfig,
 }

@@ -97,10 +97,35 @@ class ResidualConfig:
         check_counts("blocks", (self.blocks,), least=0, most=MOST_LAYERS)
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig
+@dataclass(frozen=True)
+class PhotoConfig:
+    """Strided convolutions and residual blocks to a map at 1/8 of the size, and a short way back.
+
+    places: numbers at each place of the map. channels, blocks: of the way there, at 1/2, 1/4 and 1/8 of the size.
+    inner, up: channels within the blocks of the way back at 1/8, and at 1/4.
+    """
+
+    told: ClassVar[bool] = False
+
+    places: int = 128
+    channels: tuple[int, ...] = (64, 128, 160)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    inner: int = 96
+    up: int = 64
+
+    def __post_init__(self) -> None:
+        check_stages(self.channels)
+        check_counts("blocks", self.blocks, least=0, most=MOST_LAYERS)
+        check_counts("places, inner and up", (self.places, self.inner, self.up))
+        if len(self.channels) != 3 or len(self.blocks) != 3 or self.places % 4:
+            raise ArgumentError("channels and blocks of a photo network are 3 each, and places a multiple of 4.")
+
+
+NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig | PhotoConfig
 NETWORKS: dict[str, type] = {
     "dense": DenseConfig,
     "convolutional": ConvolutionalConfig,
     "residual": ResidualConfig,
     "u-shaped": UShapedConfig,
+    "photo": PhotoConfig,
 }

@@ -131,19 +131,24 @@ def bounded(rows: NDArray[np.int64], source: Source, most: int) -> NDArray[np.in
 
 
 def fit_preprocessing(
-    source: Source, rows: NDArray[np.int64], held_out: NDArray[np.int64] = NO_ROWS, *, curved: bool = False
+    source: Source,
+    rows: NDArray[np.int64],
+    held_out: NDArray[np.int64] = NO_ROWS,
+    *,
+    curved: bool = False,
+    standardised: bool = False,
 ) -> Preprocessing:
     """Fit on the samples of `rows`, in one pass of bounded memory. Raises InputError for values that are not finite.
 
     Of the samples held out only the range is looked at: whether their values lie in [0, 1] too.
-    curved: whether all numbers are standardised, then asinh taken.
+    curved: whether all numbers are standardised, then asinh taken. standardised: whether they are, without asinh.
     """
     dtype = source.dtype.newbyteorder("=") if source.dtype.itemsize <= 8 else np.dtype(np.float64)
-    if dtype in PIXEL_LIMITS and not curved:
+    if dtype in PIXEL_LIMITS and not (curved or standardised):
         limit = np.float64(PIXEL_LIMITS[dtype])
         return Preprocessing(np.asarray(0.0), np.asarray(limit), dtype, unit=True)
     axes = tuple(range(len(source.shape) + 1)) if len(source.shape) > 1 else 0
-    moments = _Moments(unit=not curved)
+    moments = _Moments(unit=not (curved or standardised))
     with np.errstate(over="ignore", invalid="ignore"):
         for chunk in chunks(source, rows):
             check_finite(chunk)

@@ -6,6 +6,8 @@ from typing import Any
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.data.source import Source
+from diabolo.data.tables.periods import window_of_series
+from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.jobs import table_input
 from diabolo.jobs.compress.prepare import prepared
 from diabolo.jobs.detect import members as detectors
@@ -80,6 +82,8 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     """
     check_quality(asked.quality, asked.latent)
     encoding, record = None, asked.record
+    if record.windows and not isinstance(source, Windows):
+        source = learnt_windows(source, window_of_series(source))
     share = detectors.checked(asked.contamination, source, record.detector)
     if table_input.is_mixed(source):
         rows, _ = split(len(source), asked.recipe_of(len(source)).validation, dials.seed)
@@ -87,11 +91,13 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
         source = table_input.encoded(source, encoding)
     choice = _choice(source, asked, dials, labels)
     configured = asked.configured(choice.latent if choice else asked.latent, labels)
-    trained = fit(source, configured, asked.recipe_of, dials, labels, curved=record.heavy_tails)
+    scaling = {"curved": record.heavy_tails, "standardised": record.windows}
+    trained = fit(source, configured, asked.recipe_of, dials, labels, **scaling)
     trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)
-    if trained.model.encoder.bottleneck.integer_codes:
+    bottleneck = trained.model.encoder.bottleneck
+    if bottleneck.integer_codes or bottleneck.has_maps:
         trained = prepared(trained, source, callbacks=dials.callbacks)
     return detectors.with_detector(trained, source, record.detector, share)
 

@@ -22,11 +22,15 @@ UNTOLD = 0.1
 
 
 class Terms(NamedTuple):
-    """distortion = -log p(x | code), rate, and what the bottleneck adds: each (n,) in nats per sample."""
+    """distortion = -log p(x | code), rate, and what the bottleneck adds: each (n,) in nats per sample.
+
+    weight: (n,), what the distortion counts.
+    """
 
     distortion: Tensor
     rate: Tensor
     penalty: Tensor | float = 0.0
+    weight: Tensor | float = 1.0
 
 
 class Encoder(nn.Module):
@@ -117,7 +121,7 @@ class AutoencoderModel(nn.Module):
         distortion = self.decoder.likelihood.distortion(
             self.decoder.predict(drawn.seen, labels), wanted, measured=measured
         )
-        return Terms(distortion, drawn.rate, drawn.penalty)
+        return Terms(distortion, drawn.rate, drawn.penalty, drawn.weight)
 
     def evaluate(self, x: Tensor, generator: torch.Generator) -> Terms:
         """Return the two terms of held-out samples, corrupted as in training; labels are told."""
@@ -125,7 +129,7 @@ class AutoencoderModel(nn.Module):
         given, wanted = self.corrupt.seen(self.decoder.likelihood.observed(x, generator), generator)
         drawn = self._drawn(given, generator)
         distortion = self.decoder.likelihood.distortion(self.decoder.predict(drawn.seen, labels), wanted)
-        return Terms(distortion, drawn.rate, drawn.penalty)
+        return Terms(distortion, drawn.rate, drawn.penalty, drawn.weight)
 
     def _drawn(self, given: Tensor, generator: torch.Generator) -> Coded:
         """Return a code as training sees it: where the configuration is nested, a prefix of it, of a drawn length."""
@@ -149,8 +153,8 @@ class AutoencoderModel(nn.Module):
         return Terms(self.decoder.likelihood.distortion(parameters, x), self.encoder.bottleneck.rate(latent))
 
     def loss(self, terms: Terms, *, warmth: float | Tensor = 1.0) -> Tensor:
-        """Return distortion + warmth * beta * rate + penalty, (n,), in nats per sample; warmth: from 0 to 1."""
-        return terms.distortion + warmth * self.config.beta * terms.rate + terms.penalty
+        """Return weight * distortion + warmth * beta * rate + penalty, (n,), in nats per sample; warmth: 0 to 1."""
+        return terms.weight * terms.distortion + warmth * self.config.beta * terms.rate + terms.penalty
 
     def active(self, x: Tensor) -> int:
         """Return how many numbers of the code vary over samples (Burda et al. 2016, section 4.3).

@@ -20,6 +20,13 @@ def table(facts: Facts, latent: int | None) -> ModelConfig:
     return ModelConfig("table", facts.shape, latent, network, likelihood=likelihood, corruption=corruption)
 
 
+def series(facts: Facts, latent: int | None) -> ModelConfig:
+    """An autoencoder of windows of a series, for `detect`: 64 hidden units, a code of an eighth of the numbers."""
+    latent = latent or max(2, min(16, math.prod(facts.shape) // 8))
+    network = DenseConfig((64,), code="linear", hidden="silu")
+    return ModelConfig("series", facts.shape, latent, network, likelihood=GaussianConfig())
+
+
 def surface(facts: Facts, latent: int | None) -> ModelConfig:
     """A U-shaped network that takes blots off surfaces, for `detect` on images of any size: learnt from pieces."""
     config = u_shaped("surface", facts, latent, UShapedConfig((24, 48, 96)))
@@ -28,6 +35,14 @@ def surface(facts: Facts, latent: int | None) -> ModelConfig:
 
 PRESETS = (
     Preset("table", "rows of a table, for detect", table, recipes.table, heavy_tails=True, detector="rows"),
+    Preset(
+        "series",
+        "windows of a series, for detect",
+        series,
+        recipes.table,
+        detector="series",
+        windows=True,
+    ),
     Preset(
         "surface",
         "images of surfaces of any size, for detect",

@@ -32,8 +32,10 @@ class Preset:
     name: what a user types. help: one line that says what it is.
     configure: (facts, latent or None) -> configuration. recipe: (samples, epochs or None) -> recipe.
     pieces: whether it learns from random pieces of images of any size, and not from whole samples.
+    patch: side, in pixels, of the pieces of images that it learns from where images of any size are given, or None.
     heavy_tails: whether its columns are standardised and then go through asinh.
     detector: the name of the detector that its models get, or None (see `diabolo.jobs.detect.detector`).
+    windows: whether it learns from windows of a series, each as one sample; all numbers are then standardised.
     free_latent: whether the size of the code can be chosen; else it follows from the network.
     """
 
@@ -42,8 +44,10 @@ class Preset:
     configure: Callable[[Facts, int | None], ModelConfig]
     recipe: Callable[[int, int | None], Recipe] = default
     pieces: bool = False
+    patch: int | None = None
     heavy_tails: bool = False
     detector: str | None = None
+    windows: bool = False
     free_latent: bool = True
 
 

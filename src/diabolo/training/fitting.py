@@ -77,18 +77,19 @@ def fit(
     labels: Labels | None = None,
     *,
     curved: bool = False,
+    standardised: bool = False,
 ) -> Trained:
     """Train a model on a source.
 
     configured: (shape, unit) -> configuration, asked once the preprocessing is known.
     recipe: number of samples to train on -> recipe. labels: what a conditional model's decoder is told.
-    curved: whether asinh is part of the preprocessing.
+    curved: whether asinh is part of the preprocessing. standardised: whether numbers in [0, 1] are standardised too.
     """
     if len(source) < 2:
         raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
     chosen = recipe(len(source))
     rows, held_out = split(len(source), chosen.validation, dials.seed)
-    preprocessing = fit_preprocessing(source, rows, held_out, curved=curved)
+    preprocessing = fit_preprocessing(source, rows, held_out, curved=curved, standardised=standardised)
     config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config)
     _warn(config, preprocessing, named=hasattr(source, "encoding"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, Model, Out, Quiet, say
+from diabolo.app.common import Data, Force, Json, Label, OrBundled, Out, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -23,10 +23,14 @@ Test = Annotated[bool, typer.Option("--test", help="The test part of a data set 
 
 def compress(
     data: Data,
-    model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive to write.")],
+    model: OrBundled = None,
     quality: Annotated[
-        float | None, typer.Option(metavar="DB", help="PSNR to reach (lossy); the model's own rate if not given.")
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="PSNR to reach (lossy), for photos each: 30 is small, 40 hard to tell; else the usual one.",
+        ),
     ] = None,
     max_error: Annotated[
         int | None, typer.Option(metavar="E", help="No pixel is off by more than E grey levels.")
@@ -41,19 +45,20 @@ def compress(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write DATA as an archive that opens on every machine with the same model file."""
+    """Write DATA as an archive that opens on every machine with the same model; photos need no model file."""
     from dataclasses import asdict
 
     from diabolo.app.output.tables import columns_text, compared_rows
     from diabolo.app.progress import counted
     from diabolo.estimator import load
     from diabolo.files import check_free
+    from diabolo.jobs.compress.bundled import bundled_codec
     from diabolo.jobs.compress.compress import compress as compressed
     from diabolo.jobs.compress.compress import promised
 
     promise, error = promised(quality, max_error, lossless=lossless)
     check_free(out, force=force)
-    trained = load(model).trained_
+    trained = load(model).trained_ if model else bundled_codec(promise)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
     with counted("compress", len(things), quiet=quiet) as watch:
@@ -82,8 +87,8 @@ def compress(
 
 def decompress(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="Archive that `compress` wrote.")],
-    model: Model,
     out: Out,
+    model: OrBundled = None,
     item: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this item: its name, or its number if it has none.")
     ] = None,
@@ -95,8 +100,9 @@ def decompress(
     from diabolo.app.commands.unpack import archive_items, write_item, write_items
     from diabolo.app.progress import counted
     from diabolo.estimator import load
+    from diabolo.jobs.compress.bundled import codec_of
 
-    trained = load(model).trained_
+    trained = load(model).trained_ if model else codec_of(archive, salvage=salvage)
     if item is not None:
         write_item(trained, archive, item, out, salvage=salvage, force=force)
         print(f"Written: {out}")
@@ -122,7 +128,9 @@ def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool
     return opened.test if test and opened.test is not None else opened.train
 
 
-def _compared(images: "Source", trained: "Trained", found: "Compressed", model: Path, *, quiet: bool) -> "Comparison":
+def _compared(
+    images: "Source", trained: "Trained", found: "Compressed", model: Path | None, *, quiet: bool
+) -> "Comparison":
     from diabolo.app.progress import counted
     from diabolo.jobs.compress.compare.comparison import compare
 
@@ -131,7 +139,7 @@ def _compared(images: "Source", trained: "Trained", found: "Compressed", model: 
             images,
             psnr=found.psnr if found.psnr < LOSSLESS_DB else None,
             model_bytes_per_image=found.size / found.items,
-            model_file_bytes=model.stat().st_size,
+            model_file_bytes=model.stat().st_size if model else 0,
             model=trained.model.config.preset,
             on_row=lambda _: watch(1),
         )

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diabolo.app.commands.detect_images import calibrate_images, detect_images
-from diabolo.app.common import Contamination, Data, Force, Json, Label, Model, Out, Window, make_room, say, write_text
+from diabolo.app.common import Contamination, Data, Force, Json, Label, Model, Window, make_room, say, write_text
 from diabolo.app.output.alert_summary import (
     DRIFT_NOTE,
     SHOWN,
     Facts,
     measured,
+    measured_lines,
     print_alerts,
     promise,
     promise_text,
+    rule_text,
 )
 from diabolo.errors import ArgumentError
 
@@ -53,6 +55,20 @@ Train = Annotated[
         metavar="DATA", help="With --report: normal rows to fit baselines on; if not given, those the model keeps."
     ),
 ]
+Steps = Annotated[bool, typer.Option("--steps", help="Series: write the score of every step, not the events.")]
+Gap = Annotated[
+    int | None, typer.Option(metavar="N", help="Series: steps without an alert inside an event; half a window.")
+]
+AtLeast = Annotated[
+    str | None, typer.Option(metavar="M/N", help="Series: an event begins with M alerts in N steps; 1/1.")
+]
+Mute = Annotated[int, typer.Option(metavar="N", help="Series: steps after an event in which no other begins.")]
+Adapt = Annotated[
+    bool, typer.Option("--adapt", help="Series: the threshold follows the latest 1,000 scores, for levels that change.")
+]
+Place = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")
+]
 TABLES = (".csv", ".parquet")
 
 
@@ -70,6 +86,8 @@ def _steps() -> "Listing":
 
 LISTINGS: "dict[str, Callable[[], Listing]]" = {"rows": _rows, "series": _steps}
 """By detector: what makes the table of alerts."""
+IN_EVENTS = ("series",)
+"""Detectors whose alerts are merged to events."""
 DRIFTING = ("rows",)
 """Detectors whose columns are compared with those of training, one by one."""
 
@@ -77,13 +95,18 @@ DRIFTING = ("rows",)
 def detect(
     data: Data,
     model: Model,
-    out: Out,
+    out: Place = None,
     false_alarms: AlarmRate = None,
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
     maps: Maps = None,
     window: Window = None,
+    steps: Steps = False,
+    gap: Gap = None,
+    at_least: AtLeast = None,
+    mute: Mute = 0,
+    adapt: Adapt = False,
     report: Report = None,
     train: Train = None,
     force: Force = False,
@@ -91,15 +114,26 @@ def detect(
 ) -> None:
     """Rank the samples of DATA by how suspicious they are, with p-values, alerts and reasons: .csv or .parquet.
 
-    Of a data set with two parts, its test part.
+    Of a data set with two parts, its test part. Of a series the events are written, each with its start, end and peak;
+    DATA - reads its steps from standard input and prints events as they come.
     """
+    from diabolo.app.commands.detect_stream import check_plain, detect_stream
     from diabolo.app.model_data import of_images, open_for, open_model
     from diabolo.app.output.alerts import TOGETHER
+    from diabolo.app.output.events import event_lines, event_table, following, merging
     from diabolo.app.output.steps import check_window
-    from diabolo.data.writing import write_pieces
+    from diabolo.data.writing import write_pieces, write_samples
     from diabolo.files import check_free
     from diabolo.jobs.detect import members
+    from diabolo.jobs.detect.detector import window_of
 
+    if data == "-":
+        check_plain((out, report, maps, train, steps, label))
+        rule = chosen_rule(false_alarms, alerts, per_day)
+        detect_stream(model, rule, gap, at_least, mute, adapt=adapt, as_json=as_json)
+        return
+    if out is None:
+        raise ArgumentError("--out PATH says where to write the alerts: a .csv or .parquet file.")
     if out.suffix.lower() not in TABLES:
         raise ArgumentError(f"--out must end in .csv or .parquet, got {out}.")
     if train is not None and report is None:
@@ -127,8 +161,19 @@ def detect(
     check_window(trained, window)
     normal = None if train is None else _normal(trained, train, label)
     table = LISTINGS[detector.name]()(trained, opened.train, opened.columns, opened.items)
-    write_pieces(out, table.pieces, rows=TOGETHER, force=force)
+    in_events = detector.name in IN_EVENTS
+    if not in_events and (steps or adapt or mute or gap is not None or at_least is not None):
+        raise ArgumentError(
+            "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
+        )
+    table = following(table, members.of(trained).rule) if adapt else table
+    events = event_table(table, merging(window_of(trained) or 2, gap, at_least, mute)) if in_events else None
+    if events is None or steps:
+        write_pieces(out, table.pieces, rows=TOGETHER, force=force)
+    else:
+        write_samples(out, events, force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
+    facts |= {} if events is None else {"events": len(events)}
     facts |= _promise(trained, interval=as_json or report is not None)
     facts |= _measured(opened, table.scores, label)
     drifted = _drifted(trained, opened) if detector.name in DRIFTING else []
@@ -143,7 +188,11 @@ def detect(
     if as_json:
         print(json.dumps(facts, allow_nan=False))
         return
-    print_alerts(facts, table.highest(SHOWN))
+    if events is None:
+        print_alerts(facts, table.highest(SHOWN))
+        return
+    print(f"{len(events):,} events, {facts['alerts']:,} of {len(table):,} steps, by {rule_text(facts)}: {out}")
+    print(*event_lines(events, SHOWN), *measured_lines(facts), sep="\n")
 
 
 def _normal(trained: "Known", train: str, label: str | None) -> "Source":
@@ -230,7 +279,9 @@ def _promise(trained: "Known", *, interval: bool = True) -> Facts:
     from diabolo.jobs.detect import members
 
     found = members.of(trained)
-    return promise(found.calibration, found.rule, found.shares().get("contamination", 0.0), interval=interval)
+    shares = found.shares()
+    blocks = int(shares.get("blocks", 0))
+    return promise(found.calibration, found.rule, shares.get("contamination", 0.0), interval=interval, blocks=blocks)
 
 
 def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:

@@ -28,8 +28,8 @@ def detect_images(
     as_json: bool,
 ) -> None:
     """Rank the images of a folder or zip, write the alerts and, where they are asked for, the maps and the page."""
-    from diabolo.app.output.image_alerts import look, page_of_images, ranked_images
     from diabolo.app.pages.detection import detect_page
+    from diabolo.app.pages.image_alerts import look, page_of_images, ranked_images
     from diabolo.data.writing import write_samples
     from diabolo.jobs.detect import anomaly_maps
 

@@ -14,8 +14,8 @@ from diabolo.app.common import (
     Label,
     Quiet,
     Seed,
-    Window,
     asked_latent,
+    asked_window,
     print_curve,
     print_figures,
     say,
@@ -82,7 +82,13 @@ def train(
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
     contamination: Contamination = 0.0,
-    window: Window = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Rows are a series: learn from windows of N steps; auto: its period.",
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was killed.")] = False,
@@ -112,6 +118,7 @@ def train(
         )
     if resume and not checkpoint.exists():
         say(f"There is no {checkpoint} to go on from: training from the start.")
+    record = None if preset is None else preset_of(preset)
     wanted = Wanted(
         data,
         label,
@@ -122,11 +129,13 @@ def train(
         patch,
         noise,
         seed,
-        preset is not None and preset_of(preset).pieces,
+        record is not None and record.pieces,
+        record.patch if record is not None else None,
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
-    opened = windowed(whole, window, label) if window is not None else learnt_from(whole, preset, contamination)
+    length = asked_window(window, preset)
+    opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
     estimator = Autoencoder(

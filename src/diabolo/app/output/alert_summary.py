@@ -20,16 +20,21 @@ DRIFT_NOTE = "(Anomalies among them count too, and a column that grows with time
 TOO_FEW = "So few samples cannot promise that: nothing is an alert."
 
 
-def promise(calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, interval: bool = True) -> Facts:
+def promise(
+    calibration: "Scores", rule: "Rule", contamination: float = 0.0, *, interval: bool = True, blocks: int = 0
+) -> Facts:
     """Return the rule, the calibration samples behind it, and within what the false-alarm rate lies (95 %).
 
     contamination: the share of anomalies that was left out of them as far as it showed.
     interval: whether that is asked for; it takes a third of a second to load what computes it.
+    blocks: of a series, whose promise is about blocks as long as a window, and extrapolated from so many.
     """
     from diabolo.jobs.detect.thresholds import passing, rate_interval
 
     facts: Facts = {**rule.to_json(), "calibrated_on": len(calibration)}
     facts |= {"contamination": contamination} if contamination else {}
+    if blocks:
+        return {**facts, "calibrated_on": blocks, "blocks": blocks}
     if rule.promises_rate:
         known = interval and not contamination  # where scores have left, the rest's ranks follow no such law
         facts |= {"rate_interval": list(rate_interval(len(calibration), rule.value))} if known else {}
@@ -48,12 +53,16 @@ def rule_text(facts: "Mapping[str, object]") -> str:
 
 
 def promise_text(facts: Facts) -> str:
-    text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
+    text = f"{facts['model']}: {rule_text(facts)}, calibrated on {facts['calibrated_on']:,} {_units(facts)}"
     text += f" (contamination {facts['contamination']:g}: {worst(facts)})" if "contamination" in facts else ""
     interval = facts.get("rate_interval")
     if not isinstance(interval, list) or not interval[1]:
         return text
     return f"{text}; the rate lies within {interval[0]:.3g} to {interval[1]:.3g} (95 %)"
+
+
+def _units(facts: Facts) -> str:
+    return "blocks of steps" if "blocks" in facts else "samples"
 
 
 def worst(facts: Facts) -> str:
@@ -75,10 +84,16 @@ PROMISES = {
 }
 
 
+BLOCKS = PROMISES | {
+    "false-alarms": "At most {value:.3g} of blocks of normal steps, each as long as a window, raise an alert, if they "
+    "are like the {calibrated_on:,} that the threshold comes from. ",
+}
+
+
 def promise_words(facts: Facts) -> str:
     """Return the rule in whole sentences, for a page."""
     interval = facts.get("rate_interval")
-    words = PROMISES[str(facts["rule"])].format(
+    words = (BLOCKS if "blocks" in facts else PROMISES)[str(facts["rule"])].format(
         by=f" of a day ({facts.get('per_day')})" * ("per_day" in facts), **facts
     )
     if "contamination" in facts:
@@ -86,6 +101,8 @@ def promise_words(facts: Facts) -> str:
             f"{facts['contamination']:.3g} of those rows were said to be anomalies, and left out where they stood out: "
         )
         words += f"{worst(facts)}. "
+    if "blocks" in facts and float(str(facts["value"])) * (float(str(facts["blocks"])) + 1) < 1:
+        words += "So few blocks do not reach that rate: the threshold is extrapolated. "
     if not isinstance(interval, list):
         return words
     low, high = interval
@@ -117,5 +134,12 @@ def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     for row in table.head(SHOWN).iter_rows(named=True):
         name = row.get("item") or f"row {row['row']}"
         print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")
-    if "auroc" in facts:
-        print(f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}")
+    for line in measured_lines(facts):
+        print(line)
+
+
+def measured_lines(facts: "dict[str, object]") -> list[str]:
+    """Return a line on how good the scores are; none where that is not known."""
+    if "auroc" not in facts:
+        return []
+    return [f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"]

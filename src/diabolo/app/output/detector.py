@@ -37,6 +37,8 @@ def _of_rows(trained: Trained) -> bool:
 
 
 def detector_text(facts: dict[str, Any]) -> str:
+    if facts.get("blocks"):
+        return _blocks_text(facts)
     text = f"{rule_text(facts)}, calibrated on {facts['calibrated_on']:,} samples"
     if RULES[facts["rule"]].promises_rate and not passing(facts["value"], facts["calibrated_on"]):
         needed = math.ceil(1 / facts["value"] - 1 - 1e-9)
@@ -44,6 +46,15 @@ def detector_text(facts: dict[str, Any]) -> str:
     if facts.get("left_out"):
         text += f"; {facts['left_out']:.3g} of the rows it was fitted to were left out as anomalies"
     return f"{text}; {worst(facts)}" if facts.get("contamination") else text
+
+
+def _blocks_text(facts: dict[str, Any]) -> str:
+    """Return the rule of a series: it is about blocks of steps, each as long as a window."""
+    count = int(facts["blocks"])
+    text = f"{rule_text(facts)} of blocks of normal steps, calibrated on {count:,} blocks"
+    if RULES[facts["rule"]].promises_rate and not passing(facts["value"], count):
+        text += f" (few: below {1 / (count + 1):.2g} the threshold is extrapolated)"
+    return text
 
 
 def ranking(trained: Trained, data: Dataset) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from diabolo.app.fit_and_measure import factor_text, shape_text
 from diabolo.app.output.detector import detector_text, facts_of
+from diabolo.app.output.latent_curve import curve_text
 from diabolo.app.output.tables import columns_text, figure_rows
-from diabolo.app.pages.latent_curve import curve_text
 from diabolo.config.json import to_json
 from diabolo.jobs.detect.members import detects, usable
 from diabolo.jobs.evaluate.record import Figures

@@ -7,9 +7,9 @@ import numpy as np
 
 from diabolo.app.drawing import markup, pictures, plots
 from diabolo.app.drawing.palette import categories
+from diabolo.app.output.latent_curve import curve_figure
 from diabolo.app.pages import samples
 from diabolo.app.pages.detection_section import detection_part
-from diabolo.app.pages.latent_curve import curve_figure
 from diabolo.jobs.evaluate.record import Evaluation, Figures
 
 _DIGITS = (("bce", 4), ("mse", 5), ("psnr", 2))

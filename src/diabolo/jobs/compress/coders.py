@@ -12,7 +12,9 @@ from diabolo.coding.pixels import PixelCoder
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import apply
+from diabolo.jobs.compress.chunks import tiles, tiles_of, untiled
 from diabolo.jobs.compress.levels import Level, levels_of, unrounded
+from diabolo.jobs.compress.photos import Photos
 from diabolo.training.files.model_file import Trained
 
 PIXELS = "pixels"
@@ -20,10 +22,41 @@ PIXELS = "pixels"
 
 
 class BlockCoder(Protocol):
+    """Codes items (n, *shape) of one shape."""
+
+    def encode(self, items: Array) -> bytes | None:
+        """Return the bytes, or None for items that it does not code, or not as well as asked for."""
+        ...
+
+    def decode(self, payload: bytes, count: int, shape: tuple[int, ...]) -> Array:
+        """Return the items (count, *shape). Raises FormatError for bytes that it did not write."""
+        ...
+
+
+class SampleCoder(Protocol):
     """Codes samples (n, *shape) of the model's shape and dtype."""
 
     def encode(self, samples: Array) -> bytes: ...
     def decode(self, payload: bytes, count: int) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """Codes items as samples of one shape, into which larger images are cut."""
+
+    coder: SampleCoder
+    shape: tuple[int, ...]
+
+    def encode(self, items: Array) -> bytes | None:
+        if tiles_of(len(items), items.shape[1:], self.shape) is None:
+            return None
+        return self.coder.encode(tiles(items, self.shape))
+
+    def decode(self, payload: bytes, count: int, shape: tuple[int, ...]) -> Array:
+        samples = tiles_of(count, shape, self.shape)
+        if samples is None:
+            raise FormatError(f"a block has items of shape {shape}, which this model does not code.")
+        return untiled(self.coder.decode(payload, samples), shape)
 
 
 @dataclass(frozen=True)
@@ -61,11 +94,14 @@ def exact(trained: Trained, header: Header) -> BlockCoder:
             "This model has no pixel network, so that it cannot compress exactly; train one on 8-bit images with "
             "--preset codec, or leave --lossless and --max-error out."
         )
-    return Exact(PixelCoder.from_arrays(trained.extras[PIXELS].arrays, trained.model.config.shape), header.max_error)
+    shape = trained.model.config.shape
+    return Tiled(Exact(PixelCoder.from_arrays(trained.extras[PIXELS].arrays, shape), header.max_error), shape)
 
 
 def lossy(trained: Trained, header: Header) -> BlockCoder:
-    """Return the coder of the level that the header's settings name."""
+    """Return the coder of photos, or of the level that the header's settings name."""
+    if trained.model.encoder.bottleneck.has_maps:
+        return Photos(trained)
     levels = levels_of(trained)
     try:
         number = json.loads(header.settings)["level"]
@@ -73,7 +109,7 @@ def lossy(trained: Trained, header: Header) -> BlockCoder:
         raise FormatError("the settings of the archive name no level of its model.") from error
     if type(number) is not int or not 0 <= number < len(levels):
         raise FormatError(f"the archive was made at level {number}, which its model does not have.")
-    return Lossy(trained, levels[number])
+    return Tiled(Lossy(trained, levels[number]), trained.model.config.shape)
 
 
 def settings_of(level: int) -> bytes:

@@ -28,11 +28,10 @@ from diabolo.jobs.compress.chunks import (
     pieces_of_pictures,
     pieces_of_source,
     tiles,
-    tiles_of,
-    untiled,
 )
 from diabolo.jobs.compress.coders import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
+from diabolo.jobs.compress.photos import PHOTO, Photos, photo_settings
 from diabolo.jobs.parallel import together
 from diabolo.jobs.table_input import check_shape
 from diabolo.training.files.model_file import Trained, decoding_tensors
@@ -84,13 +83,15 @@ def compress(
     Raises InputError for samples or a model that cannot be used, FileError if the archive cannot be written.
     """
     _check(trained, data, promise, quality)
-    dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
-    usual = Item(() if isinstance(data, Pictures) else data.shape)
-    header = Header(identity(trained), promise, usual, dtype.str, max_error)
+    if promise == Promise.LOSSY and trained.model.encoder.bottleneck.has_maps:
+        return _photos(trained, data, path, quality, force=force, watch=watch)
+    header = _header(trained, data, promise, max_error)
     with written_whole(path, force=force) as temporary:
         for level, floor in _levels(trained, data, quality) if promise == Promise.LOSSY else [(0, -math.inf)]:
             settings = settings_of(level) if promise == Promise.LOSSY else b""
-            found = _written(temporary, replace(header, settings=settings), trained, data, floor, watch)
+            header = replace(header, settings=settings)
+            coder = CODERS[promise](trained, header)
+            found = _written(temporary, header, coder, trained, data, floor, watch)
             watch = None
             if quality is None or found.psnr >= quality:
                 break
@@ -101,6 +102,30 @@ def compress(
                 stacklevel=2,
             )
         return replace(found, size=temporary.stat().st_size)
+
+
+def _photos(
+    trained: Trained,
+    data: Source | Pictures,
+    path: Path,
+    quality: float | None,
+    *,
+    force: bool,
+    watch: Watcher | None,
+) -> Compressed:
+    """Write an archive of photos, each of which reaches the quality; those that cannot are kept exactly."""
+    coder = Photos(trained, quality=quality)
+    header = replace(_header(trained, data, Promise.LOSSY, 0), settings=photo_settings(coder.level))
+    floor = -math.inf if quality is None else quality
+    with written_whole(path, force=force) as temporary:
+        found = _written(temporary, header, coder, trained, data, floor, watch)
+        return replace(found, size=temporary.stat().st_size)
+
+
+def _header(trained: Trained, data: Source | Pictures, promise: Promise, max_error: int) -> Header:
+    dtype = np.dtype(np.uint8) if isinstance(data, Pictures) else data.dtype.newbyteorder("<")
+    usual = Item(() if isinstance(data, Pictures) else data.shape)
+    return Header(identity(trained), promise, usual, dtype.str, max_error)
 
 
 def promised(quality: float | None, max_error: int | None, *, lossless: bool) -> tuple[Promise, int]:
@@ -124,7 +149,7 @@ def identity(trained: Trained) -> bytes:
 
     Thresholds, figures, or a new field of a later version's configuration leave old archives as they are.
     """
-    parts = [name for name in (NAME, PIXELS) if name in trained.extras]
+    parts = [name for name in (NAME, PIXELS, PHOTO) if name in trained.extras]
     tensors = decoding_tensors(trained, *parts)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     steps = trained.extras[NAME].plain.get("steps") if NAME in parts else None
@@ -143,7 +168,7 @@ def _check(trained: Trained, data: Source | Pictures, promise: Promise, quality:
         if trained.preprocessing.dtype != np.uint8:
             raise InputError(f"The model was trained on {trained.preprocessing.dtype}, and images have 8 bits.")
         return
-    if not can_be_cut(data.shape, trained.model.config.shape):
+    if not (trained.model.encoder.bottleneck.has_maps or can_be_cut(data.shape, trained.model.config.shape)):
         check_shape(trained, data)
     if data.dtype.newbyteorder("=") != trained.preprocessing.dtype:
         raise InputError(
@@ -205,10 +230,15 @@ def _psnr_at(trained: Trained, level: Level, tried: list[Array]) -> float:
 
 
 def _written(
-    path: Path, header: Header, trained: Trained, data: Source | Pictures, floor: float, watch: Watcher | None
+    path: Path,
+    header: Header,
+    coder: BlockCoder,
+    trained: Trained,
+    data: Source | Pictures,
+    floor: float,
+    watch: Watcher | None,
 ) -> Compressed:
     """Write the whole archive; its size is left to the caller."""
-    coder = CODERS[header.promise](trained, header)
     with path.open("wb") as file:
         return _write(file, header, coder, trained, data, floor, watch)
 
@@ -256,18 +286,16 @@ def _by_model(
     array: Array, coder: BlockCoder, trained: Trained, header: Header, floor: float
 ) -> tuple[bytes, float] | None:
     """Return a block as the model codes it, with its squared error, or None if a general coder serves it better."""
-    shape = trained.model.config.shape
-    if tiles_of(len(array), array.shape[1:], shape) is None:
+    payload = coder.encode(array)
+    if payload is None:
         return None
-    samples = tiles(array, shape)
-    payload = coder.encode(samples)
     plain = np.ascontiguousarray(array).tobytes()
     probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
     if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
         return None
     if header.promise == Promise.LOSSLESS:
         return payload, 0.0
-    restored = untiled(coder.decode(payload, len(samples)), array.shape[1:])
+    restored = coder.decode(payload, len(array), array.shape[1:])
     wrong = squared_error(array, restored)
     reached = psnr_of(wrong, array.size, peak_of(trained))
     return (payload, wrong) if reached >= floor else None  # NaN in the data reaches nothing

@@ -16,7 +16,7 @@ from diabolo.coding.archive.salvage import Damage, Salvage
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.compress.blocks import Files, check_files, decoded, read_files
-from diabolo.jobs.compress.chunks import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of, tiles_of, untiled
+from diabolo.jobs.compress.chunks import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of
 from diabolo.jobs.compress.coders import CODERS, BlockCoder
 from diabolo.jobs.compress.compress import identity
 from diabolo.jobs.parallel import together
@@ -74,11 +74,7 @@ class Unpacker:
         return array.astype(dtype.newbyteorder("="))
 
     def _coded(self, block: Block, shape: tuple[int, ...]) -> Array:
-        sample = self.trained.model.config.shape
-        samples = tiles_of(len(block.items), shape, sample)
-        if samples is None:
-            raise FormatError(f"block {block.number} has items of shape {shape}, which this model does not code.")
-        return untiled(self.coder.decode(block.payload, samples), shape)
+        return self.coder.decode(block.payload, len(block.items), shape)
 
 
 def contents(trained: Trained, archive: Path) -> Iterator[Piece | Files]:

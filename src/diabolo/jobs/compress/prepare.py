@@ -10,6 +10,7 @@ from diabolo.coding.integer_network import quantised
 from diabolo.data.source import Source
 from diabolo.jobs.compress.coders import PIXELS
 from diabolo.jobs.compress.levels import NAME, check_whole, fit_levels
+from diabolo.jobs.compress.photos import PHOTO, fit_photos
 from diabolo.presets.recipes import codec
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
@@ -24,10 +25,13 @@ def prepared(trained: Trained, source: Source, *, callbacks: Sequence[Callback] 
     The pixel network is trained for the share of its steps that the model's epochs are of the default recipe's.
     Raises InputError if the model's codes are no whole numbers.
     """
-    check_whole(trained)
+    if not trained.model.encoder.bottleneck.has_maps:
+        check_whole(trained)
     with torch.no_grad():
         for weights in trained.model.parameters():
             weights.copy_(weights.half().float())
+    if trained.model.encoder.bottleneck.has_maps:
+        return replace(trained, extras={**trained.extras, PHOTO: fit_photos(trained, source)})
     extras = {**trained.extras, NAME: fit_levels(trained, source)}
     if source.dtype == np.uint8 and len(source.shape) > 1:
         effort = trained.about["recipe"]["epochs"] / codec(len(source), None).epochs

@@ -18,10 +18,16 @@ T = TypeVar("T", bound=Known)
 
 
 class Fitted(Protocol):
-    """What a model file holds of a detector. calibration: sorted scores of held-out normal samples."""
+    """What a model file holds of a detector.
+
+    calibration: sorted scores of held-out normal samples. references: some normal samples (r, numbers), prepared.
+    """
 
     @property
     def calibration(self) -> Scores: ...
+
+    @property
+    def references(self) -> NDArray[np.float32]: ...
 
     @property
     def rule(self) -> Rule: ...

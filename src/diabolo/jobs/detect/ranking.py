@@ -10,10 +10,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from diabolo.data.preprocessing import HELD_BYTES, bounded, chunks
 from diabolo.data.source import Source, Subset
 from diabolo.data.tables.windows import Windows
+from diabolo.jobs.detect import members
 from diabolo.jobs.detect.baselines import baseline_scores
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.detector import name_in, window_of
-from diabolo.jobs.detect.rows import rows as rows_detector
 from diabolo.jobs.detect.thresholds import Scores
 from diabolo.training.files.contents import Known
 
@@ -146,7 +146,7 @@ def normal_rows(trained: Known, learnt: Source | None) -> tuple[NDArray[np.float
     if learnt is not None:
         rows = flat(learnt, bounded(np.arange(len(learnt)), learnt, MOST_FITTED))
         return rows, f"{len(rows):,} of the {len(learnt):,} normal rows to learn from"
-    kept = rows_detector.of(trained).detector.references
+    kept = members.of(trained).references
     restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.config.shape))
     words = f"the {len(kept):,} normal training rows that the model file keeps"
     return np.asarray(restored, np.float64).reshape(len(kept), -1), words
@@ -170,7 +170,7 @@ def detection_of(
 
     learnt: what the baselines are fitted on, see `normal_rows`. weight: how many samples each normal one stands for.
     """
-    found = rows_detector.of(trained)
+    found = members.of(trained)
     rows, weights, others, fitted = BESIDE[name_in(trained) or "rows"](trained, source, learnt, anomalous)
     marked = None if anomalous is None else anomalous[rows]
     weights = weights if marked is None else np.where(marked, weights, weight * weights)
@@ -184,7 +184,7 @@ def detection_of(
         raised=float(weights[alarms[rows]].sum()),
         fitted=fitted,
     )
-    return replace(ranked, left_out=found.left_out)
+    return replace(ranked, left_out=found.shares().get("left_out", 0.0))
 
 
 def _rows_beside(trained: Known, source: Source, learnt: Source | None, anomalous: Marks | None) -> Beside:

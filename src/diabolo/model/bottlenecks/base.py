@@ -10,11 +10,13 @@ class Coded(NamedTuple):
     """A code as training sees it. seen: (n, numbers), what the decoder sees of it; rate: (n,) in nats per sample.
 
     penalty: (n,) in nats per sample, what the bottleneck adds to the loss beside the rate; 0 where it adds nothing.
+    weight: (n,), what the distortion counts; 1 unless the bottleneck drew a quality.
     """
 
     seen: Tensor
     rate: Tensor
     penalty: Tensor | float = 0.0
+    weight: Tensor | float = 1.0
 
 
 class Bottleneck(nn.Module):
@@ -24,7 +26,8 @@ class Bottleneck(nn.Module):
     each. gain: what latents are multiplied by before they are rounded.
     has_rate: whether a code costs anything, so that beta has something to weight.
     integer_codes: whether codes are whole numbers, whose cost `cost` gives. has_steps: whether they can be rounded to
-    finer or coarser steps. has_prior: whether new codes can be drawn, by `from_prior`.
+    finer or coarser steps. has_maps: whether they are maps of rounded numbers that
+    `coding.photo` codes, of any size. has_prior: whether new codes can be drawn, by `from_prior`.
     standard_normal: whether that prior is the standard normal.
     draws_weighted: whether `sampled` gives draws of a code with their weights (importance weights).
     categories: of codes that are indices, how many there are; 0 where codes are numbers.
@@ -36,6 +39,7 @@ class Bottleneck(nn.Module):
     has_rate = False
     integer_codes = False
     has_steps = False
+    has_maps = False
     has_prior = False
     standard_normal = False
     draws_weighted = False
@@ -46,6 +50,9 @@ class Bottleneck(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Return the code (n, latent) that stands for the sample, without noise."""
         return latent
+
+    def start_at(self, latent: Tensor) -> None:
+        """Set weights to what latents of training samples suggest, before training."""
 
     def unrounded(self, latent: Tensor) -> Tensor:
         """Return the code (n, latent) before it is rounded, in units of the training's step."""

@@ -9,12 +9,13 @@ from typing import Any
 from torch import nn
 
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import ConvolutionalConfig, DenseConfig, ResidualConfig, UShapedConfig
+from diabolo.config.networks import ConvolutionalConfig, DenseConfig, PhotoConfig, ResidualConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
 from diabolo.model.networks.residual import downward, upward
-from diabolo.model.networks.sizes import code_size, grid, map_size, stages
+from diabolo.model.networks.sizes import code_size, grid, map_size, photo_code_size, photo_map, stages
 from diabolo.model.networks.unet import Downward, Upward
+from diabolo.model.photo.transforms import Analysis, Synthesis
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
@@ -141,6 +142,17 @@ def u_shaped(network: UShapedConfig, config: ModelConfig, per_latent: int, per_c
     return Pair(encoder, nn.Sequential(Upward(network, inputs, more=more), AsStored(stored)))
 
 
+def photo(network: PhotoConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
+    """A deep analysis to a map at 1/8 of the size, and a shallow synthesis; a code is the map and a quality."""
+    size = photo_code_size(network, config.shape)
+    if config.latent != size or per_latent != 1 or per_code != 1 or config.classes:
+        raise InputError(f"latent must be {size} for a photo network, without labels, got {config.latent}.")
+    channels = grid(config.shape)[0]
+    encoder = nn.Sequential(*_unfolded(config.shape), ChannelsFirst(), Analysis(network, channels))
+    decoder = nn.Sequential(Synthesis(network, channels, photo_map(config.shape)), AsStored(config.shape))
+    return Pair(encoder, decoder)
+
+
 def _conv_reach(network: ConvolutionalConfig) -> tuple[int, int]:
     """Return (how far an output pixel looks, the pixels of one step of the last map)."""
     unit = 2 ** len(network.channels)
@@ -169,4 +181,5 @@ NETWORKS: dict[type, Callable[[Any, ModelConfig, int, int], Pair]] = {
     ConvolutionalConfig: convolutional,
     ResidualConfig: residual,
     UShapedConfig: u_shaped,
+    PhotoConfig: photo,
 }

@@ -2,7 +2,7 @@
 
 import math
 
-from diabolo.config.networks import ConvolutionalConfig, ResidualConfig
+from diabolo.config.networks import ConvolutionalConfig, PhotoConfig, ResidualConfig
 
 Size = tuple[int, int, int]
 
@@ -39,3 +39,18 @@ def map_sizes(channels: tuple[int, ...], inputs: Size) -> list[Size]:
 def code_size(channels: tuple[int, ...], inputs: Size) -> int:
     """Return the numbers in all maps together."""
     return sum(math.prod(size) for size in map_sizes(channels, inputs))
+
+
+CELL = 8
+"""Pixels of a place of a photo network's map, along a side."""
+
+
+def photo_map(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return (height, width) of the map of a photo network."""
+    _, height, width = grid(shape)
+    return -(-height // CELL), -(-width // CELL)
+
+
+def photo_code_size(network: PhotoConfig, shape: tuple[int, ...]) -> int:
+    """Return the numbers of its map and the quality, the last number of a code."""
+    return network.places * math.prod(photo_map(shape)) + 1

@@ -73,12 +73,12 @@ def read_kept(path: Path) -> Kept:
         raise FileError(f"There is no model file {path}; `diabolo train DATA --out {path.name}` makes one.")
     arrays, plain = read_arrays(path, KEY, "model file")
     try:
-        return _kept(plain, arrays)
+        return kept_of(plain, arrays)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
 
 
-def _kept(plain: dict[str, Any], arrays: Arrays) -> Kept:
+def kept_of(plain: dict[str, Any], arrays: Arrays) -> Kept:
     config = from_json(ModelConfig, plain["config"])
     weights = _weights(
         {name.removeprefix("model."): kept for name, kept in arrays.items() if name.startswith("model.")}

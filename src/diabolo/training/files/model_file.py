@@ -71,7 +71,7 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
     tensors = decoding_tensors(trained, *trained.extras)
     plain = {
         "config": to_json(trained.model.config),
-        "preprocessing": _preprocessing_to_json(trained.preprocessing),
+        "preprocessing": preprocessing_to_json(trained.preprocessing),
         "history": [asdict(record) for record in trained.history],
         "about": trained.about,
         EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
@@ -124,12 +124,12 @@ def load_model(path: Path) -> Trained:
     """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
     kept = read_kept(path)
     try:
-        return _trained(kept)
+        return trained_of(kept)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
 
 
-def _trained(kept: Kept) -> Trained:
+def trained_of(kept: Kept) -> Trained:
     model = AutoencoderModel(kept.config)
     weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
@@ -146,7 +146,7 @@ def in_memory_format(model: AutoencoderModel) -> AutoencoderModel:
     return model
 
 
-def _preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
+def preprocessing_to_json(preprocessing: Preprocessing) -> dict[str, Any]:
     dtype = preprocessing.dtype.newbyteorder("<").str
     return {
         "dtype": dtype,

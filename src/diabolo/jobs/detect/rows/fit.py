@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from diabolo.data.source import spaced
-from diabolo.jobs.detect.rows.neighbours import whole
+from diabolo.jobs.detect.rows.neighbours import Neighbours, whole
+from diabolo.jobs.detect.rows.plain import MOST, MOST_KEPT, Plain, straight
 from diabolo.jobs.detect.rows.scales import NODES, Views
 from diabolo.jobs.detect.rows.score import SHARE, Detector, Numbers, Scorer, rows_together
 from diabolo.model.forward import Reconstruct
@@ -21,6 +22,7 @@ MOST_REFERENCE_NUMBERS = 2**24
 LARGEST_COVARIANCE = 1024
 LEAST_SPREAD = 1e-3
 IN_A_CELL, FEW = 32, 1024
+LEAST_PLAIN = 1e-6
 
 
 def fit_detector(reconstruct: Reconstruct, x: Numbers, *, weights: Numbers | None = None) -> Detector:
@@ -89,3 +91,15 @@ def _normal_scores(column: NDArray[np.float64], places: NDArray[np.float64]) -> 
         return np.zeros(len(places))
     scores = norm.ppf((np.cumsum(counts) - counts / 2) / len(column))
     return np.asarray(np.interp(places, values, scores), np.float64)
+
+
+def fit_plain(x: Numbers, weights: Numbers | None, *, curved: bool) -> Plain:
+    """Fit on prepared normal samples (n, columns); at most 10,000 of them, evenly spaced, are kept."""
+    spread = straight(x, curved=curved).std(0, dtype=np.float64)
+    scale = np.where(spread > LEAST_PLAIN, 1 / np.maximum(spread, LEAST_PLAIN), 1.0).astype(np.float32)
+    scale = scale if weights is None else scale * weights
+    references = x[spaced(len(x), max(1, min(MOST, MOST_REFERENCE_NUMBERS // x.shape[1])))]
+    seen = straight(references, curved=curved) * scale
+    centres = fit_centres(seen)
+    own = np.sqrt(Neighbours(seen, centres).own())
+    return Plain(references, centres, scale, np.sort(own[spaced(len(own), MOST_KEPT)]), curved)

@@ -1,6 +1,5 @@
 """The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from diabolo.jobs.detect.detector import JOB, T
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
-from diabolo.jobs.parallel import alone, cores, together
+from diabolo.jobs.parallel import alone, cores, one_thread_here, together
 from diabolo.jobs.table_input import by_column, check_shape, weights_of
 from diabolo.training.files.contents import Extra, Known
 
@@ -41,6 +40,11 @@ class Calibrated:
     rule: Rule
     contamination: float = 0.0
     left_out: float = 0.0
+
+    @property
+    def references(self) -> Numbers:
+        """Some normal samples, prepared, (r, columns)."""
+        return self.detector.references
 
     def shares(self) -> dict[str, float]:
         """Return the shares of anomalies that were left out, by name."""
@@ -88,13 +92,20 @@ def usable(trained: "Trained") -> bool:
 
 def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamination: float) -> "Trained":
     from diabolo.jobs.detect.rows.contamination import fit_to_most
+    from diabolo.jobs.detect.rows.fit import fit_plain
 
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = prepared_rows(trained, Subset(fitted, rows))
     trained.model.cpu()
     detector, left_out = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
     found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
-    scores = score(found, Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED)))
+    kept = Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED))
+    scores = score(found, kept)
+    if not contamination:  # scores in nats would not show by how much an anomaly stands out
+        plain = fit_plain(prepared, weights_of(trained), curved=trained.preprocessing.curved)
+        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32))
+        found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
+        scores = score(found, kept)
     return with_calibration(found, scores, rule, contamination)
 
 
@@ -154,9 +165,8 @@ def _found(
     most = cores()
 
     def one(block: Array) -> Numbers:
-        torch = sys.modules.get("torch")
-        if torch is not None and most > 1 and len(source) > len(block):
-            torch.set_num_threads(1)  # of this thread: the other cores are at work on the other blocks
+        if most > 1 and len(source) > len(block):
+            one_thread_here()  # the other cores are at work on the other blocks
         return work(scorer, _prepared(trained, block))
 
     start = 0

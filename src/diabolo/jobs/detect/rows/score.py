@@ -4,7 +4,9 @@ score = mean squared distance to the 3 nearest references, over what is typical,
 Distances are measured in three views of each column: in units of its spread, as the normal score of its rank, and
 (SHARE of it) the autoencoder's residual, whitened one column after the other: what is left of each once those after
 it are known (the Cholesky factor of their precision), a Gaussian log-likelihood of successive conditionals.
-Chosen by bench/detect_quality.py on seeds that its table does not show.
+
+Where rows were held out, that is one view of two. The other is the plain distance (`plain`); each becomes -log p, in
+nats (`tails`), and the score is their sum. Measured by bench/detect_sets.py.
 """
 
 from collections.abc import Iterator
@@ -17,12 +19,15 @@ from numpy.typing import NDArray
 
 from diabolo.errors import FormatError
 from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Rows
+from diabolo.jobs.detect.rows.plain import Plain, PlainScorer
 from diabolo.jobs.detect.rows.scales import NODES, Views
+from diabolo.jobs.detect.rows.tails import Kept, Tail
 from diabolo.model.forward import Reconstruct
 from diabolo.training.files.contents import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
 MOST_ROWS, MOST_NUMBERS, MOST_LISTED = 4096, 2**20, 2**15 - 1
+PLAIN = {"references": "near_references", "centres": "near_centres", "scale": "near_scale", "kept": "near_kept"}
 OWN, VIEWED = ("references", "centres", "middle", "whitening"), ("mean", "spread", "low", "high", "table")
 Numbers = NDArray[np.float32]
 
@@ -35,6 +40,7 @@ class Detector:
     middle: (columns,), the residuals' mean, scaled.
     whitening: (columns, columns), or (columns, 1) where there are too many columns for their covariance.
     typical_distance, typical_residual: medians over training samples of the two terms.
+    plain: the other view. held: sorted scores of held-out samples by this one. None: this view is the score.
     """
 
     views: Views
@@ -44,6 +50,8 @@ class Detector:
     whitening: Numbers
     typical_distance: float
     typical_residual: float
+    plain: Plain | None = None
+    held: Kept | None = None
 
     @cached_property
     def _left(self) -> tuple[Numbers, Numbers]:
@@ -81,7 +89,9 @@ class Scorer:
     def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
         self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
-        assert self.neighbours.cells  # made here, before several threads ask for them
+        _ = self.neighbours.cells  # made here, before several threads ask for them
+        self.plain = None if detector.plain is None else PlainScorer(detector.plain)
+        self.tail = None if detector.held is None else Tail(detector.held, grows=True)
 
     def split(self, x: Numbers) -> Iterator[Numbers]:
         """Yield rows (n, ...) in pieces of as many as are looked at together."""
@@ -113,10 +123,18 @@ class Scorer:
 
     def scores(self, x: Numbers) -> Numbers:
         """Return the score of samples, (n,)."""
-        found = np.empty(len(x), np.float32)
+        return self._sum(x)[0]
+
+    def _sum(self, x: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Return the score of samples, and what the plain view and this one add to it, (n,) each."""
+        own = np.empty(len(x), np.float32)
         for rows, cell, seen in self._cells(x):
-            found[rows] = self._scores(cell, seen)
-        return found
+            own[rows] = self._scores(cell, seen)
+        if self.plain is None or self.tail is None:
+            return own, np.zeros_like(own), own
+        plain = self.plain.tail.surprise(self.plain.distances(x, rows_together(self.columns))).astype(np.float32)
+        own = self.tail.surprise(own).astype(np.float32)
+        return plain + own, plain, own
 
     def _scores(self, cell: Cell, seen: Numbers) -> Numbers:
         left = seen[2 * self.columns :]
@@ -131,6 +149,13 @@ class Scorer:
         found = np.empty(x.shape, np.float32)
         for rows, cell, seen in self._cells(x):
             found[rows] = self._parts(cell, seen)
+        if self.plain is None:
+            return found
+        _, plain, own = self._sum(x)
+        total = found.sum(1, keepdims=True)
+        found = np.divide(found, total, out=np.full_like(found, 1 / self.columns), where=total > 0)
+        found *= own[:, None]
+        found += plain[:, None] * self.plain.parts(x, rows_together(self.columns))
         return found
 
     def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
@@ -148,6 +173,9 @@ def to_extra(detector: Detector) -> Extra:
     """Return the detector as the model file holds it."""
     views, plain = detector.views, {name: getattr(detector, name) for name in ("typical_distance", "typical_residual")}
     arrays = {name: getattr(detector, name) for name in OWN} | {name: getattr(views, name) for name in VIEWED}
+    if detector.plain is not None and detector.held is not None:
+        arrays |= {kept: getattr(detector.plain, name) for name, kept in PLAIN.items()} | {"held": detector.held}
+        plain |= {"curved": detector.plain.curved}
     return Extra(plain, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
@@ -172,7 +200,24 @@ def from_extra(extra: Extra, columns: int) -> Detector:
     if not fits or not (kept["spread"] > 0).all() or None in scales:
         raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")
     views = Views(*(kept[name] for name in VIEWED))
-    return Detector(views, *(kept[name] for name in OWN), *scales)  # type: ignore[arg-type]
+    own = [kept[name] for name in OWN]
+    return Detector(views, *own, *scales, *_plain(extra, columns))  # type: ignore[arg-type]
+
+
+def _plain(extra: Extra, columns: int) -> tuple[Plain, Kept] | tuple[None, None]:
+    """Return the plain view and the held-out scores of the other one; None where there were no rows for them."""
+    names = (*PLAIN.values(), "held")
+    if not any(name in extra.arrays for name in names):
+        return None, None
+    arrays = [extra.arrays.get(name, np.zeros(0)) for name in names]
+    references, centres, scale, kept, held = arrays
+    fits = all(array.dtype == np.float32 and array.size and np.isfinite(array).all() for array in arrays)
+    fits &= all(array.ndim == 2 and array.shape[1] == columns for array in (references, centres))
+    fits &= scale.shape == (columns,) and len(references) <= MOST_LISTED and len(centres) <= MOST_LISTED
+    fits &= all(array.ndim == 1 and not (np.diff(array) < 0).any() for array in (kept, held))
+    if not fits or not isinstance(extra.plain.get("curved"), bool):
+        raise FormatError("The model's detector is damaged (its nearest rows); calibrate it anew.")
+    return Plain(references, centres, scale, kept, extra.plain["curved"]), held
 
 
 def _positive(value: Any) -> float | None:
