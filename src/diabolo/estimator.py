@@ -47,7 +47,7 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     Parameters
     ----------
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
-        'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
+        'denoise-photo', 'table', 'series' (of `windows_of`) or 'surface' (a list of images is learnt from in pieces);
         see `diabolo.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.evaluate.choose_latent`).
