@@ -29,7 +29,8 @@ def start_at(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> 
     coming, going = model.encoder.network[-1], model.decoder.network[0]
     if isinstance(coming, Analysis) and isinstance(going, Synthesis):
         start_at_cosines(coming, going)
-    model.encoder.bottleneck.start_at(model.encoder.network(x))
+    seen = x if x.shape[1:] == model.config.shape else x[:, 0]  # of pairs, what is seen
+    model.encoder.bottleneck.start_at(model.encoder.network(seen))
     *_, latent, last = model.encoder.network
     if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
         latent.bias.fill_(HIDDEN_RELU_BIAS)
