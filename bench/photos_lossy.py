@@ -72,9 +72,14 @@ Point = tuple[float, float]
 
 
 def at(points: Callable[[int], Point], count: int, wanted: float) -> float:
-    """Return the bits at a PSNR between the two nearest of `count` settings of rising quality; NaN beyond them."""
+    """Return the bits at a PSNR between the two nearest of `count` settings of rising quality.
+
+    Those of the lowest where even it is better than wanted; NaN where the highest is not good enough.
+    """
     low, high = 0, count - 1
-    if points(low)[0] > wanted or points(high)[0] < wanted:
+    if points(low)[0] > wanted:
+        return points(low)[1]
+    if points(high)[0] < wanted:
         return float("nan")
     while high - low > 1:
         middle = (low + high) // 2
