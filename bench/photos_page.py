@@ -21,7 +21,7 @@ PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 def smallest_loss(name: str, photo: Photo, most: int) -> tuple[int, Photo]:
     """Return the bytes and the photo of a codec at its finest setting that takes at most so many bytes, if any does."""
-    codec, settings = CODECS[name]
+    codec, settings = CODECS[name][0], range(1, 100)
     low, high = 0, len(settings)
     best = None
     while high - low > 1 or best is None:
