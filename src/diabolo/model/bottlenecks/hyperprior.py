@@ -7,8 +7,8 @@ from torch import Tensor
 
 from diabolo.config.bottlenecks import HyperpriorConfig
 from diabolo.model.bottlenecks.base import Bottleneck, Coded, only
-from diabolo.model.photo.prior import Prior, gaussian_bits, masks, rounded, spread
-from diabolo.model.photo.transforms import Gains, in_float32, side_analysis
+from diabolo.model.networks.photo.prior import Prior, gaussian_bits, masks, rounded, spread
+from diabolo.model.networks.photo.transforms import Gains, in_float32, side_analysis
 
 RANGE, BALANCE = 600.0, 0.35
 """Weight of the distortion at quality 1 over that at 0; low qualities, whose loss is small, are drawn more often."""

@@ -9,8 +9,8 @@ from diabolo.config.likelihoods import GaussianConfig
 from diabolo.config.networks import DenseConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.axes import principal_axes
-from diabolo.model.photo.start import start_at_cosines
-from diabolo.model.photo.transforms import Analysis, Synthesis
+from diabolo.model.networks.photo.start import start_at_cosines
+from diabolo.model.networks.photo.transforms import Analysis, Synthesis
 
 RELU_BIAS, HIDDEN_RELU_BIAS = 3.0, 0.5
 RIDGE = 1e-4

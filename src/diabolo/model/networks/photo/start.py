@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diabolo.model.networks.photo.transforms import MIDDLE, Analysis, Residual, Synthesis
 from diabolo.model.networks.sizes import CELL
-from diabolo.model.photo.transforms import MIDDLE, Analysis, Residual, Synthesis
 
 SMALL = 0.02
 START_GAIN = 1.7
