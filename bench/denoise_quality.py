@@ -178,13 +178,18 @@ def best(settings: list[Callable[[Image], Image]], images: list[Image], noisy: l
     return max(found)
 
 
-def photo_table(most: int, only: str, kept: Kept) -> str:
+def photo_table(most: int, only: str, kept: Kept, *, done: bool = False) -> str:
     """Return the table; what is done so far is in the page meanwhile."""
     results: dict[str, Figures] = {}
     for case in cases(most):
         if only and only not in case.name:
             continue
+        if done and not kept.of(case.name):
+            continue
         skip = (BM3D,) if "clean" in case.name else ()
+        if done:
+            results[case.name] = kept.of(case.name)
+            continue
         results[case.name] = measured(case, kept, skip=skip)
         print(case.name, {way: round(row[0], 2) for way, row in results[case.name].items()}, flush=True)
         if not only:
@@ -298,12 +303,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=18, help="of each set but Set12, at most")
     parser.add_argument("--only", default="", help="cases of `photos` whose name holds these words; for a look")
     parser.add_argument("--keep", type=Path, help="JSON file of figures: baselines in it are not measured again")
+    parser.add_argument("--done", action="store_true", help="with --keep: the table of the cases in it, nothing is run")
     given = parser.parse_args()
     if given.part == "picture":
         camera_picture()
         return
     tables = {
-        "photos": lambda: photo_table(given.images, given.only, Kept(given.keep)),
+        "photos": lambda: photo_table(given.images, given.only, Kept(given.keep), done=given.done),
         "camera": lambda: camera_table(given.images, Kept(given.keep)),
         "alone": lambda: alone_table(given.images),
     }

@@ -73,11 +73,8 @@ def main() -> None:
     ours(0)(pictures[0][:8, :8])
     with tempfile.TemporaryDirectory() as folder:
         found = compress_exactly(opened, Path(folder) / "x.dbo")
-    print(
-        print(
-            f"{len(pictures)} pictures; archive: {8 * found.size / values:.3f} bits a value, {found.kept} kept as they are"
-        )
-    )
+    mean = 8 * found.size / values
+    print(f"{len(pictures)} pictures; whole archive: {mean:.3f} bits a value, {found.kept} kept as files")
     print("| codec | bits a value | Mpx/s coding | Mpx/s decoding |\n|---|---|---|---|")
     for name, (encode, decode) in CODECS.items():
         start = thread_time()

@@ -9,6 +9,7 @@ import argparse
 import io
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,7 +55,7 @@ CODECS: dict[str, tuple[Callable[[Photo, float], Coded], tuple[float, ...]]] = {
         (5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 85, 88, 91, 94, 96, 98),
     ),
     "WebP": (pillow("WEBP", "quality", method=6), (1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 94, 97, 100)),
-    "JPEG XL": (jpeg_xl, (0.3, 0.5, 0.8, 1.2, 1.7, 2.3, 3, 4, 5, 6.5, 8, 10, 13, 17, 22)),
+    "JPEG XL": (jpeg_xl, (22, 17, 13, 10, 8, 6.5, 5, 4, 3, 2.3, 1.7, 1.2, 0.8, 0.5, 0.3)),
     "AVIF": (
         pillow("AVIF", "quality", subsampling="4:4:4", speed=4),
         (5, 12, 20, 28, 36, 44, 52, 58, 64, 70, 76, 82, 88, 94, 97),
@@ -66,26 +67,52 @@ def psnr(one: Photo, other: Photo) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, np.square(one.astype(np.float64) - other).mean())))
 
 
-def at(points: list[tuple[float, float]], wanted: float) -> float:
-    """Return the bits at a PSNR by points (PSNR, bits); NaN outside of them."""
-    points = sorted(points)
-    psnrs, bits = np.array(points).T
-    if not psnrs[0] <= wanted <= psnrs[-1]:
+Point = tuple[float, float]
+"""PSNR and bits a pixel."""
+
+
+def at(points: Callable[[int], Point], count: int, wanted: float) -> float:
+    """Return the bits at a PSNR between the two nearest of `count` settings of rising quality.
+
+    Those of the lowest where even it is better than wanted; NaN where the highest is not good enough.
+    """
+    low, high = 0, count - 1
+    if points(low)[0] > wanted:
+        return points(low)[1]
+    if points(high)[0] < wanted:
         return float("nan")
-    return float(np.exp(np.interp(wanted, psnrs, np.log(bits))))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if points(middle)[0] <= wanted else (low, middle)
+    (below, few), (above, many) = points(low), points(high)
+    share = (wanted - below) / max(above - below, 1e-9)
+    return float(np.exp(np.log(few) * (1 - share) + np.log(many) * share))
 
 
 def others(photos: list[Photo], targets: tuple[int, ...]) -> dict[str, list[list[float]]]:
     """Return bits a pixel of each codec, by target and photo."""
     found = {}
     for name, (codec, settings) in CODECS.items():
-        curves = []
+        rows = []
         for photo in photos:
-            pairs = [codec(photo, setting) for setting in settings]
-            curves.append([(psnr(photo, back), 8 * len(data) / photo[..., 0].size) for data, back in pairs])
-        found[name] = [[at(curve, target) for curve in curves] for target in targets]
+            points = measured(photo, codec, settings)
+            rows.append([at(points, len(settings), target) for target in targets])
+        found[name] = [list(row) for row in zip(*rows, strict=True)]
         print(f"{name} done", flush=True)
     return found
+
+
+def measured(
+    photo: Photo, codec: Callable[[Photo, float], Coded], settings: tuple[float, ...]
+) -> Callable[[int], Point]:
+    """Return PSNR and bits a pixel by the number of a setting, each computed once."""
+
+    @cache
+    def point(number: int) -> Point:
+        data, back = codec(photo, settings[number])
+        return psnr(photo, back), 8 * len(data) / photo[..., 0].size
+
+    return point
 
 
 LEVELS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 94, 99)
@@ -93,18 +120,27 @@ LEVELS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 94, 99)
 
 def own(photos: list[Photo], targets: tuple[int, ...], added: float) -> list[list[float]]:
     """Return bits a pixel of our archives by target and photo; added: what an archive adds, in bytes a photo."""
-    codec, curves = Photos(bundled_codec(Promise.LOSSY)), []
+    codec, rows = Photos(bundled_codec(Promise.LOSSY)), []
     for photo in photos:
-        curve = []
+        points = measured_own(photo, codec, added)
+        rows.append([at(points, len(LEVELS), target) for target in targets])
+    return [list(row) for row in zip(*rows, strict=True)]
+
+
+def measured_own(photo: Photo, codec: Photos, added: float) -> Callable[[int], Point]:
+    """Return PSNR and bits a pixel by the number of a level; the photo is analysed once."""
+    with torch.inference_mode():
+        maps, side = codec.analysed(photo[None])
+
+    @cache
+    def point(number: int) -> Point:
+        levels = np.array([LEVELS[number]])
         with torch.inference_mode():
-            maps, side = codec.analysed(photo[None])
-            for level in LEVELS:
-                levels = np.array([level])
-                data, known = codec.maps.coded(maps, side, levels)
-                back = codec.pictures(known, levels, photo.shape)[0]
-                curve.append((psnr(photo, back), 8 * (len(data) + added) / photo[..., 0].size))
-        curves.append(curve)
-    return [[at(curve, target) for curve in curves] for target in targets]
+            data, known = codec.maps.coded(maps, side, levels)
+            back = codec.pictures(known, levels, photo.shape)[0]
+        return psnr(photo, back), 8 * (len(data) + added) / photo[..., 0].size
+
+    return point
 
 
 def whole(pictures: Pictures, target: float) -> tuple[float, str]:
@@ -135,13 +171,16 @@ def whole(pictures: Pictures, target: float) -> tuple[float, str]:
 
 
 def table(found: dict[str, list[list[float]]], targets: tuple[int, ...]) -> str:
+    """Return the mean bits a pixel; where a codec misses the PSNR in some photos, how many it reaches, and no mean."""
     lines = ["| dB | " + " | ".join(found) + " | diabolo / JPEG |", "|---|" + "---|" * (len(found) + 1)]
     for place, target in enumerate(targets):
-        means = {name: float(np.nanmean(rows[place])) for name, rows in found.items()}
-        usable = ~np.isnan(found["JPEG"][place])
-        ratio = np.mean(np.array(found["diabolo"][place])[usable]) / np.mean(np.array(found["JPEG"][place])[usable])
-        cells = " | ".join(f"{value:.3f}" for value in means.values())
-        lines.append(f"| {target} | {cells} | {ratio:.3f} |")
+        cells = []
+        for rows in found.values():
+            reached = int(np.isfinite(rows[place]).sum())
+            whole = reached == len(rows[place])
+            cells.append(f"{np.mean(rows[place]):.3f}" if whole else f"reached in {reached} of {len(rows[place])}")
+        ratio = np.mean(found["diabolo"][place]) / np.mean(found["JPEG"][place])
+        lines.append(f"| {target} | {' | '.join(cells)} | {ratio:.3f} |")
     return "\n".join(lines)
 
 

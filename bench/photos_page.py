@@ -13,20 +13,27 @@ from diabolo.jobs.compress.bundled import bundled_codec
 from diabolo.jobs.compress.photos import Photos
 from photos_lossy import CODECS, Photo, psnr
 
-CROPS = ((0, 150, 180), (6, 120, 120), (11, 160, 100), (16, 140, 160))
+CROPS = ((0, 150, 180), (6, 120, 120), (16, 140, 160))
 """Number of the photo, top and left of the crop."""
 SIDE, GAP, TITLE, TIMES = 160, 6, 18, 2
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 
 
 def smallest_loss(name: str, photo: Photo, most: int) -> tuple[int, Photo]:
-    """Return the bytes and the photo of a codec at its finest setting that takes at most so many bytes."""
-    codec, settings = CODECS[name]
-    found = [codec(photo, setting) for setting in settings]
-    fitting = [(len(data), back) for data, back in found if len(data) <= most] or [
-        min(((len(data), back) for data, back in found), key=lambda pair: pair[0])
-    ]
-    return max(fitting, key=lambda pair: pair[0])
+    """Return the bytes and the photo of a codec at its finest setting that takes at most so many bytes, if any does."""
+    codec, settings = CODECS[name][0], range(1, 100)
+    low, high = 0, len(settings)
+    best = None
+    while high - low > 1 or best is None:
+        middle = (low + high) // 2
+        data, back = codec(photo, settings[middle])
+        low, high = (middle, high) if len(data) <= most else (low, middle)
+        if len(data) <= most or middle == 0:
+            best = len(data), back
+        if middle == 0:
+            break
+    assert best is not None
+    return best
 
 
 def row_of(photo: Photo, codec: Photos) -> list[tuple[str, Photo]]:
@@ -45,10 +52,10 @@ def row_of(photo: Photo, codec: Photos) -> list[tuple[str, Photo]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data/photos_test.zip"))
-    parser.add_argument("--quality", type=float, default=29)
+    parser.add_argument("--level", type=int, default=22, help="quality of diabolo, 0 to 99")
     parser.add_argument("--out", type=Path, default=Path("docs/photos.webp"))
     given = parser.parse_args()
-    pictures, codec = open_pictures(given.data), Photos(bundled_codec(Promise.LOSSY), quality=given.quality)
+    pictures, codec = open_pictures(given.data), Photos(bundled_codec(Promise.LOSSY), given.level)
     rows = [(row_of(pictures.read(number).array, codec), top, left) for number, top, left in CROPS]
     side = SIDE * TIMES
     page = Image.new("RGB", (5 * (side + GAP) - GAP, len(rows) * (side + TITLE + GAP) - GAP), PAPER)

@@ -7,7 +7,7 @@ PAGE, START, END = Path(__file__).parent / "design.md", "<!-- tree -->\n", "<!--
 ROOMS = (
     "config", "model", "presets", "data", "training", "coding", "jobs", "deploy", "app",
 )  # fmt: skip
-FIRST, AFTER = ("errors", "version", "files"), {"jobs": ("samples", "estimator")}
+FIRST, AFTER = ("errors", "version", "files"), {"jobs": ("samples", "learnt", "estimator")}
 
 
 def tree() -> str:

@@ -26,6 +26,7 @@ ROOMS = (
     "coding",
     "jobs",
     "samples",
+    "learnt",
     "estimator",
 )
 ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from diabolo import Autoencoder
+from diabolo.data.tables.periods import windows_of
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import series
 from diabolo.jobs.detect.events import Adaptive, Event, Merging, adapted, events_of
@@ -56,7 +57,7 @@ def test_a_threshold_that_adapts_forgets_a_change_of_level() -> None:
 
 @pytest.fixture(scope="module")
 def estimator() -> Autoencoder:
-    return Autoencoder("series", epochs=3).fit(waves(700, 0))
+    return Autoencoder("series", epochs=3).fit(windows_of(waves(700, 0)))
 
 
 def wrecked() -> np.ndarray:

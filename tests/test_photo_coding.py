@@ -111,6 +111,14 @@ def test_means_and_classes_are_those_of_any_order_of_summation() -> None:
     assert torch.equal(prior.deep[1](x, levels).double(), exact.floor())
 
 
+def test_training_starts_at_a_transform_that_keeps_smooth_pictures() -> None:
+    analysis, _, synthesis = parts(small())
+    x = torch.from_numpy(photos(2)).permute(0, 3, 1, 2).float() / 510 + 0.45  # the mean is not that of the range
+    with torch.inference_mode():
+        error = (synthesis.pictures(analysis.maps(x), torch.zeros(2)) - x).square().mean()
+    assert -10 * float(torch.log10(error)) > 30
+
+
 def test_whole_numbers_predict_what_the_trained_prior_does() -> None:
     bottleneck = parts(small())[1]
     items = photos(4)

@@ -9,7 +9,7 @@ import pytest
 from diabolo import Autoencoder
 from diabolo.config.recipe import Recipe
 from diabolo.data.source import ArraySource, Subset
-from diabolo.data.tables.periods import period, window_for
+from diabolo.data.tables.periods import period, window_for, windows_of
 from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import members, series
@@ -104,9 +104,9 @@ def test_a_window_is_a_period_and_at_least_60_steps_where_there_are_enough() -> 
     assert window_for(np.random.default_rng(0).standard_normal((1000, 1))) == 60
 
 
-def test_the_estimator_cuts_windows_itself() -> None:
+def test_the_estimator_scores_steps() -> None:
     X = waves(700, 10)
-    ae = Autoencoder("series", epochs=2).fit(X)
+    ae = Autoencoder("series", epochs=2).fit(windows_of(X))
     assert ae.trained_.about["window"] == window_for(X)
     new = waves(300, 11)
     new[150:160] = 0

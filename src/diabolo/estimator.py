@@ -25,14 +25,12 @@ from diabolo.jobs.detect.thresholds import Scores
 from diabolo.jobs.generate import density, sample
 from diabolo.jobs.learn import Asked, learn
 from diabolo.jobs.parameters import plain, seed_of
-from diabolo.model.autoencoder import AutoencoderModel, Decoder, Encoder
-from diabolo.model.summary import Summary, summarise
+from diabolo.learnt import Learnt
 from diabolo.presets.presets import preset_of
 from diabolo.presets.record import Preset
 from diabolo.samples import Samples, forget_features, in_own_units, source_of
 from diabolo.training.files.model_file import load_model, save_model
 from diabolo.training.fitting import Dials
-from diabolo.training.history import Record
 from diabolo.training.labelled import classes_of
 from diabolo.training.loop import Callback
 
@@ -43,13 +41,13 @@ def _detects(estimator: "Autoencoder") -> bool:
     return estimator._record.detector is not None if trained is None else detectors.detects(trained)
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a code of `latent` numbers for samples of any shape, and the way back.
 
     Parameters
     ----------
     preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
-        'denoise-photo', 'table' or 'surface' (a list of images is learnt from in pieces);
+        'denoise-photo', 'table', 'series' (of `windows_of`) or 'surface' (a list of images is learnt from in pieces);
         see `diabolo.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.evaluate.choose_latent`).
@@ -145,6 +143,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint: a file that each epoch is saved to; with `resume`, a run that was killed goes on from there.
         Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
         """
+        before = dict(self.__dict__)
+        try:
+            return self._fitted(X, y, callbacks, checkpoint, resume=resume)
+        except BaseException:
+            self.__dict__ = before  # a fit that fails leaves the estimator as it was
+            raise
+
+    def _fitted(
+        self, X: Samples, y: object, callbacks: Sequence[Callback], checkpoint: str | Path | None, *, resume: bool
+    ) -> Self:
         asked = Asked(**{**self.get_params(), "random_state": seed_of(self.random_state)})
         source = source_of(self, X, asked.random_state, pieces=self._record.pieces)
         labels = classes_of(X, y, len(source)) if self.conditional else None
@@ -290,37 +298,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Write the model file. Raises FileError if something is in the way and `force` is false."""
         check_is_fitted(self)
         save_model(Path(path), self.trained_, force=force)
-
-    def summary(self) -> Summary:
-        """Return the layers, output shapes and parameters of encoder, decoder and autoencoder; print it to read it."""
-        check_is_fitted(self)
-        return summarise(self.trained_.model)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The torch module from prepared samples to codes."""
-        return self.autoencoder.encoder
-
-    @property
-    def decoder(self) -> Decoder:
-        """The torch module from codes to prepared samples."""
-        return self.autoencoder.decoder
-
-    @property
-    def autoencoder(self) -> AutoencoderModel:
-        """The torch module decoder(encoder(x)), on prepared samples."""
-        check_is_fitted(self)
-        return self.trained_.model
-
-    @property
-    def history_(self) -> tuple[Record, ...]:
-        """One record per epoch."""
-        check_is_fitted(self)
-        return self.trained_.history
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.trained_.model.config.latent
 
     @property
     def _record(self) -> Preset:

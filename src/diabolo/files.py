@@ -2,7 +2,8 @@
 
 import errno
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +34,6 @@ def check_free(path: Path, *, force: bool = False) -> None:
         raise FileError(f"The folder {folder} cannot be written; choose another.")
 
 
-def _umask() -> int:
-    """Return the process's umask; it can only be read by setting it."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
-
-
 @contextmanager
 def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends well.
@@ -51,11 +45,12 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     path = path.resolve()
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}.", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        beside = path.absolute().parent / f".{path.name[:40]}.{secrets.token_hex(8)}{path.suffix}"
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))  # the system applies the umask
+        temporary = beside
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)  # whoever wrote it may have put another file in its place
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

@@ -42,7 +42,7 @@ def source_of(estimator: Any, X: Samples, seed: int | None = None, *, pieces: bo
     if hasattr(X, "in_memory") or isinstance(X, np.memmap):
         source: Source = ArraySource(check_array(X)) if isinstance(X, np.memmap) else X  # type: ignore[assignment]
         if fitting:
-            forget_features(estimator, source.shape)
+            forget_features(estimator, getattr(source, "item_shape", source.shape))
             return source
         return table_input.seen_by(estimator.trained_, source)
     array = _validated(estimator, X, fitting=fitting)

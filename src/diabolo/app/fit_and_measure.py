@@ -23,6 +23,7 @@ from diabolo.presets.presets import PRESETS
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
+from diabolo.training.memory import keep_freed
 
 MOST_PAIRS, FEWEST_LEARNT = 256, 3
 
@@ -40,6 +41,7 @@ def fitted(
 
     labels: one for each training sample, for a conditional model.
     """
+    keep_freed()
     estimator.fit(data.train, labels, callbacks=callbacks, checkpoint=checkpoint, resume=resume)
     found, where = _measured(estimator.trained_, as_seen(data, estimator.trained_))
     about = {

@@ -6,8 +6,6 @@ from typing import Any
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.data.source import Source
-from diabolo.data.tables.periods import window_of_series
-from diabolo.data.tables.windows import Windows, learnt_windows
 from diabolo.jobs import table_input
 from diabolo.jobs.compress.prepare import prepared
 from diabolo.jobs.detect import members as detectors
@@ -82,8 +80,6 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     """
     check_quality(asked.quality, asked.latent)
     encoding, record = None, asked.record
-    if record.windows and not isinstance(source, Windows):
-        source = learnt_windows(source, window_of_series(source))
     share = detectors.checked(asked.contamination, source, record.detector)
     if table_input.is_mixed(source):
         rows, _ = split(len(source), asked.recipe_of(len(source)).validation, dials.seed)

@@ -2,12 +2,13 @@
 
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
 
@@ -26,17 +27,59 @@ def cores() -> int:
     return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
 
 
-def alone() -> AbstractContextManager[Any]:
+class _Limit:
+    """BLAS's limit of one thread, shared: the first to enter sets it, the last to leave restores what was before."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.limit = threading.Lock(), 0, cast("Any", None)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.limit = _libraries().limit(limits=1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if not self.inside:
+                    self.limit.restore_original_limits()
+
+
+_BLAS = _Limit()
+
+
+def alone() -> AbstractContextManager[None]:
     """Return a context in which NumPy's products take one thread each: the other cores are at work on other blocks.
 
-    BLAS's own threads would burn them between one small product and the next.
+    BLAS's own threads would burn them between one small product and the next. When the last context is left, in
+    whichever thread, BLAS has the threads that it had before.
     """
-    return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+    return _BLAS.held()
+
+
+def one_thread_here() -> None:
+    """Let OpenMP, and with it torch, take one thread for what this thread computes; other threads keep theirs.
+
+    It is for the threads of a pool of our own. torch.set_num_threads would count for every later thread too.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.get_num_threads()  # torch sets a new thread's number when it is first asked; ours has to come after
+    _libraries().limit(limits=1, user_api="openmp")
+
+
+def _libraries() -> ThreadpoolController:
+    return _looked_through("torch" in sys.modules, "scipy" in sys.modules)
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through all that the process has loaded, which takes 3 ms
+def _looked_through(*loaded: bool) -> ThreadpoolController:
+    """Return the libraries of the process; to look through all takes 3 ms, so that it is done once for each state."""
+    del loaded
+    return ThreadpoolController()
 
 
 def together(work: Callable[[T], R], things: Iterable[T], *, most: int | None = None) -> Iterator[tuple[T, R]]:

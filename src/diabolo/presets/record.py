@@ -35,7 +35,7 @@ class Preset:
     patch: side, in pixels, of the pieces of images that it learns from where images of any size are given, or None.
     heavy_tails: whether its columns are standardised and then go through asinh.
     detector: the name of the detector that its models get, or None (see `diabolo.jobs.detect.detector`).
-    windows: whether it learns from windows of a series, each as one sample; all numbers are then standardised.
+    windows: whether it is for windows of a series, each as one sample; all numbers are then standardised.
     free_latent: whether the size of the code can be chosen; else it follows from the network.
     """
 

@@ -23,7 +23,6 @@ from diabolo.training.batches import Batches, Rows, compacted, evaluated_togethe
 from diabolo.training.files.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.graphs import GraphedStep
 from diabolo.training.history import Record
-from diabolo.training.memory import keep_freed
 from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate, warmth
 
@@ -147,7 +146,6 @@ class Run:
     ) -> None:
         self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
         self.callbacks, self.checkpoint = callbacks, checkpoint
-        keep_freed(model)  # type: ignore[arg-type]
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)

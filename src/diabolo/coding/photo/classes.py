@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diabolo.coding.photo.whole import APART, CLASSES
 from diabolo.coding.tables import Tables, tables_from_probabilities
-from diabolo.model.photo.prior import LEAST_SCALE, TAIL, TAIL_SCALE
+from diabolo.model.networks.photo.prior import LEAST_SCALE, TAIL, TAIL_SCALE
 
 WIDEST = 512
 REACH = 6.0

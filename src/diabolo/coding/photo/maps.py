@@ -12,8 +12,8 @@ from diabolo.coding.photo.symbols import ClassTables, Decoder, encoded
 from diabolo.coding.photo.whole import BACK_BITS, CLASS_BITS, CLASSES, GAIN_BITS, LEVELS, MEAN_BITS, TOP, Arrays
 from diabolo.coding.tables import tables_from_arrays
 from diabolo.errors import FormatError
-from diabolo.model.photo.prior import INPUT_STEP, INPUT_TOP, PASSES
-from diabolo.model.photo.transforms import FURTHER
+from diabolo.model.networks.photo.prior import INPUT_STEP, INPUT_TOP, PASSES
+from diabolo.model.networks.photo.transforms import FURTHER
 
 FURTHEST = 1 << 20
 """A symbol beyond is damage: a map's numbers, times gains, stay far below."""

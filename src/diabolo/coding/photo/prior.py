@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diabolo.coding.photo.whole import TOP, Arrays, Sums, layer_of
 from diabolo.errors import FormatError
-from diabolo.model.photo.prior import PASSES
+from diabolo.model.networks.photo.prior import PASSES
 
 TABLES = ("gain", "back", "class", "side.back", "side.mean", "side.class")
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from diabolo.errors import FormatError, TrainingError
 from diabolo.model.bottlenecks.hyperprior import Hyperprior
-from diabolo.model.photo.prior import INPUT_STEP, LEAST_SCALE, MOST_SCALE, PASSES, STEP
-from diabolo.model.photo.transforms import ANCHORS, Gains
+from diabolo.model.networks.photo.prior import INPUT_STEP, LEAST_SCALE, MOST_SCALE, PASSES, STEP
+from diabolo.model.networks.photo.transforms import ANCHORS, Gains
 
 Arrays = Mapping[str, NDArray[Any]]
 LEVELS = 100

@@ -1,11 +1,21 @@
-"""The length of a window of a series, from its autocorrelation."""
+"""Windows of a series to learn from, as long as its autocorrelation says."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from diabolo.data.source import Source
+from diabolo.data.source import ArraySource, Source
+from diabolo.data.tables.windows import Windows, learnt_windows
 
 LEAST, LONGEST, MOST_STEPS, CLEAR = 60, 400, 20_000, 0.2
+
+
+def windows_of(steps: ArrayLike, length: int | None = None) -> Windows:
+    """Return the windows of a series (steps, channels) to learn from; its last tenth is held out to calibrate on.
+
+    length: of a window, in steps; None takes the period. Raises InputError for a series that is too short.
+    """
+    source = ArraySource(np.asarray(steps))
+    return learnt_windows(source, window_of_series(source) if length is None else length)
 
 
 def window_of_series(source: Source) -> int:

@@ -35,6 +35,11 @@ class Windows(View):
         return (self.length * self.source.shape[0],)
 
     @property
+    def item_shape(self) -> tuple[int, ...]:
+        """The shape of a step: what is scored."""
+        return self.source.shape
+
+    @property
     def in_memory(self) -> bool:
         """False: held whole, windows would take `length` times the memory of their series."""
         return False

@@ -18,8 +18,8 @@ from diabolo.data.source import Array, Source, spaced
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.compress.levels import psnr_of, squared_error
 from diabolo.model.bottlenecks.hyperprior import Hyperprior
+from diabolo.model.networks.photo.transforms import Analysis, Synthesis
 from diabolo.model.networks.sizes import CELL
-from diabolo.model.photo.transforms import Analysis, Synthesis
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 

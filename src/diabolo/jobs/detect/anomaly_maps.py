@@ -74,6 +74,11 @@ class Mapped:
     calibration: Scores
     rule: Rule
 
+    @property
+    def references(self) -> NDArray[np.float32]:
+        """No samples, (0, 1): a detector of images keeps none."""
+        return np.zeros((0, 1), np.float32)
+
     def shares(self) -> dict[str, float]:
         """Return no shares: a detector of images leaves none out."""
         return {}

@@ -124,7 +124,8 @@ class Adaptive:
 def adapted(scores: Scores, raised: NDArray[np.bool_], rule: Rule) -> NDArray[np.bool_]:
     """Return which alerts are left by an adaptive threshold, (n,). Raises ArgumentError for rules of no rate."""
     adaptive = Adaptive(rate_of(rule))
-    return raised & np.fromiter((adaptive.above(score) for score in scores.tolist()), bool, len(scores))
+    above = np.fromiter((adaptive.above(score) for score in scores.tolist()), bool, len(scores))
+    return np.asarray(raised & above)
 
 
 def rate_of(rule: Rule) -> float:

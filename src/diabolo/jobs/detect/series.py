@@ -98,7 +98,11 @@ def _calibrated(found: Calibrated, maxima: Scores) -> Calibrated:
 
 
 def _kept(trained: "Trained", found: Calibrated) -> "Trained":
-    arrays = {"typical": found.typical, "references": found.references, "calibration": found.calibration}
+    arrays: dict[str, NDArray[Any]] = {
+        "typical": found.typical,
+        "references": found.references,
+        "calibration": found.calibration,
+    }
     kept = Extra({"blocks": found.blocks, **found.rule.to_json()}, arrays)
     return replace(trained, extras={**trained.extras, JOB: kept})
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from diabolo.config.bottlenecks import HyperpriorConfig
 from diabolo.model.bottlenecks.base import Bottleneck, Coded, only
-from diabolo.model.photo.prior import Prior, gaussian_bits, masks, rounded, spread
-from diabolo.model.photo.transforms import Gains, side_analysis
+from diabolo.model.networks.photo.prior import Prior, gaussian_bits, masks, rounded, spread
+from diabolo.model.networks.photo.transforms import Gains, in_float32, side_analysis
 
 RANGE, BALANCE = 600.0, 0.35
 """Weight of the distortion at quality 1 over that at 0; low qualities, whose loss is small, are drawn more often."""
@@ -61,7 +61,7 @@ class Hyperprior(Bottleneck):
 
     def coded(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Return the code, and its rate (n,) in nats; of noisy numbers if there is a generator; always in float32."""
-        with torch.autocast(latent.device.type, enabled=False):
+        with in_float32(latent):
             return self._in_passes(latent, generator)
 
     def _in_passes(self, latent: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,6 @@ from diabolo.model.networks.couplings import Couplings
 
 LOOKED_AT = 16
 """Draws that a rate without a closed form is averaged over."""
-TURNS = 10.0
 
 
 class Variational(Bottleneck):
@@ -32,7 +31,7 @@ class Variational(Bottleneck):
         return latent.chunk(2, dim=1)[0]
 
     def rate(self, latent: Tensor) -> Tensor:
-        """Return the rate, (n,); under a learnt prior its average over 16 draws, others for each sample."""
+        """Return the rate, (n,); under a learnt prior its average over 16 draws, the same for all samples."""
         if self.flow is None:
             return self._rates(latent).sum(1)
         draws = own_noise(self.split(latent)[0], LOOKED_AT)
@@ -79,13 +78,9 @@ def noise_for(latent: Tensor, generator: torch.Generator) -> Tensor:
 def own_noise(mean: Tensor, count: int) -> Tensor:
     """Return normal noise (count, n, latent) for means (n, latent), of mean 0 and mean square 1 over the draws.
 
-    A sample's noise depends on its own mean alone, and smoothly, so that it is the same in any batch; yet over samples
-    it is as if drawn anew, so that what chance adds to their rates does not add up.
+    The draws are fixed, the same for all samples and on every device (common random numbers): a rate that is averaged
+    over them is a smooth function of the sample, and the same in any batch.
     """
-    fixed, latent = torch.Generator(mean.device).manual_seed(0), mean.shape[1]
-    wheel = TURNS * torch.randn(latent, latent, generator=fixed, device=mean.device)
-    speed, start = torch.rand(2, count // 2, 1, latent, generator=fixed, device=mean.device)
-    share = (2 * (((1 + speed) * (mean @ wheel) + start) % 1) - 1).abs()  # up and down again: a whole turn is no jump
-    half = torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6))
+    half = torch.randn(count // 2, 1, mean.shape[1], generator=torch.Generator().manual_seed(0))
     half = half / half.square().mean(0).sqrt()
-    return torch.cat([half, -half])
+    return torch.cat([half, -half]).to(mean).expand(-1, len(mean), -1)

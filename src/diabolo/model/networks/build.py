@@ -12,10 +12,10 @@ from diabolo.config.model import ModelConfig
 from diabolo.config.networks import ConvolutionalConfig, DenseConfig, PhotoConfig, ResidualConfig, UShapedConfig
 from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.networks.photo.transforms import Analysis, Synthesis
 from diabolo.model.networks.residual import downward, upward
 from diabolo.model.networks.sizes import code_size, grid, map_size, photo_code_size, photo_map, stages
 from diabolo.model.networks.unet import Downward, Upward
-from diabolo.model.photo.transforms import Analysis, Synthesis
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],

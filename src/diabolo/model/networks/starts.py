@@ -9,8 +9,8 @@ from diabolo.config.likelihoods import GaussianConfig
 from diabolo.config.networks import DenseConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.axes import principal_axes
-from diabolo.model.photo.start import start_at_cosines
-from diabolo.model.photo.transforms import Analysis, Synthesis
+from diabolo.model.networks.photo.start import start_at_cosines
+from diabolo.model.networks.photo.transforms import Analysis, Synthesis
 
 RELU_BIAS, HIDDEN_RELU_BIAS = 3.0, 0.5
 RIDGE = 1e-4
@@ -29,7 +29,8 @@ def start_at(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> 
     coming, going = model.encoder.network[-1], model.decoder.network[0]
     if isinstance(coming, Analysis) and isinstance(going, Synthesis):
         start_at_cosines(coming, going)
-    model.encoder.bottleneck.start_at(model.encoder.network(x))
+    seen = x if x.shape[1:] == model.config.shape else x[:, 0]  # of pairs, what is seen
+    model.encoder.bottleneck.start_at(model.encoder.network(seen))
     *_, latent, last = model.encoder.network
     if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
         latent.bias.fill_(HIDDEN_RELU_BIAS)

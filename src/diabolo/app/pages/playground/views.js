@@ -39,7 +39,7 @@ class Views {
   // Draw what is on the screen; what takes long, not in every frame. all: draw everything.
   draw(all) {
     const now = performance.now(), sees = (...names) => all || names.some((name) => this.visible.has($$(name)));
-    if (all || now - this.last > 4 * this.cost) {
+    if (all || now - this.last > 6 * this.cost) {
       if (sees("plane", "samples")) this.drawCodes();
       if (sees("units")) this.drawUnits();
       this.last = performance.now();

@@ -11,7 +11,7 @@ import numpy as np
 from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Numbers, Rows
 from diabolo.jobs.detect.rows.tails import Kept, Tail
 
-MOST, MOST_KEPT, FARTHEST = 10_000, 999, np.float32(20)
+MOST, MOST_KEPT, FARTHEST = 10_000, 99, np.float32(20)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PlainScorer:
     def __init__(self, plain: Plain) -> None:
         self.plain, self.tail = plain, Tail(plain.kept)
         self.neighbours = Neighbours(plain.seen(plain.references), plain.centres)
-        assert self.neighbours.cells  # made here, before several threads ask for them
+        _ = self.neighbours.cells  # made here, before several threads ask for them
 
     def distances(self, x: Numbers, together: int) -> Numbers:
         """Return the distance of prepared rows (n, columns): the root of the mean square to the 3 nearest, (n,)."""

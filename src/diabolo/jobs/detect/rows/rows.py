@@ -1,6 +1,5 @@
 """The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from diabolo.jobs.detect.detector import JOB, T
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
-from diabolo.jobs.parallel import alone, cores, together
+from diabolo.jobs.parallel import alone, cores, one_thread_here, together
 from diabolo.jobs.table_input import by_column, check_shape, weights_of
 from diabolo.training.files.contents import Extra, Known
 
@@ -166,9 +165,8 @@ def _found(
     most = cores()
 
     def one(block: Array) -> Numbers:
-        torch = sys.modules.get("torch")
-        if torch is not None and most > 1 and len(source) > len(block):
-            torch.set_num_threads(1)  # of this thread: the other cores are at work on the other blocks
+        if most > 1 and len(source) > len(block):
+            one_thread_here()  # the other cores are at work on the other blocks
         return work(scorer, _prepared(trained, block))
 
     start = 0

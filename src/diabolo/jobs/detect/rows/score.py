@@ -89,7 +89,7 @@ class Scorer:
     def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
         self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
-        assert self.neighbours.cells  # made here, before several threads ask for them
+        _ = self.neighbours.cells  # made here, before several threads ask for them
         self.plain = None if detector.plain is None else PlainScorer(detector.plain)
         self.tail = None if detector.held is None else Tail(detector.held, grows=True)
 
@@ -156,7 +156,7 @@ class Scorer:
         found = np.divide(found, total, out=np.full_like(found, 1 / self.columns), where=total > 0)
         found *= own[:, None]
         found += plain[:, None] * self.plain.parts(x, rows_together(self.columns))
-        return found
+        return np.asarray(found, np.float32)
 
     def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
         """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""

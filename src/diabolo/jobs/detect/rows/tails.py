@@ -47,17 +47,17 @@ class Tail:
 
     def surprise(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return -log p of each score, (n,): 0 for the smallest, rising."""
-        found = np.interp(scores, *self._steps)
+        found: NDArray[np.float64] = np.asarray(np.interp(scores, *self._steps))
         if not self.grows:
             return found
         begin, count, excess = self._beyond
         base = math.log((len(self.kept) + 1) / (count + 1))
         far = count * np.log1p(np.maximum(scores.astype(np.float64) - begin, 0) / (count * excess))
-        return np.where(scores > begin, base + far, np.minimum(found, base))
+        return np.asarray(np.where(scores > begin, base + far, np.minimum(found, base)))
 
     def score_at(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the score that normal samples exceed with probability p, (n,): the inverse of `surprise`."""
         begin, count, excess = self._beyond
         share = (count + 1) / (len(self.kept) + 1)
         far = begin + count * excess * ((share / np.minimum(p, share)) ** (1 / count) - 1)
-        return np.where(p < share, far, np.minimum(np.quantile(self.kept, np.clip(1 - p, 0, 1)), begin))
+        return np.asarray(np.where(p < share, far, np.minimum(np.quantile(self.kept, np.clip(1 - p, 0, 1)), begin)))

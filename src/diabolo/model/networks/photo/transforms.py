@@ -4,6 +4,8 @@ The synthesis is as short as Yang and Mandt 2023 (arXiv:2304.06244) found to los
 learnt are interpolated, as the gains of Cui et al. 2021 (arXiv:2003.02012).
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,6 +19,12 @@ FURTHER = 4
 ANCHORS = 8
 """Qualities at which numbers are learnt; those between are interpolated."""
 MIDDLE, USUAL_QUALITY = 0.5, 0.5
+
+
+def in_float32(x: Tensor) -> AbstractContextManager[object]:
+    """Return a context without reduced precision on the device of x."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 class Gains(nn.Module):
@@ -94,7 +102,7 @@ class Analysis(nn.Module):
         height, width = x.shape[2:]
         x = functional.pad(x - MIDDLE, (0, -width % CELL, 0, -height % CELL), mode="replicate")
         hidden = self.layers(x).float()
-        with torch.autocast(x.device.type, enabled=False):
+        with in_float32(x):
             maps: Tensor = self.to_map(hidden)
         return maps
 
@@ -128,7 +136,7 @@ class Synthesis(nn.Module):
 
     def pictures(self, maps: Tensor, quality: Tensor) -> Tensor:
         """Return the pictures of maps (n, places, h, w) of any size, at qualities (n,); always in float32."""
-        with torch.autocast(maps.device.type, enabled=False):
+        with in_float32(maps):
             pictures: Tensor = self.layers(maps * self.regain(quality).exp(), quality)
         return pictures
 

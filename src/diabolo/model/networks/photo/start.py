@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diabolo.model.networks.photo.transforms import MIDDLE, Analysis, Residual, Synthesis
 from diabolo.model.networks.sizes import CELL
-from diabolo.model.photo.transforms import Analysis, Residual, Synthesis
 
 SMALL = 0.02
 START_GAIN = 1.7
@@ -65,5 +65,7 @@ def start_at_cosines(coming: Analysis, going: Synthesis) -> None:
     up.weight[: 4 * quarter].zero_()
     quarters = basis.view(count, channels, 2, 4, 2, 4).permute(1, 3, 5, 2, 4, 0).reshape(4 * quarter, count)
     up.weight[: 4 * quarter, :count, 1, 1] = quarters / START_GAIN
+    assert leave.bias is not None
+    leave.bias.fill_(MIDDLE)
     leave.weight.zero_()
     leave.weight[range(quarter), range(quarter), 1, 1] = 1

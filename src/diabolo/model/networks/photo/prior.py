@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diabolo.config.bottlenecks import HyperpriorConfig
-from diabolo.model.photo.transforms import Gains
+from diabolo.model.networks.photo.transforms import Gains
 
 PASSES = 4
 """Passes over a map; each codes a quarter of the numbers, at all places."""
