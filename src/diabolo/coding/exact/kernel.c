@@ -89,18 +89,20 @@ static inline i32 total_of(v128_t x) {
 
 // One decision under the mixer: two distributions' opinions (in 4096ths) and three adaptive ones.
 static i32 mixed(i32 p, i32 bit, i32 slot, i32 set, const i32 *contexts, i32 a, i32 b) {
-    i32 inputs[INPUTS] = {M.stretch[a], M.stretch[b], 256, 0, 0, 0, 0, 0};
     u32 *cells[CONTEXTS];
-    for (i32 i = 0; i < CONTEXTS; i++) {
-        cells[i] = &S.adaptive[p][i][contexts[i] * SLOTS + slot];
-        inputs[3 + i] = M.stretch[*cells[i] >> 19];
-    }
-    i32 *w = S.mix[p][slot * 32 + set], sum = 0;
-    for (i32 i = 0; i < INPUTS; i++) sum += inputs[i] * w[i] >> 4;
-    i32 found = clamp(M.squash[clamp(sum >> 12, -2047, 2047) + 2048], 24, 65512);
+    for (i32 i = 0; i < CONTEXTS; i++) cells[i] = &S.adaptive[p][i][contexts[i] * SLOTS + slot];
+    const v128_t one = wasm_i32x4_make(M.stretch[a], M.stretch[b], 256, M.stretch[*cells[0] >> 19]);
+    const v128_t two = wasm_i32x4_make(M.stretch[*cells[1] >> 19], M.stretch[*cells[2] >> 19], 0, 0);
+    i32 *w = S.mix[p][slot * 32 + set];
+    v128_t first = wasm_v128_load(w), second = wasm_v128_load(w + 4);
+    v128_t parts = wasm_i32x4_add(wasm_i32x4_shr(wasm_i32x4_mul(one, first), 4), wasm_i32x4_shr(wasm_i32x4_mul(two, second), 4));
+    i32 found = clamp(M.squash[clamp(total_of(parts) >> 12, -2047, 2047) + 2048], 24, 65512);
     bit = decide(bit, found);
-    i32 error = ((bit << 16) - found) >> 3;
-    for (i32 i = 0; i < INPUTS; i++) w[i] = clamp(w[i] + ((inputs[i] * error + 2048) >> 12), -500000, 500000);
+    const v128_t error = wasm_i32x4_splat(((bit << 16) - found) >> 3), half = wasm_i32x4_splat(2048), most = wasm_i32x4_splat(500000);
+    first = wasm_i32x4_add(first, wasm_i32x4_shr(wasm_i32x4_add(wasm_i32x4_mul(one, error), half), 12));
+    second = wasm_i32x4_add(second, wasm_i32x4_shr(wasm_i32x4_add(wasm_i32x4_mul(two, error), half), 12));
+    wasm_v128_store(w, wasm_i32x4_max(wasm_i32x4_min(first, most), wasm_i32x4_neg(most)));
+    wasm_v128_store(w + 4, wasm_i32x4_max(wasm_i32x4_min(second, most), wasm_i32x4_neg(most)));
     for (i32 i = 0; i < CONTEXTS; i++) {
         i32 count = *cells[i] & 511, value = *cells[i] >> 9;
         value += ((((bit << 22) - bit) - value) / 16 * (M.rate[count] >> 4)) >> 8;
