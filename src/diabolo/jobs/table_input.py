@@ -12,13 +12,14 @@ from diabolo.data.limits import held
 from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
-from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of
+from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of, rows_of
 from diabolo.errors import FormatError, InputError
 from diabolo.training.files.contents import Extra, Known
 
 JOB = "table"
 T = TypeVar("T", bound=Known)
-MOST_FITTED = 500_000
+MOST_FITTED, FIRST_LINE, LINED = 500_000, 2, (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+"""Rows that an encoding is fitted to; line of a file that holds the first row, below the names."""
 
 
 def check_shape(trained: Known, source: Source) -> None:
@@ -48,11 +49,14 @@ def is_mixed(source: Source) -> bool:
 
 def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
     """Return an encoding fitted on some rows of a table. Raises InputError for columns that cannot be learnt from."""
-    table, frame = frames_of(source), frame_of(source, bounded(rows, source, MOST_FITTED))
+    some = bounded(rows, source, MOST_FITTED)
+    table, frame = frames_of(source), frame_of(source, some)
     same = [name for name in frame.columns if len(frame) > 1 and frame[name].n_unique() == 1]
     if same:
         warnings.warn(unchanging(same, ""), stacklevel=3)
-    return fit_encoding(frame, str(table.path if table else "the table"))
+    where = str(table.path if table else "the table")
+    lines = rows_of(source, some) + FIRST_LINE if where.lower().endswith(LINED) else None
+    return fit_encoding(frame, where, lines)
 
 
 def encoded(source: Source, encoding: Encoding) -> Source:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diabolo.config.json import from_json
 from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Words
 from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
+from diabolo.data.tables.notation import check_notation
 from diabolo.errors import FormatError, InputError
 
 KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates}
@@ -117,11 +118,17 @@ def _words_from_json(values: dict[str, Any]) -> Words:
     return Words(values["name"], tuple(words), tuple(counts), int(total or 0))
 
 
-def fit_encoding(frame: pl.DataFrame, where: str = "the table") -> Encoding:
-    """Fit on training rows. Raises InputError for columns of lists and the like, and for infinite values."""
+def fit_encoding(frame: pl.DataFrame, where: str = "the table", lines: NDArray[np.int64] | None = None) -> Encoding:
+    """Fit on training rows. lines: of the file, (n,), that the rows stand in.
+
+    Raises InputError for columns of lists and the like, for infinite values, and for numbers in another notation.
+    """
     others = [name for name, kind in frame.schema.items() if not fits(kind)]
     if others:
         raise InputError(f"{where} has columns of no usable kind: {', '.join(others[:20])}; drop them.")
+    for name in frame.columns:
+        if frame[name].dtype in TEXT:
+            check_notation(frame[name], where, lines)
     return Encoding(tuple(_fitted(frame[name], where) for name in frame.columns))
 
 
