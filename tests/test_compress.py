@@ -369,13 +369,13 @@ def test_a_zip_of_files_that_pack_well_does_not_grow(tmp_path: Path) -> None:
 
 def test_a_quality_that_is_missed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[int] = []
-    real = compress_module._written
+    real = compress_module.written
 
     def short(*values: Any) -> Compressed:
         written.append(1)
         return replace(real(*values), psnr=20.0)
 
-    monkeypatch.setattr(compress_module, "_written", short)
+    monkeypatch.setattr(compress_module, "written", short)
     with pytest.warns(UserWarning, match=r"asked for 24 dB, and the model's finest step reaches 20.00 dB"):
         found = compress(trained(), ArraySource(X[1500:1600]), tmp_path / "a.dbo", quality=24)
     assert found.psnr == 20.0
