@@ -116,7 +116,8 @@ def test_the_rate_has_a_gradient_in_the_whole_encoder_and_only_there(unit: bool)
 def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
     model, x = prepared(preset, True)
     terms = model.terms(x, seeded())
-    torch.testing.assert_close(model.loss(terms), terms.weight * terms.distortion + model.config.beta * terms.rate)
+    wanted = terms.weight * terms.distortion + model.config.beta * terms.rate + terms.penalty
+    torch.testing.assert_close(model.loss(terms), wanted)
     closed = getattr(model.encoder.bottleneck, "flow", None) is None
     rate = terms.rate if closed else model.encoder.bottleneck.rate(model.encoder.network(x)).mean()
     assert bool((rate > 0).all()) == (not isinstance(model.encoder.bottleneck, Plain))
@@ -131,7 +132,8 @@ def test_the_reconstruction_depends_on_the_input_through_the_code_alone(
     code = model.encoder(x[:1]).detach().expand(len(x), -1)
     seen: list[Tensor] = []
     model.decoder.network.register_forward_hook(lambda *made: seen.append(made[2]))
-    monkeypatch.setattr(model.encoder.bottleneck, "draw", lambda latent, _: Coded(code, latent.new_zeros(len(latent))))
+    told = model.encoder.bottleneck.embed(code).detach()
+    monkeypatch.setattr(model.encoder.bottleneck, "draw", lambda latent, _: Coded(told, latent.new_zeros(len(latent))))
     model.terms(x, seeded())
     model.terms(1 - x, seeded())
     assert torch.equal(seen[0], seen[1])
@@ -194,9 +196,9 @@ def test_the_mean_rate_under_a_learnt_prior_is_that_of_many_draws_of_each_sample
     module, latent = learnt(6, 0.3), torch.randn(2000, 12, generator=seeded()) * 0.7
     drawn = torch.stack([module.draw(latent, seeded(number)).rate for number in range(100)])
     rates = module.rate(latent)
-    error = float((rates - drawn.mean(0)).std()) / 2000**0.5
-    assert abs(float(rates.mean() - drawn.mean())) < 4 * error
-    assert error < 0.02
+    assert abs(float(rates.mean() - drawn.mean())) < 0.05 * float(drawn.mean())
+    moved = module.rate(latent + 1e-3)
+    assert float((moved - rates).abs().max()) < 0.05  # a small step moves the rate a little: it is smooth
     torch.testing.assert_close(
         torch.cat([module.rate(row[None]) for row in latent[:50]]), rates[:50], rtol=1e-3, atol=1e-3
     )

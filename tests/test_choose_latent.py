@@ -52,7 +52,7 @@ def test_numbers_left_out_cost_nothing_and_learn_nothing() -> None:
     model = AutoencoderModel(configure("codec", (8, 8), latent=6), seeded())
     latent = torch.randn(30, 6, generator=seeded(1)).requires_grad_()
     mask = kept(torch.full((30,), 2), 6)
-    code, rate, _ = model.encoder.bottleneck.draw(latent, seeded(), mask)
+    code, rate, *_ = model.encoder.bottleneck.draw(latent, seeded(), mask)
     torch.testing.assert_close(rate, model.encoder.bottleneck.cost(code)[:, :2].sum(1))
     (gradient,) = torch.autograd.grad(rate.sum() + code.square().sum(), latent)
     assert (gradient[:, 2:] == 0).all()

@@ -176,6 +176,8 @@ def test_the_latent_is_as_asked_for(preset: str, latent: int | None) -> None:
         "denoise-photo": maps,
         "denoise-small": 8 * 8 + 16 * 16 + 32 * 4 + 64,
         "surface": 8 * 8 + 24 * 16 + 48 * 4 + 96,
+        "conv-vq": 2 * 2,  # indices
+        "codec-photo": 48 + 1,  # a map of one place, and the quality
     }
     wanted = (
         own[preset]
