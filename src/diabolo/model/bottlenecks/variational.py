@@ -1,5 +1,7 @@
 """The variational bottleneck: the code is drawn from a normal distribution, and costs its divergence."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -82,7 +84,8 @@ def own_noise(mean: Tensor, count: int) -> Tensor:
     sequence): a rate that is averaged over them is a smooth function of the sample, and the same in any batch. Over
     many samples its mean is off by a few percent, as the draws are the same for all.
     """
-    points = torch.quasirandom.SobolEngine(mean.shape[1], scramble=True, seed=0).draw(count // 2)
+    sequence: Any = torch.quasirandom.SobolEngine
+    points: Tensor = sequence(mean.shape[1], scramble=True, seed=0).draw(count // 2)
     half = torch.special.ndtri(points.clamp(1e-6, 1 - 1e-6)).unsqueeze(1)
     half = half / half.square().mean(0).sqrt()
     return torch.cat([half, -half]).to(mean).expand(-1, len(mean), -1)
