@@ -21,8 +21,8 @@ torch.set_num_threads(int(threads))
 torch.backends.mkldnn.set_flags(onednn == "on")
 trained = load(f"{folder}/v1.safetensors").trained_
 if floats == "float64":
-    known = decompress.identity(trained)
-    decompress.identity = lambda trained: known
+    known = decompress.identity_of(trained)
+    decompress.identity_of = lambda trained: known
     decoder = trained.model.decoder.double()
     forward = decoder.forward
     decoder.forward = lambda code, labels=None: forward(code.double(), labels).float()
