@@ -11,7 +11,8 @@ from diabolo.app.fit_and_measure import fitted
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.errors import ArgumentError
 from diabolo.estimator import Autoencoder, load
-from diabolo.jobs.evaluate.choose_latent import Point, chosen, knee, latents_of, nested, refined
+from diabolo.jobs import learn
+from diabolo.jobs.evaluate.choose_latent import Choice, Point, chosen, knee, latents_of, nested, refined
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.presets.presets import configure
@@ -182,3 +183,19 @@ def test_the_command_s_training_keeps_the_curve() -> None:
     trained, _ = fitted(Autoencoder("dense", latent="auto", epochs=2, recipe="lecture"), data)
     assert trained.about["latent_choice"]["latent"] == trained.model.config.latent
     assert trained.about["recipe"]["validation"] == 0
+
+
+@pytest.mark.parametrize(("preset", "scaling"), [("table", (True, False)), ("series", (False, True))])
+def test_the_latent_is_chosen_under_the_scaling_of_the_model(
+    preset: str, scaling: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def chosen_under(*_: object, curved: bool, standardised: bool, **__: object) -> Choice:
+        seen.append((curved, standardised))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(learn, "choose_latent", chosen_under)
+    with pytest.raises(KeyboardInterrupt):
+        Autoencoder(preset, latent="auto").fit(np.random.default_rng(0).normal(size=(60, 4)))
+    assert seen == [scaling]

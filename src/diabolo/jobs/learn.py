@@ -48,6 +48,11 @@ class Asked:
         """The preset's record. Raises ArgumentError for an unknown name."""
         return preset_of(self.preset)
 
+    @property
+    def scaling(self) -> dict[str, bool]:
+        """How `fit` is to scale the samples of this preset, as its arguments."""
+        return {"curved": self.record.heavy_tails, "standardised": self.record.windows}
+
     def recipe_of(self, samples: int) -> Recipe:
         """Return the recipe for so many samples."""
         return recipe_for(
@@ -87,8 +92,7 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
         source = table_input.encoded(source, encoding)
     choice = _choice(source, asked, dials, labels)
     configured = asked.configured(choice.latent if choice else asked.latent, labels)
-    scaling = {"curved": record.heavy_tails, "standardised": record.windows}
-    trained = fit(source, configured, asked.recipe_of, dials, labels, **scaling)
+    trained = fit(source, configured, asked.recipe_of, dials, labels, **asked.scaling)
     trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)
@@ -102,5 +106,5 @@ def _choice(source: Source, asked: Asked, dials: Dials, labels: Labels | None) -
     """Return the latent chosen for the samples, None where it is given or the preset's own."""
     if not (isinstance(asked.latent, str) and asked.latent == AUTO):
         return None
-    configured, curved = asked.configured(None, labels), asked.record.heavy_tails
-    return choose_latent(source, configured, asked.recipe_of, dials, labels, quality=asked.quality, curved=curved)
+    configured = asked.configured(None, labels)
+    return choose_latent(source, configured, asked.recipe_of, dials, labels, quality=asked.quality, **asked.scaling)

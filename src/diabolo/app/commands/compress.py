@@ -46,9 +46,6 @@ def compress(
     as_json: Json = False,
 ) -> None:
     """Write DATA as an archive that opens on every machine with the same model; photos need no model file."""
-    from dataclasses import asdict
-
-    from diabolo.app.output.tables import columns_text, compared_rows
     from diabolo.app.progress import counted
     from diabolo.coding.archive.layout import Promise
     from diabolo.estimator import load
@@ -70,18 +67,8 @@ def compress(
             trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
         )
     beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
-    if as_json:
-        compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
-        print(json.dumps({"archive": str(out), **asdict(found), **compared}))
-        return
-    _say_kept(found)
-    if quality is not None and found.psnr < quality:
-        say(f"The quality reached is {found.psnr:.2f} dB, a little under the {quality:g} dB asked for.")
-    _print_sizes(found, "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB")
-    if beside:
-        print(columns_text(compared_rows(beside.rows)))
-        say(*beside.notes, *beside.warnings)
-    print(f"Written: {out}")
+    told = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
+    _print_archive(found, out, told, beside, as_json=as_json)
 
 
 def decompress(
@@ -132,8 +119,6 @@ def _exactly(
     as_json: bool,
 ) -> None:
     """Write pictures by the bundled exact coder. Raises ArgumentError for what needs a model of its own."""
-    from dataclasses import asdict
-
     from diabolo.app.progress import counted
     from diabolo.jobs.compress.exact_photos import compress_exactly
 
@@ -145,25 +130,34 @@ def _exactly(
         )
     with counted("compress", len(pictures), quiet=quiet) as watch:
         found = compress_exactly(pictures, out, max_error=max_error, force=force, watch=watch)
-    if as_json:
-        print(json.dumps({"archive": str(out), **asdict(found)}))
-        return
-    _say_kept(found)
     same = "the same files come back" if found.kept == found.items else "the same pixels come back"
-    _print_sizes(found, f"no pixel is off by more than {max_error}" if max_error else same)
-    print(f"Written: {out}")
+    _print_archive(found, out, f"no pixel is off by more than {max_error}" if max_error else same, as_json=as_json)
+    if found.kept < found.items:
+        say("EXIF, colour profiles and text of the pictures that were coded are not kept.")
 
 
-def _say_kept(found: "Compressed") -> None:
+def _print_archive(
+    found: "Compressed", out: Path, promise: str, beside: "Comparison | None" = None, *, as_json: bool
+) -> None:
+    """Print what an archive holds and promises, and what general codecs need where that was asked for."""
+    from dataclasses import asdict
+
+    from diabolo.app.output.tables import columns_text, compared_rows
+
+    if as_json:
+        compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
+        print(json.dumps({"archive": str(out), **asdict(found), **compared}))
+        return
     if found.kept:
         say(f"{found.kept} files are kept as they are: they take fewer bytes so, or hold more than can be coded.")
     if found.stored:
         say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
-
-
-def _print_sizes(found: "Compressed", promise: str) -> None:
     each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
     print(f"{found.items:,} items, {found.raw:,} -> {found.size:,} bytes ({each}), {promise}")
+    if beside:
+        print(columns_text(compared_rows(beside.rows)))
+        say(*beside.notes, *beside.warnings)
+    print(f"Written: {out}")
 
 
 def _of_one_size(data: str, label: str | None, trained: "Trained", *, test: bool) -> "Source":

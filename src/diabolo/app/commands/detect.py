@@ -155,17 +155,17 @@ def detect(
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
     members.of(trained)
     detector = members.detector_of(trained)
+    in_events = detector.name in IN_EVENTS
+    if not in_events and (steps or adapt or mute or gap is not None or at_least is not None):
+        raise ArgumentError(
+            "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
+        )
     trained = detector.with_rule(trained, rule) if rule else trained
     opened = open_for(trained, data, label).unseen
     say(*opened.notes)
     check_window(trained, window)
     normal = None if train is None else _normal(trained, train, label)
     table = LISTINGS[detector.name]()(trained, opened.train, opened.columns, opened.items)
-    in_events = detector.name in IN_EVENTS
-    if not in_events and (steps or adapt or mute or gap is not None or at_least is not None):
-        raise ArgumentError(
-            "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
-        )
     table = following(table, members.of(trained).rule) if adapt else table
     events = event_table(table, merging(window_of(trained) or 2, gap, at_least, mute)) if in_events else None
     if events is None or steps:

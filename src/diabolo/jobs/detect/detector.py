@@ -1,5 +1,6 @@
 """One protocol for every detector, whether it scores rows, steps of a series, or images of any size."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -83,6 +84,13 @@ def name_in(trained: Known) -> str | None:
     if JOB not in trained.extras:
         return None
     return "rows" if window_of(trained) is None else "series"
+
+
+def with_rule(trained: T, rule: Rule) -> T:
+    """Return a model of rows or steps with another rule of what an alert is."""
+    kept = trained.extras[JOB]
+    plain = {name: value for name, value in kept.plain.items() if name != "per_day"} | rule.to_json()
+    return replace(trained, extras={**trained.extras, JOB: replace(kept, plain=plain)})  # type: ignore[type-var]
 
 
 def window_of(trained: Known) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.errors import ArgumentError, FormatError
-from diabolo.jobs.detect.thresholds import Scores, above_rank, p_values, passing
+from diabolo.jobs.detect.thresholds import Scores, above_rank, cheapest_score, p_values, passing
 
 USUAL_RATE = 0.01
 Marks = NDArray[np.bool_]
@@ -155,6 +155,4 @@ def cheapest(scores: Scores, anomalous: Marks, *, miss: float, alarm: float) -> 
 
     Raises ArgumentError for costs that are not above 0, InputError if one of the two labels is lacking.
     """
-    from diabolo.jobs.detect.thresholds import cheapest_score
-
     return Threshold(cheapest_score(scores, anomalous, miss=miss, alarm=alarm))

@@ -5,7 +5,7 @@ the column in training; a step's part of a column is the mean of the errors of a
 score is the mean over the columns. Thresholds are set by maxima of blocks, as neighbouring steps are not exchangeable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from diabolo.data.source import Source, Subset, spaced
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.detect.detector import JOB, WINDOW, T, window_of
+from diabolo.jobs.detect.detector import JOB, WINDOW, T, window_of, with_rule
 from diabolo.jobs.detect.rows.rows import prepared_rows
 from diabolo.jobs.detect.rows.tails import Tail
 from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
@@ -61,12 +61,12 @@ def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     trained.model.cpu()
     some = learnt.take(spaced(len(learnt), MOST_REFERENCES))
     references = trained.preprocessing.prepare(some).reshape(len(some), -1)
-    errors = np.concatenate(list(window_errors(trained, learnt)))
-    typical = np.maximum(np.median(errors, 0), LEAST_ERROR).astype(np.float32)
+    errors = list(window_errors(trained, learnt))
+    typical = np.maximum(np.median(np.concatenate(errors), 0), LEAST_ERROR).astype(np.float32)
     found = Calibrated(typical, references, np.zeros(1), FalseAlarms(), 1)
-    fitted = _kept(trained, found)
-    own, held = score(fitted, learnt.source), score(fitted, learnt.held or learnt.source)
-    own *= max(1.0, float(np.median(held)) / max(float(np.median(own)), 1e-12))
+    own = np.concatenate([parts.sum(1) for parts in _spread(errors, found, learnt.length)])
+    held = own if learnt.held is None else score(_kept(trained, found), learnt.held)
+    own = own * max(1.0, float(np.median(held)) / max(float(np.median(own)), 1e-12))
     maxima = np.concatenate([_maxima(scores, learnt.length) for scores in (own, held)])
     return _kept(trained, _calibrated(found, maxima))
 
@@ -107,13 +107,6 @@ def _kept(trained: "Trained", found: Calibrated) -> "Trained":
     return replace(trained, extras={**trained.extras, JOB: kept})
 
 
-def with_rule(trained: T, rule: Rule) -> T:
-    """Return the model with another rule of what an alert is."""
-    kept = trained.extras[JOB]
-    plain = {name: value for name, value in kept.plain.items() if name != "per_day"} | rule.to_json()
-    return replace(trained, extras={**trained.extras, JOB: replace(kept, plain=plain)})  # type: ignore[type-var]
-
-
 def of(trained: Known) -> Calibrated:
     """Return the detector of a model. Raises FormatError if it is damaged or of an earlier version."""
     kept, length = trained.extras[JOB], _needed(trained)
@@ -146,13 +139,18 @@ def explain(trained: Known, source: Source) -> NDArray[np.float32]:
 
 def step_parts(trained: Known, source: Source) -> Iterator[tuple[slice, Errors]]:
     """Yield the steps in order with their parts (steps, columns), as soon as every window that holds them is seen."""
-    found, length = of(trained), _needed(trained)
-    spread, start = Spread(length, len(found.typical)), 0
-    for errors in window_errors(trained, Windows(source, length)):
-        parts = spread.add(errors / error_scale(found))
+    found, length, start = of(trained), _needed(trained), 0
+    for parts in _spread(window_errors(trained, Windows(source, length)), found, length):
         yield slice(start, start + len(parts)), parts
         start += len(parts)
-    yield slice(start, len(source)), spread.rest()
+
+
+def _spread(errors: Iterable[Errors], found: Calibrated, length: int) -> Iterator[Errors]:
+    """Yield the parts of the steps in order, (n, columns), from the errors of windows, some at a time."""
+    spread, scale = Spread(length, len(found.typical)), error_scale(found)
+    for some in errors:
+        yield spread.add(some / scale)
+    yield spread.rest()
 
 
 def error_scale(found: Calibrated) -> Errors:

@@ -110,12 +110,13 @@ def choose_latent(
     *,
     quality: float | None = None,
     curved: bool = False,
+    standardised: bool = False,
 ) -> Choice:
     """Train a nested model once and return the latent that its curve on held-out samples calls for.
 
     configured: as `fit` takes it, for the preset's own latent. recipe: for the model to come; at least 5 % of the
     samples are held out here. quality: PSNR in dB to reach with the fewest numbers; None: the knee of the curve.
-    curved: as for `fit`.
+    curved, standardised: as for `fit`.
     As a model of its own reaches more than a prefix, a quality is tried on up to three models trained anew.
     Raises ArgumentError if the preset's code has no size to choose; Ctrl-C ends it, for half a curve tells little.
     """
@@ -123,7 +124,13 @@ def choose_latent(
     def measured(change: Callable[[ModelConfig], ModelConfig]) -> tuple[Point, ...]:
         alone = replace(dials, checkpoint=None, resume=False)
         made = fit(
-            source, lambda *g: change(configured(*g)), lambda n: holding_out(recipe(n)), alone, labels, curved=curved
+            source,
+            lambda *g: change(configured(*g)),
+            lambda n: holding_out(recipe(n)),
+            alone,
+            labels,
+            curved=curved,
+            standardised=standardised,
         )
         if made.about["stopped"] == "interrupted":
             raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.detect.detector import JOB, T
+from diabolo.jobs.detect.detector import JOB, T, with_rule
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
@@ -127,14 +127,6 @@ def with_calibration(
     found = of(trained)
     left = without_outliers(scores, contamination)
     return _kept(trained, replace(found, calibration=left, rule=rule or found.rule, contamination=contamination))
-
-
-def with_rule(trained: T, rule: Rule) -> T:
-    """Return the model with another rule of what an alert is."""
-    kept = trained.extras[JOB]
-    plain = {name: value for name, value in kept.plain.items() if name != "per_day"} | rule.to_json()
-    extras = {**trained.extras, JOB: replace(kept, plain=plain)}
-    return replace(trained, extras=extras)  # type: ignore[type-var]
 
 
 def of(trained: Known) -> Calibrated:
