@@ -21,6 +21,7 @@ from diabolo.jobs.denoise.tiles import Side, Window, windows
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.likelihoods import PixelGaussian
 from diabolo.model.networks.resizing import can_resize, predicted, reach, resized
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
 
 TILE = 768
@@ -260,7 +261,7 @@ def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | 
     if level is not None:
         told = np.broadcast_to(np.asarray(level, np.float32), given.shape[:2])
         given = np.dstack([given, told, np.ones_like(told)])
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.inference_mode():
         sample = torch.from_numpy(np.ascontiguousarray(given[None])).to(device)
         parameters = predicted(model, sample)
@@ -283,7 +284,7 @@ def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
 
 def applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
     """Return the model's mean for a batch (n, h, w) or (n, h, w, c) of its own size."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.inference_mode():
         samples = torch.from_numpy(np.ascontiguousarray(batch, np.float32)).to(device)
         return model(samples.reshape(-1, *model.config.shape)).reshape(batch.shape).cpu().numpy()  # type: ignore[no-any-return]

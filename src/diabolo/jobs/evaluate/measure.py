@@ -24,8 +24,10 @@ from diabolo.jobs.generate.likelihood import measure
 from diabolo.jobs.generate.sample import sample
 from diabolo.jobs.table_input import as_rows, check_shape, encoding_of
 from diabolo.model.summary import count_parameters, summarise
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
-from diabolo.training.loop import generator_for, split
+from diabolo.training.loop import generator_for
+from diabolo.training.split import split_of
 
 BASELINE_BYTES = 256 << 20
 SHOWN, WORST, POINTS = 16, 8, 5000
@@ -88,7 +90,7 @@ def components(trained: Trained) -> int:
 def pca_of(trained: Trained, training: Source) -> Reconstruct:
     """Return PCA of the model's latent size, fitted on its training samples (as many as fit in 256 MB)."""
     dimensions, latent = trained.model.dimensions, components(trained)
-    rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
+    rows = split_of(trained.about, len(training)).rows
     count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
     samples = trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
     return principal_components(samples.reshape(count, -1), latent, unit=trained.preprocessing.unit)
@@ -129,7 +131,7 @@ def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> 
         for start in range(0, len(rows), PAIRS_TOGETHER):
             x = trained.preprocessing.prepare(pairs.take(rows[start : start + PAIRS_TOGETHER]))
             given, wanted = torch.from_numpy(x[:, 0]), x[:, 1].reshape(len(x), -1)
-            cleaned = trained.model(given.to(next(trained.model.parameters()).device)).cpu().numpy()
+            cleaned = trained.model(given.to(device_of(trained.model))).cpu().numpy()
             own.add(wanted, cleaned.reshape(len(x), -1), unit=False, least=0)
             seen.add(wanted, x[:, 0].reshape(len(x), -1), unit=False, least=0)
     parameters = count_parameters(trained.model)
@@ -148,7 +150,7 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
         pca = pca_of(trained, training)
         filters["PCA"] = lambda x: pca(x.reshape(len(x), -1)).reshape(x.shape)
     sums = {name: _Sums(shape) for name in (config.preset, *filters, NOISY)}
-    generator = generator_for(next(trained.model.parameters()).device, 1)
+    generator = generator_for(device_of(trained.model), 1)
     with torch.inference_mode():
         for batch in batches(trained, samples):
             noisy = trained.model.corrupt(batch, generator)
@@ -168,12 +170,12 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
 
 def held_out(trained: Trained, training: Source) -> NDArray[np.int64]:
     """Return the rows of the training source that the run held out."""
-    return split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[1]
+    return split_of(trained.about, len(training)).held_out
 
 
 def learnt(trained: Trained, training: Source) -> Source:
     """Return the samples of the training source that weights were learnt from."""
-    return Subset(training, split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[0])
+    return Subset(training, split_of(trained.about, len(training)).rows)
 
 
 def evaluate(
