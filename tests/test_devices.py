@@ -98,7 +98,7 @@ JOBS: dict[str, Callable[[Trained, Source, Path], object]] = {
     "compress": lambda trained, x, path: compress(trained, x, path / "x.dbo"),
     "detect": lambda trained, x, _: members.score(trained, x),
     "calibrate": lambda trained, x, _: members.calibrate(trained, x, np.zeros(len(x), bool)),
-    "denoise": lambda trained, x, _: denoise_images(trained, x.take(np.arange(2)), Dial()),
+    "denoise": lambda trained, x, _: denoise_images(trained, x.take(np.arange(2)), Dial(), clip=True),
 }
 TRAINED_FOR = {"likelihood": "vae", "compress": "codec", "detect": "table", "calibrate": "table", "denoise": "denoise"}
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ class Run:
         self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
         self.callbacks, self.checkpoint = callbacks, checkpoint
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
-        self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
+        self.optimizer = OPTIMIZERS[recipe.optimizer](cast("nn.Module", model))
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
         self.steps = len(self.batches)
         self.noise = torch.Generator(device)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config.corruption import GaussianNoiseConfig
 from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import check_finite
 from diabolo.data.source import Array
@@ -19,7 +18,6 @@ from diabolo.jobs.denoise.scale import Pixels, Scale, scale_of
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.denoise.tiles import Side, Window, windows
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.likelihoods import PixelGaussian
 from diabolo.model.networks.resizing import can_resize, predicted, reach, resized
 from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
@@ -197,7 +195,7 @@ class Work:
 
 def is_blind(config: ModelConfig) -> bool:
     """Return whether a model is for Gaussian noise of any level from 0."""
-    return isinstance(config.corruption, GaussianNoiseConfig) and config.corruption.least == 0
+    return config.corruption.any_level
 
 
 def _share(config: ModelConfig, noise: float) -> float:
@@ -252,10 +250,9 @@ def _windows(config: ModelConfig, planes: Array, tile: int) -> list[Window]:
     return windows(planes.shape[:2], tile, look=look, unit=unit)
 
 
-def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | None) -> tuple[Pixels, Pixels]:
-    """Return the mean and the expected error of a colour model for pixels (h, w, c); grey is seen thrice."""
+def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | None) -> tuple[Pixels, Pixels | None]:
+    """Return the mean for pixels (h, w, c), and the expected error if the model gives it; grey is seen thrice."""
     likelihood, seen = model.decoder.likelihood, given.shape[2]
-    assert isinstance(likelihood, PixelGaussian)
     own = model.config.shape[2] if len(model.config.shape) == 3 else 1
     given = np.repeat(given, own, 2) if seen == 1 else given
     if level is not None:
@@ -265,9 +262,10 @@ def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | 
     with torch.inference_mode():
         sample = torch.from_numpy(np.ascontiguousarray(given[None])).to(device)
         parameters = predicted(model, sample)
-        mean, error = likelihood(parameters)[0].cpu().numpy(), likelihood.expected_error(parameters)[0].cpu().numpy()
+        mean, error = likelihood(parameters)[0].cpu().numpy(), likelihood.expected_error(parameters)
+        found = None if error is None else error[0].cpu().numpy()
     mean = mean if mean.ndim == 3 else mean[..., None]
-    return (mean.mean(2, keepdims=True) if seen < own else mean), error
+    return (mean.mean(2, keepdims=True) if seen < own else mean), found
 
 
 def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:

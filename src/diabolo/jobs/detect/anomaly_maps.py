@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from diabolo.config.corruption import BlotsConfig, CorruptionConfig
+from diabolo.config.corruption import CorruptionConfig
 from diabolo.data.images.any_size import (
     PIECE,
     ArrayImages,
@@ -198,7 +198,7 @@ def _weights(corruption: CorruptionConfig) -> tuple[float, float]:
 
     What training laid over more often counts fully, the other by the odds: not at all where it never did.
     """
-    lighter = corruption.lighter if isinstance(corruption, BlotsConfig) else 0.5
+    lighter = corruption.lighter
     most = max(lighter, 1 - lighter)
     return (1 - lighter) / most, lighter / most
 
