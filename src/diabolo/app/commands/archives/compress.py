@@ -1,4 +1,4 @@
-"""The commands `compress` and `decompress`."""
+"""The command `compress`."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, OrBundled, Out, Quiet, say
+from diabolo.app.common import Data, Force, Json, Label, OrBundled, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from diabolo.jobs.compress.compress import Compressed
     from diabolo.training.files.model_file import Trained
 
-MOST_NAMED = 5
 LOSSLESS_DB = 120.0
 Test = Annotated[bool, typer.Option("--test", help="The test part of a data set that has one.")]
 
@@ -71,41 +70,6 @@ def compress(
     _print_archive(found, out, told, beside, as_json=as_json)
 
 
-def decompress(
-    archive: Annotated[Path, typer.Argument(metavar="FILE", help="Archive that `compress` wrote.")],
-    out: Out,
-    model: OrBundled = None,
-    item: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this item: its name, or its number if it has none.")
-    ] = None,
-    salvage: Annotated[bool, typer.Option("--salvage", help="Read what is undamaged of a damaged archive.")] = False,
-    force: Force = False,
-    quiet: Quiet = False,
-) -> None:
-    """Write what an archive holds: a folder of images, one image (.png), or .npy."""
-    from diabolo.app.commands.unpack import archive_items, write_item, write_items
-    from diabolo.app.progress import counted
-    from diabolo.estimator import load
-    from diabolo.jobs.compress.bundled import codec_of
-
-    trained = load(model).trained_ if model else codec_of(archive, salvage=salvage)
-    if item is not None:
-        write_item(trained, archive, item, out, salvage=salvage, force=force)
-        print(f"Written: {out}")
-        return
-    with counted("decompress", archive_items(archive, salvage=salvage), quiet=quiet) as watch:
-        count, lost = write_items(trained, archive, out, salvage=salvage, force=force, watch=watch)
-    for damage in lost[:MOST_NAMED]:
-        names = ", ".join(thing.name for thing in damage.items[:MOST_NAMED] if thing.name)
-        if damage.count:
-            say(f"Lost: {damage.count} items from number {damage.first} on{': ' + names if names else ''}.")
-        else:
-            say(f"The index is gone: whether more items followed number {damage.first - 1} is not known.")
-    print(f"{count:,} items: {out}")
-    if lost:
-        raise typer.Exit(1)
-
-
 def _exactly(
     data: str,
     label: str | None,
@@ -142,11 +106,11 @@ def _print_archive(
     """Print what an archive holds and promises, and what general codecs need where that was asked for."""
     from dataclasses import asdict
 
-    from diabolo.app.output.tables import columns_text, compared_rows
+    from diabolo.app.output.tables import columns_text, compared_rows, finite
 
     if as_json:
-        compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
-        print(json.dumps({"archive": str(out), **asdict(found), **compared}))
+        compared = {"compare": [finite(asdict(row)) for row in beside.rows]} if beside else {}
+        print(json.dumps({"archive": str(out), **asdict(found), **compared}, allow_nan=False))
         return
     if found.kept:
         say(f"{found.kept} files are kept as they are: they take fewer bytes so, or hold more than can be coded.")
