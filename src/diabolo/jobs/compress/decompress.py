@@ -32,6 +32,8 @@ class Restored:
     height: int
     array: Array
     file: bytes = b""
+    notes: bytes = b""
+    modified: int = 0
 
     @property
     def whole(self) -> bool:
@@ -179,4 +181,5 @@ def _strips_each(reader: ArchiveReader) -> int:
 def restored(item: Item, array: Array) -> Restored:
     """Return an item's array with its name and mode."""
     strip = strip_of(item)
-    return Restored(item.name, strip.mode, strip.top, strip.height, pixels_of(array, strip.mode))
+    pixels = pixels_of(array, strip.mode)
+    return Restored(item.name, strip.mode, strip.top, strip.height, pixels, notes=item.notes, modified=item.modified)

@@ -66,7 +66,7 @@ def compress(
             trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
         )
     beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
-    told = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
+    told = _same(found, things) if lossless else f"PSNR {found.psnr:.2f} dB"
     _print_archive(found, out, told, beside, as_json=as_json)
 
 
@@ -94,10 +94,20 @@ def _exactly(
         )
     with counted("compress", len(pictures), quiet=quiet) as watch:
         found = compress_exactly(pictures, out, max_error=max_error, force=force, watch=watch)
-    same = "the same files come back" if found.kept == found.items else "the same pixels come back"
-    _print_archive(found, out, f"no pixel is off by more than {max_error}" if max_error else same, as_json=as_json)
-    if found.kept < found.items:
-        say("EXIF, colour profiles and text of the pictures that were coded are not kept.")
+    told = f"no pixel is off by more than {max_error}" if max_error else _same(found, pictures)
+    _print_archive(found, out, told, as_json=as_json)
+
+
+def _same(found: "Compressed", data: object) -> str:
+    """Return what comes back of an exact archive."""
+    from diabolo.data.images.mixed import Pictures
+
+    if not isinstance(data, Pictures):
+        return "the same numbers come back"
+    same = "the same pixels, EXIF, colour profiles and text come back"
+    if not found.kept:
+        return same
+    return "the same files come back" if found.kept == found.items else f"{same}; of the files kept, the same files"
 
 
 def _print_archive(
@@ -114,6 +124,8 @@ def _print_archive(
         return
     if found.kept:
         say(f"{found.kept} files are kept as they are: they take fewer bytes so, or hold more than can be coded.")
+    if found.unreadable:
+        say(f"Kept as files, for they cannot be read, are animated or have many pages: {', '.join(found.unreadable)}.")
     if found.stored:
         say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
     each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
@@ -172,7 +184,7 @@ def _pictures(data: str) -> "Pictures | None":
     path = Path(data)
     if data in SETS or not path.exists() or not (path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS)):
         return None
-    found = open_pictures(path)
+    found = open_pictures(path, keeping=True)
     if found.others:
         say(f"Files that are not images, left out: {found.others}.")
     return found

@@ -1,11 +1,13 @@
 """Where `decompress` writes: a folder of images, one image or an array."""
 
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.names import is_pattern
 from diabolo.coding.archive.salvage import Damage
+from diabolo.data.images.notes import with_notes
 from diabolo.errors import ArgumentError, FileError, InputError
 from diabolo.files import check_free, names_folder, written_whole
 from diabolo.jobs.compress.archives.selecting import chosen, is_one, selected
@@ -106,7 +108,9 @@ def write_item(trained: Codec, archive: Path, name: str, out: Path, *, salvage: 
         elif own and found.file:
             file.write(found.file)
         else:
-            picture(found).save(file, format="PNG")
+            buffer = io.BytesIO()
+            picture(found).save(buffer, format="PNG")
+            file.write(with_notes(buffer.getvalue(), found.notes))
 
 
 def _named(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:
