@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from diabolo.app.commands.archives.compress import compress
+from diabolo.app.commands.archives.decompress import decompress
+from diabolo.app.commands.archives.inspect import list_archive, verify
 from diabolo.app.commands.codes import decode, encode
-from diabolo.app.commands.compress import compress, decompress
 from diabolo.app.commands.denoise import denoise
 from diabolo.app.commands.detect import calibrate, detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
@@ -37,6 +39,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "reproduce": reproduce,
     "compress": compress,
     "decompress": decompress,
+    "list": list_archive,
+    "verify": verify,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
