@@ -1,5 +1,6 @@
 """The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_byte
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.detector import JOB, T, with_rule
+from diabolo.jobs.detect.rows.bounded import bound_of
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
 from diabolo.jobs.parallel import alone, cores, one_thread_here, together
-from diabolo.jobs.table_input import by_column, check_shape, weights_of
+from diabolo.jobs.table_input import by_column, check_shape, encoding_of, weights_of
 from diabolo.training.files.contents import Extra, Known
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
     scores = score(found, kept)
     if not contamination:  # scores in nats would not show by how much an anomaly stands out
         plain = fit_plain(prepared, weights_of(trained), curved=trained.preprocessing.curved)
-        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32))
+        bound = bound_of(len(prepared)) if len(trained.config.shape) == 1 else math.inf
+        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32), bound=bound)
         found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
         scores = score(found, kept)
     return with_calibration(found, scores, rule, contamination)
@@ -163,7 +166,9 @@ def _found(
 
     start = 0
     with alone():
-        scorer = Scorer(of(trained).detector, trained.forward())
+        encoding = encoding_of(trained)
+        owners = None if encoding is None else encoding.owners
+        scorer = Scorer(of(trained).detector, trained.forward(), owners)
         for block, found in together(one, _blocks(source, most), most=most):
             yield slice(start, start + len(block)), found
             start += len(block)
