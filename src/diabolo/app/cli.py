@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ from diabolo.app.commands.playground import playground
 from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
-from diabolo.app.common import say
+from diabolo.app.common import run_file, say
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.version import __version__
 
@@ -58,10 +59,18 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    imported: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE.py", help="Run a Python file of your own first: it registers networks."),
+    ] = None,
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if imported is not None:
+        run_file(imported)
 
 
 for name, command in COMMANDS.items():

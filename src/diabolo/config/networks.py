@@ -9,7 +9,7 @@ from typing import ClassVar
 from diabolo.config.checks import MOST_LAYERS, check_choice, check_counts, check_stages
 from diabolo.errors import ArgumentError
 
-ACTIVATIONS = ("relu", "linear", "silu")
+ACTIVATIONS = ("relu", "linear", "silu", "sigmoid", "tanh")
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,25 @@ class DenseConfig:
     """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
 
     code: the latent's activation. hidden: that of the layers between.
+    """
+
+    told: ClassVar[bool] = False
+
+    widths: tuple[int, ...] = ()
+    code: str = "relu"
+    hidden: str = "relu"
+
+    def __post_init__(self) -> None:
+        check_counts("widths", self.widths)
+        check_choice("code", self.code, ACTIVATIONS)
+        check_choice("hidden", self.hidden, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class TiedConfig:
+    """As `DenseConfig`, and each of the decoder's weights is the transpose of one of the encoder's.
+
+    Source: Vincent et al. 2010, Stacked denoising autoencoders, section 2.2.
     """
 
     told: ClassVar[bool] = False
@@ -121,11 +140,30 @@ class PhotoConfig:
             raise ArgumentError("channels and blocks of a photo network are 3 each, and places a multiple of 4.")
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig | PhotoConfig
+@dataclass(frozen=True)
+class OwnConfig:
+    """PyTorch modules of the user's. The model file holds their names and weights, never their code.
+
+    encoder, decoder: the full names of their classes, or of the functions that make them.
+    name: that the functions are registered under; '' where the modules themselves are given.
+    """
+
+    told: ClassVar[bool] = False
+
+    encoder: str
+    decoder: str
+    name: str = ""
+
+
+NetworkConfig = (
+    DenseConfig | TiedConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig | PhotoConfig | OwnConfig
+)
 NETWORKS: dict[str, type] = {
     "dense": DenseConfig,
+    "tied": TiedConfig,
     "convolutional": ConvolutionalConfig,
     "residual": ResidualConfig,
     "u-shaped": UShapedConfig,
     "photo": PhotoConfig,
+    "own": OwnConfig,
 }

@@ -18,6 +18,7 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
+from diabolo.model.networks.own import Modules, check_wanted
 from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
 from diabolo.training.history import Record
@@ -120,17 +121,22 @@ def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
     return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
-def load_model(path: Path) -> Trained:
-    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
+def load_model(path: Path, modules: Modules | None = None) -> Trained:
+    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
+
+    modules: the user's encoder and decoder, of the classes that the file names, where it names any.
+    """
     kept = read_kept(path)
     try:
-        return trained_of(kept)
+        return trained_of(kept, modules)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
 
 
-def trained_of(kept: Kept) -> Trained:
-    model = AutoencoderModel(kept.config)
+def trained_of(kept: Kept, modules: Modules | None = None) -> Trained:
+    if modules:
+        check_wanted(kept.config.network, modules)
+    model = AutoencoderModel(kept.config, modules=modules)
     weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
