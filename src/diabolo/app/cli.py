@@ -1,6 +1,7 @@
 """The command line: one verb a job. Heavy imports live inside the commands, so that --help answers at once."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from diabolo.app.commands.playground import playground
 from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
+from diabolo.app.common import run_file
 from diabolo.app.running import run
 from diabolo.version import __version__
 
@@ -60,10 +62,18 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    imported: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE.py", help="Run a Python file of your own first: it registers networks."),
+    ] = None,
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if imported is not None:
+        run_file(imported)
 
 
 for name, command in COMMANDS.items():
