@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -13,10 +13,11 @@ from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
 from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, reading_of, root_of
+from diabolo.data.tables.reading.record import Asked, ColumnReading, Reading, reading_from_json
 from diabolo.errors import FormatError, InputError
 from diabolo.training.files.contents import Extra, Known
 
-JOB = "table"
+JOB, READING = "table", "reading"
 T = TypeVar("T", bound=Known)
 MOST_FITTED = 500_000
 """Rows that an encoding is fitted to."""
@@ -100,6 +101,27 @@ def _of_numbers(trained: Known) -> Encoding:
         for part in (trained.preprocessing.offset, trained.preprocessing.scale)
     )
     return plain_encoding(names, *first)
+
+
+def told_of(source: Source) -> dict[str, Any]:
+    """Return what a model keeps of how its table was read; nothing for arrays and data frames."""
+    reading = reading_of(source)
+    return {} if reading is None else {READING: reading.to_json()}
+
+
+def asked_of(trained: Known, asked: Asked | None = None) -> Asked:
+    """Return how a table for a model is to be read: as the user asks, and as its own table was.
+
+    A model of an earlier version keeps the kinds of its columns alone.
+    """
+    asked = Asked() if asked is None else asked
+    if READING in trained.about:
+        return replace(asked, before=reading_from_json(trained.about[READING]))
+    encoding = encoding_of(trained)
+    if encoding is None:
+        return asked
+    columns = (ColumnReading(column.name, column.kind, getattr(column, "form", "")) for column in encoding.columns)
+    return replace(asked, before=Reading(columns=tuple(columns)))
 
 
 def with_encoding(trained: T, encoding: Encoding) -> T:

@@ -8,13 +8,19 @@ import typer
 
 from diabolo.app.commands.detect_images import calibrate_images, detect_images
 from diabolo.app.common import (
+    Columns,
     Contamination,
     Data,
+    Decimal,
     Device,
+    Encoding,
     Force,
+    Header,
     Json,
     Label,
+    Missing,
     Model,
+    Separator,
     Window,
     make_room,
     say,
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
 
     from diabolo.app.output.alerts import Ranking
     from diabolo.data.source import Dataset, Source
+    from diabolo.data.tables.reading.record import Asked
     from diabolo.jobs.detect.drift import Drift
     from diabolo.jobs.detect.rules import Rule
     from diabolo.jobs.detect.thresholds import Scores
@@ -112,6 +119,12 @@ def detect(
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     maps: Maps = None,
     window: Window = None,
     steps: Steps = False,
@@ -135,6 +148,7 @@ def detect(
     from diabolo.app.output.alerts import TOGETHER
     from diabolo.app.output.events import event_lines, event_table, following, merging
     from diabolo.app.output.steps import check_window
+    from diabolo.data.tables.reading.record import asked_from
     from diabolo.data.writing import write_pieces, write_samples
     from diabolo.files import check_free
     from diabolo.jobs.detect import members
@@ -174,10 +188,11 @@ def detect(
             "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
         )
     trained = detector.with_rule(trained, rule) if rule else trained
-    opened = open_for(trained, data, label).unseen
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    opened = open_for(trained, data, label, asked).unseen
     say(*opened.notes)
     check_window(trained, window)
-    normal = None if train is None else _normal(trained, train, label)
+    normal = None if train is None else _normal(trained, train, label, asked)
     table = LISTINGS[detector.name]()(trained, opened.train, opened.columns, opened.items)
     table = following(table, members.of(trained).rule) if adapt else table
     events = event_table(table, merging(window_of(trained) or 2, gap, at_least, mute)) if in_events else None
@@ -208,12 +223,12 @@ def detect(
     print(*event_lines(events, SHOWN), *measured_lines(facts), sep="\n")
 
 
-def _normal(trained: "Known", train: str, label: str | None) -> "Source":
+def _normal(trained: "Known", train: str, label: str | None, asked: "Asked") -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
     from diabolo.app.model_data import open_for
 
-    opened = open_for(trained, train, label)
+    opened = open_for(trained, train, label, asked)
     return opened.train if label is None else normal_of(opened).train
 
 
@@ -228,6 +243,12 @@ def calibrate(
     ] = None,
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     contamination: Contamination = 0.0,
     device: Device = "auto",
     as_json: Json = False,
@@ -238,6 +259,7 @@ def calibrate(
     A model without a detector gets one: half of the normal samples fit it.
     """
     from diabolo.app.model_data import of_images, open_for
+    from diabolo.data.tables.reading.record import asked_from
     from diabolo.estimator import load
     from diabolo.jobs.detect import members
     from diabolo.jobs.detect.labels import anomalous
@@ -262,7 +284,7 @@ def calibrate(
         facts = {"model": str(model), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    opened = open_for(trained, data, label)
+    opened = open_for(trained, data, label, asked_from(columns, encoding, separator, decimal, missing, header))
     marked = anomalous(opened.labels) if label else None
     rule = chosen_rule(false_alarms, alerts, per_day)
     trained = members.calibrate(trained, opened.train, marked, rule, contamination)

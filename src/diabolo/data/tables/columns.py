@@ -31,6 +31,7 @@ class Numbers:
     dtype: str
     fill: float
     gaps: bool
+    kind = "number"
     counted = False
 
     @property
@@ -70,6 +71,7 @@ class Words:
     words: tuple[str | None, ...]
     counts: tuple[int, ...]
     total: int
+    kind = "word"
     counted = True
 
     @property
@@ -133,6 +135,7 @@ class Dates:
     low: float
     high: float
     clock: bool
+    kind = "date"
     counted = False
 
     @property
@@ -174,6 +177,7 @@ class Times:
     """Times of day, as points on a circle."""
 
     name: str
+    kind = "time"
     counted = False
 
     @property
