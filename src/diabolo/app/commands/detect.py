@@ -37,6 +37,7 @@ from diabolo.app.output.alert_summary import (
     promise_text,
     rule_text,
 )
+from diabolo.data.tables.reading.record import Asked, asked_from
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from diabolo.app.output.alerts import Ranking
     from diabolo.data.source import Dataset, Source
-    from diabolo.data.tables.reading.record import Asked
     from diabolo.jobs.detect.drift import Drift
     from diabolo.jobs.detect.rules import Rule
     from diabolo.jobs.detect.thresholds import Scores
@@ -148,7 +148,6 @@ def detect(
     from diabolo.app.output.alerts import TOGETHER
     from diabolo.app.output.events import event_lines, event_table, following, merging
     from diabolo.app.output.steps import check_window
-    from diabolo.data.tables.reading.record import asked_from
     from diabolo.data.writing import write_pieces, write_samples
     from diabolo.files import check_free
     from diabolo.jobs.detect import members
@@ -223,7 +222,7 @@ def detect(
     print(*event_lines(events, SHOWN), *measured_lines(facts), sep="\n")
 
 
-def _normal(trained: "Known", train: str, label: str | None, asked: "Asked") -> "Source":
+def _normal(trained: "Known", train: str, label: str | None, asked: Asked) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
     from diabolo.app.model_data import open_for
@@ -259,7 +258,6 @@ def calibrate(
     A model without a detector gets one: half of the normal samples fit it.
     """
     from diabolo.app.model_data import of_images, open_for
-    from diabolo.data.tables.reading.record import asked_from
     from diabolo.estimator import load
     from diabolo.jobs.detect import members
     from diabolo.jobs.detect.labels import anomalous
@@ -284,7 +282,8 @@ def calibrate(
         facts = {"model": str(model), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    opened = open_for(trained, data, label, asked_from(columns, encoding, separator, decimal, missing, header))
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    opened = open_for(trained, data, label, asked)
     marked = anomalous(opened.labels) if label else None
     rule = chosen_rule(false_alarms, alerts, per_day)
     trained = members.calibrate(trained, opened.train, marked, rule, contamination)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diabolo.app.commands.archives.inspect import list_archive
 from diabolo.app.common import Columns, Decimal, Encoding, Header, Json, Missing, Separator, say
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL|TABLE")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL|TABLE", help="Model file, a table, or an archive.")],
     columns: Columns = None,
     encoding: Encoding = None,
     separator: Separator = None,
@@ -22,8 +23,9 @@ def info(
     header: Header = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a model is, what it was trained on and how good it is; or how a table is read, column by column."""
+    """Say what a model is, what it learnt and how good it is; how a table is read; of an archive, what `list` says."""
     from diabolo.app.output.model import about_json, about_text
+    from diabolo.coding.archive.opening import is_archive
     from diabolo.data.opening import check_no_table, is_table
     from diabolo.data.tables.reading.record import asked_from
     from diabolo.estimator import load
@@ -33,15 +35,18 @@ def info(
         _table(model, asked, as_json=as_json)
         return
     check_no_table(str(model), asked)
+    if is_archive(model):
+        list_archive(model, as_json)
+        return
     estimator = load(model)
     print(json.dumps(about_json(estimator.trained_)) if as_json else about_text(estimator.trained_))
 
 
 def _table(path: Path, asked: "Asked", *, as_json: bool) -> None:
     """Print how a table is read."""
-    from diabolo.app.output.reading import reading_text, table_json
     from diabolo.data.opening import open_data
     from diabolo.data.tables.frames import reading_of
+    from diabolo.data.tables.reading.words import reading_text, table_json
 
     opened = open_data(path, asked=asked)
     reading = reading_of(opened.train)

@@ -113,9 +113,9 @@ def train(
     from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
     from diabolo.app.learning_data import Wanted, material
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
-    from diabolo.app.output.reading import reading_text
     from diabolo.data.attributes import labels_of
     from diabolo.data.tables.reading.record import asked_from, reading_from_json
+    from diabolo.data.tables.reading.words import reading_text
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
