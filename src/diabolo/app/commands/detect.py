@@ -272,9 +272,7 @@ def calibrate(
         if per_day is not None:
             raise ArgumentError("--per-day names a column of a table; for images give --alerts N alone.")
         if costs:
-            raise ArgumentError(
-                "--cost-miss and --cost-alarm are for tables; for images give --false-alarms or --alerts."
-            )
+            raise ArgumentError("--cost-miss and --cost-alarm are for tables; give --false-alarms or --alerts.")
         if contamination:
             raise ArgumentError("--contamination is for tables; give the folder of good images with --label.")
         trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts, per_day), label)
