@@ -8,13 +8,19 @@ import typer
 
 from diabolo.app.commands.detect_images import calibrate_images, detect_images
 from diabolo.app.common import (
+    Columns,
     Contamination,
     Data,
+    Decimal,
     Device,
+    Encoding,
     Force,
+    Header,
     Json,
     Label,
+    Missing,
     Model,
+    Separator,
     Window,
     make_room,
     say,
@@ -31,6 +37,7 @@ from diabolo.app.output.alert_summary import (
     promise_text,
     rule_text,
 )
+from diabolo.data.tables.reading.record import Asked, asked_from
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -112,6 +119,12 @@ def detect(
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     maps: Maps = None,
     window: Window = None,
     steps: Steps = False,
@@ -174,10 +187,11 @@ def detect(
             "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
         )
     trained = detector.with_rule(trained, rule) if rule else trained
-    opened = open_for(trained, data, label).unseen
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    opened = open_for(trained, data, label, asked).unseen
     say(*opened.notes)
     check_window(trained, window)
-    normal = None if train is None else _normal(trained, train, label)
+    normal = None if train is None else _normal(trained, train, label, asked)
     table = LISTINGS[detector.name]()(trained, opened.train, opened.columns, opened.items)
     table = following(table, members.of(trained).rule) if adapt else table
     events = event_table(table, merging(window_of(trained) or 2, gap, at_least, mute)) if in_events else None
@@ -208,12 +222,12 @@ def detect(
     print(*event_lines(events, SHOWN), *measured_lines(facts), sep="\n")
 
 
-def _normal(trained: "Known", train: str, label: str | None) -> "Source":
+def _normal(trained: "Known", train: str, label: str | None, asked: Asked) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
     from diabolo.app.model_data import open_for
 
-    opened = open_for(trained, train, label)
+    opened = open_for(trained, train, label, asked)
     return opened.train if label is None else normal_of(opened).train
 
 
@@ -228,6 +242,12 @@ def calibrate(
     ] = None,
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     contamination: Contamination = 0.0,
     device: Device = "auto",
     as_json: Json = False,
@@ -252,9 +272,7 @@ def calibrate(
         if per_day is not None:
             raise ArgumentError("--per-day names a column of a table; for images give --alerts N alone.")
         if costs:
-            raise ArgumentError(
-                "--cost-miss and --cost-alarm are for tables; for images give --false-alarms or --alerts."
-            )
+            raise ArgumentError("--cost-miss and --cost-alarm are for tables; give --false-alarms or --alerts.")
         if contamination:
             raise ArgumentError("--contamination is for tables; give the folder of good images with --label.")
         trained, found = calibrate_images(trained, data, chosen_rule(false_alarms, alerts, per_day), label)
@@ -262,7 +280,8 @@ def calibrate(
         facts = {"model": str(model), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    opened = open_for(trained, data, label)
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    opened = open_for(trained, data, label, asked)
     marked = anomalous(opened.labels) if label else None
     rule = chosen_rule(false_alarms, alerts, per_day)
     trained = members.calibrate(trained, opened.train, marked, rule, contamination)
