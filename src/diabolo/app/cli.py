@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from diabolo.app.commands.archives.compress import compress
+from diabolo.app.commands.archives.decompress import decompress
+from diabolo.app.commands.archives.inspect import list_archive, verify
 from diabolo.app.commands.codes import decode, encode
-from diabolo.app.commands.compress import compress, decompress
 from diabolo.app.commands.denoise import denoise
 from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
@@ -34,6 +36,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "reproduce": reproduce,
     "compress": compress,
     "decompress": decompress,
+    "list": list_archive,
+    "verify": verify,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others
+from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others, times_of
 from diabolo.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,7 +193,47 @@ class Dates:
         return np.asarray(days * DAY + seconds * 1e6, np.int64)
 
 
-Column = Numbers | Words | Dates
+@dataclass(frozen=True)
+class Times:
+    """Times of day, as points on a circle."""
+
+    name: str
+    counted = False
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return (f"{self.name} missing", f"{self.name} time sin", f"{self.name} time cos")
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (1.0, 0.5**0.5, 0.5**0.5)
+
+    def encode(self, values: "pl.Series", where: str) -> Numbers_:
+        """Return (n, 3) numbers. Raises InputError that names the column for what is no time of day."""
+        import polars as pl
+
+        read = times_of(values)
+        refuse_others(values, read, where, "times of day")
+        return self.placed(read.cast(pl.Int64).fill_null(0).to_numpy() // 1000, read.is_null().to_numpy())
+
+    def placed(self, since: NDArray[np.int64], empty: NDArray[np.bool_]) -> Numbers_:
+        """Return (n, 3) numbers from microseconds since midnight (n,); empty: where they are missing."""
+        angle = TURN * since / DAY
+        return np.column_stack([GAP * empty, np.sin(angle) * ~empty, np.cos(angle) * ~empty])
+
+    def decode(self, numbers: Numbers_) -> "pl.Series":
+        import polars as pl
+
+        found = pl.Series(self.name, self.seconds(numbers) * 10**9).cast(pl.Time)
+        return _with_gaps(found, numbers[:, 0] >= GAP / 2)
+
+    def seconds(self, numbers: Numbers_) -> NDArray[np.int64]:
+        """Return the seconds since midnight that numbers stand for, (n,)."""
+        turned = np.arctan2(numbers[:, 1], numbers[:, 2]) / TURN % 1
+        return np.asarray(np.rint(turned * 86_400) % 86_400, np.int64)
+
+
+Column = Numbers | Words | Dates | Times
 
 
 def _with_gaps(values: "pl.Series", empty: NDArray[np.bool_]) -> "pl.Series":

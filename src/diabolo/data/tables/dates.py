@@ -83,6 +83,19 @@ def as_stamps(values: "pl.Series", form: str, where: str) -> "pl.Series":
     return stamps.to_physical()
 
 
+def times_of(values: "pl.Series") -> "pl.Series":
+    """Return times of day, null for what is missing or none."""
+    import polars as pl
+
+    from diabolo.data.tables.reading.moments import times
+
+    if values.dtype == pl.Time:
+        return values
+    if not is_text(values.dtype):
+        return pl.Series(values.name, [None] * len(values), dtype=pl.Time)
+    return pl.DataFrame(values.cast(pl.String)).select(times(pl.first())).to_series()
+
+
 def refuse_others(given: "pl.Series", read: "pl.Series", where: str, kind: str) -> None:
     """Raise InputError if something was lost in reading `given` as a kind."""
     lost = (given.is_not_null() & read.is_null()).to_numpy()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.tables.columns import GAP, OTHER, Column, Dates, Numbers, Words
+from diabolo.data.tables.columns import GAP, OTHER, Column, Dates, Numbers, Times, Words
 from diabolo.data.tables.dates import FORMS
 from diabolo.data.tables.encoding import WHOLE, Encoding
 
@@ -95,6 +95,18 @@ def stamp(value: Any, column: Dates) -> int | None:
     raise UnreadableError(f"a date of the form {column.form} is needed" if column.form else "an ISO date is needed")
 
 
+def time_of_day(value: Any, column: Times) -> int | None:
+    """Return a value of a column of times as microseconds since midnight, None for a gap. Raises UnreadableError."""
+    del column
+    if value is None:
+        return None
+    try:
+        found = value if isinstance(value, datetime.time) else datetime.time.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise UnreadableError("a time of day is needed, as 14:05 or 14:05:30") from None
+    return (datetime.datetime.combine(EPOCH, found.replace(tzinfo=None)) - EPOCH) // MICROSECOND
+
+
 def _pattern(form: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
     """Return a form of dates as a pattern, and what its groups are."""
     pattern = ""
@@ -131,7 +143,7 @@ def _words_placed(column: Words) -> Callable[[list[Any]], NDArray[np.float64]]:
     return lambda words: table[[codes.get(word, len(codes)) for word in words]]
 
 
-def _dates_placed(column: Dates) -> Callable[[list[Any]], NDArray[np.float64]]:
+def _times_placed(column: Dates | Times) -> Callable[[list[Any]], NDArray[np.float64]]:
     def placed(stamps: list[Any]) -> NDArray[np.float64]:
         given = np.array([at or 0 for at in stamps], np.int64)
         return column.placed(given, np.array([at is None for at in stamps]))
@@ -141,10 +153,11 @@ def _dates_placed(column: Dates) -> Callable[[list[Any]], NDArray[np.float64]]:
 
 PLACED: dict[type[Column], Callable[[Any], Callable[[list[Any]], NDArray[np.float64]]]] = {
     Words: _words_placed,
-    Dates: _dates_placed,
+    Dates: _times_placed,
+    Times: _times_placed,
 }
 """What makes values of a column that `READ` read into numbers (n, numbers); columns of numbers are made together."""
-READ: dict[type[Column], Callable[[Any, Any], Any]] = {Numbers: number, Words: word, Dates: stamp}
+READ: dict[type[Column], Callable[[Any, Any], Any]] = {Numbers: number, Words: word, Dates: stamp, Times: time_of_day}
 
 
 class Reader:
@@ -232,10 +245,17 @@ def _date_shown(column: Dates, numbers: NDArray[np.float64]) -> Any:
     return when.date().isoformat() if column.dtype == "Date" else when.isoformat(sep=" ")
 
 
+def _time_shown(column: Times, numbers: NDArray[np.float64]) -> Any:
+    if numbers[0] >= GAP / 2:
+        return None
+    return (EPOCH + datetime.timedelta(seconds=int(column.seconds(numbers[None])[0]))).time().isoformat()
+
+
 SHOWN: dict[type[Column], Callable[[Any, NDArray[np.float64]], Any]] = {
     Numbers: _number_shown,
     Words: _word_shown,
     Dates: _date_shown,
+    Times: _time_shown,
 }
 
 
