@@ -11,6 +11,7 @@ from diabolo.app.commands.archives.decompress import decompress
 from diabolo.app.commands.archives.inspect import list_archive, verify
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
 from diabolo.app.commands.detect import calibrate, detect
@@ -45,6 +46,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,
+    "export": export,
+    "check": check,
     "score": score,
     "serve": serve,
     "studio": studio,
