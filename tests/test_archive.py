@@ -362,13 +362,13 @@ def test_a_block_of_another_archive_of_the_same_model_is_not_taken(tmp_path: Pat
 def test_a_file_made_to_waste_time_does_not(tmp_path: Path) -> None:
     raw = write_header(HEADER)
     wide = sealed(Entry(7, 1, 0, 0, 0, 1 << 20, 0), b"", b"", key_of(raw))
-    start = time.perf_counter()
+    start = time.process_time()
     many = sealed(Entry(7, MAX_ITEMS, 0, 0, 0, 1, 0), b"", b"", key_of(raw))
     tables = Entry(7, 1, 0, 1 << 20, 1 << 20, 0, 0)
     heads = [write_entry(entry) * (1 << 15) for entry in (wide, many, tables)]
     for filler in (BLOCK_MARK * (1 << 18), *(head + bytes(1 << 20) for head in heads)):
         assert not list(Salvage(written(tmp_path / "a.dbo", raw + filler)))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("offset", [0, 1, 1 << 20, (1 << 63) - 1, (1 << 64) - 1])

@@ -12,14 +12,14 @@ from diabolo.data.limits import held
 from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
-from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of, rows_of
+from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, reading_of, root_of
 from diabolo.errors import FormatError, InputError
 from diabolo.training.files.contents import Extra, Known
 
 JOB = "table"
 T = TypeVar("T", bound=Known)
-MOST_FITTED, FIRST_LINE, LINED = 500_000, 2, (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-"""Rows that an encoding is fitted to; line of a file that holds the first row, below the names."""
+MOST_FITTED = 500_000
+"""Rows that an encoding is fitted to."""
 
 
 def check_shape(trained: Known, source: Source) -> None:
@@ -55,8 +55,9 @@ def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
     if same:
         warnings.warn(unchanging(same, ""), stacklevel=3)
     where = str(table.path if table else "the table")
-    lines = rows_of(source, some) + FIRST_LINE if where.lower().endswith(LINED) else None
-    return fit_encoding(frame, where, lines)
+    reading = reading_of(source)
+    words = () if reading is None else tuple(one.name for one in reading.columns if one.kind in ("word", "yes/no"))
+    return fit_encoding(frame, where, words)
 
 
 def encoded(source: Source, encoding: Encoding) -> Source:

@@ -18,6 +18,7 @@ from diabolo.jobs.evaluate.record import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.files.array_file import FORMAT
 from diabolo.training.files.model_file import Trained
+from diabolo.training.split import WHOLE
 
 
 def about_json(trained: Trained) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def about_text(trained: Trained) -> str:
         f"preset        {config.preset}: {shape_text(config.shape)} -> {config.latent} numbers "
         f"({factor_text(dimensions, config.latent)} times fewer)",
         f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, "
-        f"data {about['fingerprint'][:12]}",
+        f"data {about['fingerprint'].removeprefix(WHOLE)[:12]}",
         f"recipe        {recipe['schedule']}, peak {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, "
         f"{len(trained.history)} of {recipe['epochs']} epochs, seed {about['seed']}",
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others
+from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others, times_of
 from diabolo.errors import InputError
 
 MOST_SHOWN, MOST_KEPT, LONGEST = 32, 1000, 200
@@ -169,7 +169,36 @@ class Dates:
         return _with_gaps(found.dt.to_string(self.form) if self.form else found, numbers[:, 1] >= GAP / 2)
 
 
-Column = Numbers | Words | Dates
+@dataclass(frozen=True)
+class Times:
+    """Times of day, as points on a circle."""
+
+    name: str
+    counted = False
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return (f"{self.name} missing", f"{self.name} time sin", f"{self.name} time cos")
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (1.0, 0.5**0.5, 0.5**0.5)
+
+    def encode(self, values: pl.Series, where: str) -> Numbers_:
+        """Return (n, 3) numbers. Raises InputError that names the column for what is no time of day."""
+        read = times_of(values)
+        refuse_others(values, read, where, "times of day")
+        empty = read.is_null().to_numpy()
+        share = read.cast(pl.Int64).fill_null(0).to_numpy() / (DAY * 1000)
+        return np.column_stack([GAP * empty, np.sin(TURN * share) * ~empty, np.cos(TURN * share) * ~empty])
+
+    def decode(self, numbers: Numbers_) -> pl.Series:
+        seconds = np.rint(np.arctan2(numbers[:, 1], numbers[:, 2]) / TURN % 1 * 86_400) % 86_400
+        found = pl.Series(self.name, (seconds * 1e9).astype(np.int64)).cast(pl.Time)
+        return _with_gaps(found, numbers[:, 0] >= GAP / 2)
+
+
+Column = Numbers | Words | Dates | Times
 
 
 def _with_gaps(values: pl.Series, empty: NDArray[np.bool_]) -> pl.Series:

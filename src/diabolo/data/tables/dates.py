@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from diabolo.data.tables.reading.moments import times
 from diabolo.errors import InputError
 
 FORMS = (
@@ -69,6 +70,15 @@ def as_stamps(values: pl.Series, form: str, where: str) -> pl.Series:
         stamps = pl.Series(values.name, [None] * len(values), dtype=pl.Datetime("us"))
     refuse_others(values, stamps, where, "dates")
     return stamps.to_physical()
+
+
+def times_of(values: pl.Series) -> pl.Series:
+    """Return times of day, null for what is missing or none."""
+    if values.dtype == pl.Time:
+        return values
+    if values.dtype not in TEXT:
+        return pl.Series(values.name, [None] * len(values), dtype=pl.Time)
+    return pl.DataFrame(values.cast(pl.String)).select(times(pl.first())).to_series()
 
 
 def refuse_others(given: pl.Series, read: pl.Series, where: str, kind: str) -> None:

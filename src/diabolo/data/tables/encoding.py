@@ -9,12 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from diabolo.config.json import from_json
-from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Words
+from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Times, Words
 from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
 from diabolo.data.tables.notation import check_notation
 from diabolo.errors import FormatError, InputError
 
-KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates}
+KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates, "times": Times}
 NAMES = {kind: name for name, kind in KINDS.items()}
 STRANGE = 100.0
 IN_ORDER = 0.99
@@ -118,8 +118,8 @@ def _words_from_json(values: dict[str, Any]) -> Words:
     return Words(values["name"], tuple(words), tuple(counts), int(total or 0))
 
 
-def fit_encoding(frame: pl.DataFrame, where: str = "the table", lines: NDArray[np.int64] | None = None) -> Encoding:
-    """Fit on training rows. lines: of the file, (n,), that the rows stand in.
+def fit_encoding(frame: pl.DataFrame, where: str = "the table", words: Sequence[str] = ()) -> Encoding:
+    """Fit on training rows. words: columns of text that are known to hold words, by all rows of their file.
 
     Raises InputError for columns of lists and the like, for infinite values, and for numbers in another notation.
     """
@@ -127,19 +127,23 @@ def fit_encoding(frame: pl.DataFrame, where: str = "the table", lines: NDArray[n
     if others:
         raise InputError(f"{where} has columns of no usable kind: {', '.join(others[:20])}; drop them.")
     for name in frame.columns:
-        if frame[name].dtype in TEXT:
-            check_notation(frame[name], where, lines)
-    return Encoding(tuple(_fitted(frame[name], where) for name in frame.columns))
+        if frame[name].dtype in TEXT and name not in words:
+            check_notation(frame[name], where)
+    return Encoding(tuple(_fitted(frame[name], where, known=name in words) for name in frame.columns))
 
 
 def fits(kind: pl.DataType) -> bool:
     """Return whether a column of that type can be learnt from."""
-    return kind.is_numeric() or kind in (pl.Boolean, pl.Date, pl.Datetime, pl.Duration, pl.Null, *TEXT)
+    return kind.is_numeric() or kind in (pl.Boolean, pl.Date, pl.Datetime, pl.Time, pl.Duration, pl.Null, *TEXT)
 
 
-def _fitted(values: pl.Series, where: str) -> Column:
+def _fitted(values: pl.Series, where: str, *, known: bool = False) -> Column:
     if values.dtype in (pl.Date, pl.Datetime):
         return _dates(values, "", where)
+    if values.dtype == pl.Time:
+        return Times(values.name)
+    if values.dtype in TEXT and known:
+        return _words(values.cast(pl.String))
     if values.dtype in TEXT:
         form = form_of(values.cast(pl.String))
         return _dates(values, form, where) if form else _words(values.cast(pl.String))

@@ -25,11 +25,11 @@ def bundled_codec(promise: Promise) -> Trained:
         return read_packed(path)
 
 
-def bundled_for(wanted: bytes) -> Codec | None:
-    """Return the bundled model of that SHA-256, or None."""
+def bundled_for(wanted: bytes, device: str = "cpu") -> Codec | None:
+    """Return the bundled model of that SHA-256, or None; device: that computes what is no whole number."""
     if bundled_kernel().identity == wanted:
         return bundled_kernel()
-    return bundled_codec(Promise.LOSSY) if wanted.hex() == PHOTO_CODEC else None
+    return bundled_codec(Promise.LOSSY).on(device) if wanted.hex() == PHOTO_CODEC else None
 
 
 def bundled_name(wanted: bytes) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, OrBundled, Quiet, say
+from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def compress(
     ] = None,
     label: Label = None,
     test: Test = False,
+    device: Device = "auto",
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -63,7 +64,7 @@ def compress(
     if promise != Promise.LOSSY and model is None:
         _exactly(data, label, out, error, share, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
         return
-    trained = load(model).trained_ if model else bundled_codec(promise)
+    trained = load(model, device=device).trained_ if model else bundled_codec(promise).on(device)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
     with counted("compress", len(things), quiet=quiet) as watch:

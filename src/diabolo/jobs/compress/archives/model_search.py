@@ -13,18 +13,18 @@ from diabolo.training.files.model_file import Trained, load_model
 ENDING = ".safetensors"
 
 
-def codec_for(archive: Path, given: Path | None, *, salvage: bool = False) -> Codec:
+def codec_for(archive: Path, given: Path | None, *, salvage: bool = False, device: str = "cpu") -> Codec:
     """Return the model that opens an archive: the file `given`, the one of that folder which fits, or the bundled one.
 
-    salvage: whether the archive may be damaged.
+    salvage: whether the archive may be damaged. device: where the model is to lie.
     Raises FileError or FormatError for a file or an archive of no use, InputError if no model fits.
     """
     if given is not None and not given.is_dir():
-        return load_model(given)
+        return load_model(given, device)
     wanted = wanted_model(archive, salvage=salvage)
-    found = bundled_for(wanted)
+    found = bundled_for(wanted, device)
     if found is None and given is not None:
-        found = _in_folder(given, wanted)
+        found = _in_folder(given, wanted, device)
     if found is None:
         where = f"none of the models in {given}" if given else "none of the bundled ones"
         raise InputError(
@@ -42,7 +42,7 @@ def wanted_model(archive: Path, *, salvage: bool = False) -> bytes:
         return reader.header.model
 
 
-def _in_folder(folder: Path, wanted: bytes) -> Trained | None:
+def _in_folder(folder: Path, wanted: bytes, device: str) -> Trained | None:
     """Return the model of a folder that an archive names; files that are no models are passed over."""
     files = sorted(file for file in folder.iterdir() if file.suffix == ENDING and file.is_file())
     if not files:
@@ -53,5 +53,5 @@ def _in_folder(folder: Path, wanted: bytes) -> Trained | None:
         except DiaboloError:
             continue
         if identity(trained) == wanted:
-            return trained
+            return trained.on(device)
     return None
