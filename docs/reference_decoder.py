@@ -475,8 +475,9 @@ MODEL = np.dtype(
     "(2,4096)<u4, (512,)<i2, (256,)<i4, (256,)<i4, (512,)<i4, (4096,)<i2, (4096,)<u2, (8192,)<i2, (3,16)<i4, (3,2)<i4, "
     "(3,24,16,2)<i2, (3,2,16)<i2"
 )
-MODEL.names = tuple(
-    ["tail", "blend", "inverse", "scale", "rate", "stretch", "squash", "log", "bias1", "bias2", "first", "second"]
+MODEL.names = (
+    *("tail", "blend", "inverse", "scale", "rate", "stretch", "squash", "log", "bias1", "bias2"),
+    *("first", "second"),
 )
 
 
