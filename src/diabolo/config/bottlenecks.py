@@ -77,6 +77,68 @@ class VectorQuantisedConfig:
 
 
 @dataclass(frozen=True)
+class SparseConfig:
+    """The latent is the code, and its absolute sum costs `penalty` nats a unit (L1; Ng 2011, Sparse autoencoder)."""
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+
+    penalty: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class KSparseConfig:
+    """The code is the latent's `active` largest numbers, and 0 elsewhere (Makhzani and Frey 2013, arXiv:1312.5663)."""
+
+    is_latent: ClassVar[bool] = False
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+
+    active: int = 25
+
+    def __post_init__(self) -> None:
+        check_counts("active", (self.active,))
+
+
+@dataclass(frozen=True)
+class ContractiveConfig:
+    """The latent is the code, and costs `penalty` times the squared norm of its slope by the sample.
+
+    Source: Rifai et al. 2011, Contractive auto-encoders, equation 4.
+    """
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+
+    penalty: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class WassersteinConfig:
+    """The latent is the code, and codes together cost `penalty` times their distance from a standard normal.
+
+    Source: Tolstikhin et al. 2018, arXiv:1711.01558, algorithm 2 (maximum mean discrepancy).
+    """
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+
+    penalty: float = 100.0
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
+
+
+@dataclass(frozen=True)
 class HyperpriorConfig:
     """The code is a map rounded to whole numbers, whose distribution a side map at 1/4 of its size and the map tell.
 
@@ -99,11 +161,25 @@ class HyperpriorConfig:
         check_counts("places, height, width, side, hidden and features", sizes)
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig | HyperpriorConfig
+BottleneckConfig = (
+    PlainConfig
+    | VariationalConfig
+    | RoundedConfig
+    | VectorQuantisedConfig
+    | SparseConfig
+    | KSparseConfig
+    | ContractiveConfig
+    | WassersteinConfig
+    | HyperpriorConfig
+)
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
     "vector-quantised": VectorQuantisedConfig,
+    "sparse": SparseConfig,
+    "k-sparse": KSparseConfig,
+    "contractive": ContractiveConfig,
+    "wasserstein": WassersteinConfig,
     "hyperprior": HyperpriorConfig,
 }

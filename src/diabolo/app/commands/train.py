@@ -15,12 +15,14 @@ from diabolo.app.common import (
     Quiet,
     Seed,
     asked_latent,
+    asked_layers,
     asked_window,
     print_curve,
     print_figures,
     say,
     watchers,
 )
+from diabolo.config.networks import ACTIVATIONS
 from diabolo.errors import ArgumentError
 from diabolo.presets.presets import described, preset_of
 
@@ -46,6 +48,23 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Networks of your own, registered under a name by --import (diabolo --help)."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Sizes of the encoder's hidden layers; the decoder mirrors them."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Between layers: {', '.join(ACTIVATIONS)}.")
+    ] = None,
+    penalty: Annotated[
+        float | None, typer.Option(help="Weight of what a sparse, contractive or wasserstein code costs.")
+    ] = None,
+    active: Annotated[int | None, typer.Option(metavar="N", help="Numbers that a k-sparse code keeps.")] = None,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -148,6 +167,11 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        network=network,
+        layers=asked_layers(layers),
+        activation=activation,
+        penalty=penalty,
+        active=active,
         noise=noise,
         beta=beta,
         warm_up=warm_up,

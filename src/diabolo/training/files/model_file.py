@@ -3,6 +3,7 @@
 The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
 """
 
+from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
+from diabolo.model.networks.own import Modules, check_wanted
 from diabolo.training.devices import choose_device, device_of
 from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
@@ -56,6 +58,11 @@ class Trained:
             return _by_torch(self.model)
         weights = {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()}
         return dense(self.config, weights, {**ACTIVATIONS, "silu": _silu})
+
+    def version(self) -> Hashable:
+        """Return a value that changes where the weights do: where they lie, and how often they were changed there."""
+        weights = self.model.state_dict(keep_vars=True).values()
+        return tuple((kept.data_ptr(), 0 if kept.is_inference() else kept._version) for kept in weights)
 
 
 def _silu(x: NDArray[np.float32]) -> None:
@@ -130,21 +137,24 @@ def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
     return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
-def load_model(path: Path, device: str = "cpu") -> Trained:
+def load_model(path: Path, device: str = "cpu", modules: Modules | None = None) -> Trained:
     """Read a model file; its model lies on `device`.
 
+    modules: the user's encoder and decoder, of the classes that the file names, where it names any.
     Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
     """
     kept = read_kept(path)
     try:
-        trained = trained_of(kept)
+        trained = trained_of(kept, modules)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
     return trained.on(device)
 
 
-def trained_of(kept: Kept) -> Trained:
-    model = AutoencoderModel(kept.config)
+def trained_of(kept: Kept, modules: Modules | None = None) -> Trained:
+    if modules:
+        check_wanted(kept.config.network, modules)
+    model = AutoencoderModel(kept.config, modules=modules)
     weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:
