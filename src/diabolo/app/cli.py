@@ -8,7 +8,7 @@ import typer
 
 from diabolo.app.commands.archives.compress import compress
 from diabolo.app.commands.archives.decompress import decompress
-from diabolo.app.commands.archives.inspect import list_archive, verify
+from diabolo.app.commands.archives.inspect import list_archive, repair, verify
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.denoise import denoise
 from diabolo.app.commands.deploy.export import check, export
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "decompress": decompress,
     "list": list_archive,
     "verify": verify,
+    "repair": repair,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
