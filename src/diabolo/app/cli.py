@@ -1,6 +1,7 @@
 """The command line: one verb a job. Heavy imports live inside the commands, so that --help answers at once."""
 
 import gc
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ import typer
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.compress import compress, decompress
 from diabolo.app.commands.denoise import denoise
-from diabolo.app.commands.detect import calibrate, detect
+from diabolo.app.commands.detection.calibrate import calibrate
+from diabolo.app.commands.detection.detect import detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
@@ -86,5 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         known = isinstance(error, DiaboloError)
         text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug shows where."
-        say(f"diabolo: {' '.join(text.split())}")
-        sys.exit(2 if isinstance(error, ArgumentError) else 1)
+        text, status = " ".join(text.split()), 2 if isinstance(error, ArgumentError) else 1
+        if "--json" in given:
+            print(json.dumps({"error": text, "status": status}))
+        say(f"diabolo: {text}")
+        sys.exit(status)

@@ -32,7 +32,7 @@ from diabolo.data.tables.frames import (
     parsing,
     rows_together,
 )
-from diabolo.errors import FileError, FormatError, InputError
+from diabolo.errors import EmptyTableError, FileError, FormatError, InputError
 
 MISSING = ("NA", "N/A", "null", "NULL")
 """Words of a CSV that mean an empty cell."""
@@ -264,7 +264,8 @@ def _check_names(names: Sequence[str], label: str | None, ignore: Sequence[str],
 
 def check_shape(rows: int, columns: int, what: str) -> None:
     if rows == 0 or columns == 0:
-        raise InputError(f"{what} has {rows} rows and {columns} columns; give at least one of each.")
+        kind = EmptyTableError if columns else InputError
+        raise kind(f"{what} has {rows} rows and {columns} columns; give at least one of each.")
 
 
 def is_number(dtype: pl.DataType) -> bool:

