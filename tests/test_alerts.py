@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.app.output.alerts import rarity
-from diabolo.app.output.usual import Usual, digits_of
+from diabolo.app.output.detection.alerts import rarity
+from diabolo.app.output.detection.usual import Usual, digits_of
 from test_cli import run
 
 
@@ -71,7 +71,7 @@ def test_every_ending_holds_the_same_list(
     rows = listed(out)
     if rows:
         assert len(rows) == 40
-        assert {row["id"] for row in rows[:3]} == {"T0003", "T0004", "T0007"}
+        assert {row["id"] for row in rows[:4]} == {"T0003", "T0004", "T0007", "T0009"}
         assert all(row["id"] == f"T{row['row']:04}" for row in rows)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from diabolo.app.output.detection.reasons import reasons
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
 from diabolo.app.output.model import about_json, about_text
-from diabolo.app.output.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.drift import drift

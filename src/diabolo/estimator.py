@@ -64,7 +64,7 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
     conditional : whether the decoder is told the labels `y`, so that `sample` can be asked for one of them.
     contamination : of the preset 'table': the share of anomalies among the samples, which its detector leaves out.
-    device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
+    device : 'auto' (the GPU if there is one), 'cpu', 'cuda' or 'mps' (Apple's).
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
 
@@ -319,16 +319,18 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return tags
 
 
-def load(path: str | Path) -> Autoencoder:
+def load(path: str | Path, *, device: str = "auto") -> Autoencoder:
     """Return the estimator of a model file, ready to use.
 
-    Raises FileError if there is none, FormatError if it is damaged, of another kind or of a newer version.
+    device: that computes: 'auto' (the GPU if there is one), 'cpu', 'cuda' or 'mps', whatever it was trained on.
+    Raises ArgumentError for a device that is not there, FileError if there is no file, FormatError if it is damaged,
+    of another kind or of a newer version.
     """
-    trained = load_model(Path(path))
+    trained = load_model(Path(path), device)
     known = trained.about.get("parameters") or {"preset": trained.model.config.preset}
     estimator = Autoencoder()
     estimator.set_params(**{name: value for name, value in known.items() if name in estimator.get_params()})
-    estimator.trained_ = trained
+    estimator.device, estimator.trained_ = device, trained
     columns = trained.about.get("columns")
     forget_features(estimator, (len(columns),) if columns else trained.model.config.shape)
     if columns:

@@ -21,7 +21,7 @@ OrBundled = Annotated[
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Where to write; never over what is there.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is at --out.")]
 Seed = Annotated[int, typer.Option(help="The same seed on the same machine gives the same bits.")]
-Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu, cuda or mps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")

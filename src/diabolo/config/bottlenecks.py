@@ -1,6 +1,7 @@
 """What happens at the latent: the second choice, as frozen data.
 
-has_rate: whether a code costs anything. has_free_nats: whether training can leave a part of the rate uncharged.
+is_latent: whether the code is the latent itself. has_rate: whether a code costs anything.
+has_free_nats: whether training can leave a part of the rate uncharged.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from diabolo.config.checks import MOST_LAYERS, check_counts, check_range
 class PlainConfig:
     """The latent is the code; rate 0."""
 
+    is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
 
@@ -25,6 +27,7 @@ class VariationalConfig:
     couplings: invertible layers that bend the prior to the codes in training; 0: it is the standard normal.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = True
 
@@ -43,6 +46,7 @@ class RoundedConfig:
     components: logistic distributions mixed for each latent dimension's prior.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
 
@@ -59,6 +63,7 @@ class VectorQuantisedConfig:
     size: vectors in the codebook. width: numbers in each. commitment: weight of their distance from the latents.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
     has_free_nats: ClassVar[bool] = False
 
@@ -78,6 +83,7 @@ class HyperpriorConfig:
     places, height, width: of the map. side: numbers at each place of the side map. hidden, features: of the networks.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
 

@@ -58,6 +58,7 @@ def report(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PAGE", help="HTML page to write.")],
     label: Label = None,
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Write one HTML page about a model on DATA: curves, reconstructions, latent plane, figures, baseline."""
@@ -69,7 +70,7 @@ def report(
     from diabolo.jobs.detect.detector import window_of
 
     check_free(out, force=force)
-    trained = load(model).trained_
+    trained = load(model, device=device).trained_
     if label is not None and window_of(trained) is not None:
         raise ArgumentError("--label is for single rows; for steps: diabolo detect SERIES --label COLUMN --report P.")
     opened = as_samples(open_for(trained, data, label), trained)

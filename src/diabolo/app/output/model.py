@@ -9,11 +9,16 @@ from diabolo.app.output.detector import detector_text, facts_of
 from diabolo.app.output.latent_curve import curve_text
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.config.json import to_json
+from diabolo.jobs.compress.coders import PIXELS
+from diabolo.jobs.compress.compress import identity
+from diabolo.jobs.compress.levels import NAME
+from diabolo.jobs.compress.photos import PHOTO
 from diabolo.jobs.detect.members import detects, usable
 from diabolo.jobs.evaluate.record import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.files.array_file import FORMAT
 from diabolo.training.files.model_file import Trained
+from diabolo.training.split import WHOLE
 
 
 def about_json(trained: Trained) -> dict[str, Any]:
@@ -22,6 +27,7 @@ def about_json(trained: Trained) -> dict[str, Any]:
     history = [asdict(record) for record in trained.history]
     config = to_json(trained.model.config)
     facts = {"format": FORMAT, "config": config, "parameters": totals, **trained.about, "history": history}
+    facts |= {"archives_sha256": identity(trained).hex()}
     return facts | ({"detector": facts_of(trained)} if usable(trained) else {})
 
 
@@ -34,12 +40,14 @@ def about_text(trained: Trained) -> str:
         f"preset        {config.preset}: {shape_text(config.shape)} -> {config.latent} numbers "
         f"({factor_text(dimensions, config.latent)} times fewer)",
         f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, "
-        f"data {about['fingerprint'][:12]}",
+        f"data {about['fingerprint'].removeprefix(WHOLE)[:12]}",
         f"recipe        {recipe['schedule']}, peak {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, "
         f"{len(trained.history)} of {recipe['epochs']} epochs, seed {about['seed']}",
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
+    if NAME in trained.extras or PIXELS in trained.extras or PHOTO in trained.extras:
+        lines.append(f"archives      name it by SHA-256 {identity(trained).hex()}")
     if usable(trained):
         lines.append(f"detector      {detector_text(facts_of(trained))}")
     elif detects(trained):

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.usual import Usual, digits_of, usual_of, worded
+from diabolo.app.output.detection.usual import Usual, digits_of, usual_of, worded
 from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
 from diabolo.jobs.detect.rows import rows as detector
+from diabolo.jobs.detect.rows.named import named
 from diabolo.jobs.detect.rows.nearest import nearest_of
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS_NAMED, LEAST_SHARE = 3, 0.05
 FEWEST_ROWS, MOST_NUMBERS = 1000, 2**22
 BETWEEN, STANDS_OUT = "; ", 2.0
 """Between lines; a column stands out that adds twice what it would if all added alike."""
@@ -58,23 +58,21 @@ def told(trained: Known, source: Source, rows: NDArray[np.int64], columns: Seque
 def _told(
     trained: Known, chosen: Source, names: Sequence[str], normal: "pl.DataFrame", usual: Mapping[str, Usual]
 ) -> list[Told]:
-    parts = table_input.by_column(trained, detector.explain(trained, chosen))
-    share = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
-    most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
+    most, share, named_too = named(table_input.by_column(trained, detector.explain(trained, chosen)))
     table, like = _table(chosen, names), nearest_of(trained, chosen)
     digits = {name: digits_of(table[name]) for name in names}
     lines: list[list[str]] = [[] for _ in most]
     near: list[list[str]] = [[] for _ in most]
-    for column in most.T:
+    for place, column in enumerate(most.T):
         seen, wanted = _cells(table, names, column), _cells(_expected(trained, chosen, column, names), names, column)
         beside = _cells(normal[like], names, column)
         for i, j in enumerate(column):
-            if not lines[i] or share[i, j] >= LEAST_SHARE:
+            if named_too[i, place]:
                 name = names[j]
                 words = usual[name].told(seen[i], wanted[i], digits[name])
-                lines[i].append(f"{name}: {words} ({share[i, j]:.0%})")
+                lines[i].append(f"{name}: {words} ({share[i, place]:.0%})")
                 near[i].append(f"{name}: {worded(beside[i], digits[name])}")
-    flat = share.max(1) < min(STANDS_OUT / len(names), 0.5)
+    flat = share[:, 0] < min(STANDS_OUT / len(names), 0.5)
     lines = [["no column stands out", *told] if dull else told for told, dull in zip(lines, flat, strict=True)]
     return [Told(one, joined(other)) for one, other in zip(lines, near, strict=True)]
 

@@ -3,9 +3,11 @@
 The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
+from diabolo.training.devices import choose_device, device_of
 from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
 from diabolo.training.history import Record
@@ -40,6 +43,14 @@ class Trained:
     def config(self) -> ModelConfig:
         return self.model.config
 
+    def on(self, device: str) -> Self:
+        """Return the same with its model on a device ('auto', 'cpu', 'cuda', 'mps'): a copy, if it lies elsewhere.
+
+        Raises ArgumentError if the device is not there.
+        """
+        wanted, here = choose_device(device), device_of(self.model)
+        return self if wanted == here else replace(self, model=deepcopy(self.model).to(wanted))
+
     def forward(self) -> Reconstruct:
         """Return the autoencoder of prepared samples, by NumPy where it can; but torch's SiLU is twice as fast."""
         if not is_dense(self.config):
@@ -47,13 +58,18 @@ class Trained:
         weights = {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()}
         return dense(self.config, weights, {**ACTIVATIONS, "silu": _silu})
 
+    def version(self) -> Hashable:
+        """Return a value that changes where the weights do: where they lie, and how often they were changed there."""
+        weights = self.model.state_dict(keep_vars=True).values()
+        return tuple((kept.data_ptr(), 0 if kept.is_inference() else kept._version) for kept in weights)
+
 
 def _silu(x: NDArray[np.float32]) -> None:
     torch.nn.functional.silu(torch.from_numpy(x), inplace=True)
 
 
 def _by_torch(model: AutoencoderModel) -> Reconstruct:
-    device = next(model.parameters()).device
+    device = device_of(model)
 
     def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -120,13 +136,17 @@ def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
     return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
-def load_model(path: Path) -> Trained:
-    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer."""
+def load_model(path: Path, device: str = "cpu") -> Trained:
+    """Read a model file; its model lies on `device`.
+
+    Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
+    """
     kept = read_kept(path)
     try:
-        return trained_of(kept)
+        trained = trained_of(kept)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
+    return trained.on(device)
 
 
 def trained_of(kept: Kept) -> Trained:

@@ -7,7 +7,7 @@ import typer
 
 from diabolo.app.commands.detection.images import calibrate_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import Contamination, Data, Json, Label, Model
+from diabolo.app.common import Contamination, Data, Device, Json, Label, Model
 from diabolo.app.output.alert_summary import promise_text
 from diabolo.errors import ArgumentError
 
@@ -24,6 +24,7 @@ def calibrate(
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
     contamination: Contamination = 0.0,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Choose MODEL's threshold anew on DATA that it never saw, and keep it in the model file.
@@ -38,7 +39,7 @@ def calibrate(
     from diabolo.jobs.detect.rules import cheapest
     from diabolo.training.files.model_file import save_model
 
-    trained = load(model).trained_
+    trained = load(model, device=device).trained_
     costs = cost_miss is not None or cost_alarm is not None
     if costs and (cost_miss is None or cost_alarm is None or label is None or false_alarms or alerts):
         raise ArgumentError("--cost-miss and --cost-alarm go together, with --label and without another rule.")

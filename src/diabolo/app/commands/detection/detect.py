@@ -10,7 +10,7 @@ import typer
 
 from diabolo.app.commands.detection.images import detect_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import Data, Force, Json, Label, Model, Window, make_room, say, write_text
+from diabolo.app.common import Data, Device, Force, Json, Label, Model, Window, make_room, say, write_text
 from diabolo.app.output.alert_summary import (
     DRIFT_NOTE,
     SHOWN,
@@ -24,8 +24,8 @@ from diabolo.errors import ArgumentError, EmptyTableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from diabolo.app.output.alerts import Ranking
-    from diabolo.app.output.beside import Beside
+    from diabolo.app.output.detection.alerts import Ranking
+    from diabolo.app.output.detection.beside import Beside
     from diabolo.data.source import Dataset, Source
     from diabolo.jobs.detect.drift import Drift
     from diabolo.jobs.detect.thresholds import Scores
@@ -67,7 +67,7 @@ Place = Annotated[
 
 
 def _rows() -> "Listing":
-    from diabolo.app.output.alerts import ranked
+    from diabolo.app.output.detection.alerts import ranked
 
     return ranked
 
@@ -104,6 +104,7 @@ def detect(
     adapt: Adapt = False,
     report: Report = None,
     train: Train = None,
+    device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -117,8 +118,8 @@ def detect(
     """
     from diabolo.app.commands.detection.stream import check_plain, detect_stream
     from diabolo.app.model_data import of_images, open_for, open_model
-    from diabolo.app.output.alerts import empty
-    from diabolo.app.output.beside import beside_of
+    from diabolo.app.output.detection.alerts import empty
+    from diabolo.app.output.detection.beside import beside_of
     from diabolo.app.output.events import event_lines, event_table, following, merging
     from diabolo.app.output.steps import check_window
     from diabolo.data.lists import STANDARD, check_list, write_list
@@ -139,7 +140,7 @@ def detect(
     check_list(out, force=force)
     if report is not None:
         make_room(report, force=force)
-    trained = open_model(model)
+    trained = open_model(model, device)
     rule = chosen_rule(false_alarms, alerts, per_day)
     title = f"Alerts in {Path(data).name}"
     if of_images(trained):

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.model.forward import Reconstruct
+from diabolo.model.forward import Reconstruct, wide
 
 MOST_REPAIRS, MOST_TRIED, TOGETHER = 6, 8, 2**16
 PASSES, FEW, VIEWS = 8, 32, 2
@@ -30,7 +30,7 @@ class Unbounded(Protocol):
 
     def plain_scores(self, x: Numbers) -> Numbers: ...
 
-    def plain_parts(self, x: Numbers) -> Numbers: ...
+    def plain_explained(self, x: Numbers) -> tuple[Numbers, Numbers]: ...
 
 
 def bound_of(learnt: int) -> float:
@@ -53,12 +53,11 @@ class Bounded:
             scores[rows] = self._repaired(x.take(rows, 0), scores[rows])[0]
         return scores
 
-    def parts(self, x: Numbers, scores: Numbers) -> Numbers:
-        """Return what each number adds to the bounded score, (n, numbers)."""
-        parts = self.scorer.plain_parts(x)
+    def explained(self, x: Numbers, scores: Numbers, parts: Numbers) -> tuple[Numbers, Numbers]:
+        """Return bounded scores (n,), and parts (n, numbers) that add up to them, from those without a bound."""
         for rows in self._pieces(np.flatnonzero(scores > self.most)):
-            parts[rows] = self._repaired(x.take(rows, 0), scores[rows])[1]
-        return parts
+            scores[rows], parts[rows] = self._repaired(x.take(rows, 0), scores[rows])
+        return scores, parts
 
     def _pieces(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         size = max(1, TOGETHER // len(self.owners))
@@ -67,7 +66,7 @@ class Bounded:
     def _repaired(self, x: Numbers, scores: Numbers) -> tuple[Numbers, Numbers]:
         """Return bounded scores (n,) and parts (n, numbers)."""
         columns = len(self.firsts)
-        done, parts = np.zeros((len(x), columns), bool), self.scorer.plain_parts(x)
+        done, parts = np.zeros((len(x), columns), bool), self.scorer.plain_explained(x)[1]
         rows, scores = np.arange(len(x)), scores.copy()
         for _ in range(min(MOST_REPAIRS, columns)):
             rows = self._repair(x, scores, parts, done, rows)
@@ -98,7 +97,7 @@ class Bounded:
         rows = rows[helped]
         x[rows], scores[rows], done[rows, which[helped]] = better[helped], best[helped], True
         if len(rows):
-            parts[rows] = self.scorer.plain_parts(x[rows])
+            parts[rows] = self.scorer.plain_explained(x[rows])[1]
         return rows
 
     def _expected(self, x: Numbers, column: NDArray[np.int64]) -> Numbers:
@@ -109,7 +108,9 @@ class Bounded:
         hidden = self.owners[None, :] == column[:, None]
         found = np.where(hidden, np.float32(0), x)
         for _ in range(PASSES):
-            found = np.where(hidden, self.scorer.reconstruct(found.T).T, x)
+            seen = np.zeros((x.shape[1], wide(len(x))), np.float32)
+            seen[:, : len(x)] = found.T
+            found = np.where(hidden, self.scorer.reconstruct(seen)[:, : len(x)].T, x)
         for one in np.unique(column):
             rows, numbers = np.flatnonzero(column == one), np.flatnonzero(self.owners == one)
             values = self._values(int(one))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.beside import Beside
-from diabolo.app.output.reasons import joined, told
+from diabolo.app.output.detection.beside import Beside
+from diabolo.app.output.detection.reasons import joined, told
 from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.rows import rows as detector
+from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.thresholds import Scores, p_values
 from diabolo.training.files.contents import Known
 
@@ -72,7 +73,7 @@ class Ranking:
 
     def pieces(self) -> "Iterator[pl.DataFrame]":
         """Yield the table piece by piece."""
-        return (self.piece(start, start + TOGETHER) for start in range(0, len(self), TOGETHER))
+        return (self.piece(start, start + TOGETHER) for start in range(0, max(1, len(self)), TOGETHER))
 
     def frame(self) -> "pl.DataFrame":
         """Return the whole table."""
@@ -90,7 +91,7 @@ def ranked(
 
     Reasons are given for the first 1,000 and for every alert (at most 20,000 rows). beside: columns to carry along.
     """
-    found = detector.of(trained)
+    found = of(trained)
     scores = detector.score(trained, source)
     alarms = raised(scores, found.calibration, found.rule, source)
     order = np.argsort(-scores, kind="stable")
