@@ -73,7 +73,9 @@ def free_port() -> int:
 def running(command: list[str], folder: Path, port: int, ready: str) -> Iterator[int]:
     """Run a server until the block ends; yield its process number once it answers."""
     environment = {**os.environ, "PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
         try:
             for _ in range(600):
                 with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1):
@@ -121,7 +123,13 @@ def contestants(folder: Path, bento: str | None) -> dict[str, tuple[list[str], i
     python = sys.executable
     own = [python, "-m", "diabolo", "serve", "numbers.safetensors", "--port", str(ports[0])]
     found = {"diabolo serve, with reasons": (own, ports[0], "/ready", "/score", json.dumps({"rows": [row]}))}
-    subprocess.run([python, "-c", MLFLOW, "numbers.safetensors"], cwd=folder, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": SOURCE})
+    subprocess.run(
+        [python, "-c", MLFLOW, "numbers.safetensors"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+    )
     frame = json.dumps({"dataframe_records": [row]})
     found["MLflow"] = ([python, "-c", MLFLOW_SERVER, str(ports[1])], ports[1], "/ping", "/invocations", frame)
     if bento:
@@ -151,7 +159,9 @@ def main() -> None:
                     before, cpu = memory(process), psutil.cpu_times_percent(None).idle
                     rate, late, failed = loaded(f"http://127.0.0.1:{port}{path}", body, folder, asked.seconds)
                     cpu = psutil.cpu_times_percent(None).idle
-                    print(f"| {name} | {rate:.0f} | {late:.0f} | {failed} | {before:.0f}, {memory(process):.0f} | {cpu:.0f} % |")
+                    print(
+                        f"| {name} | {rate:.0f} | {late:.0f} | {failed} | {before:.0f}, {memory(process):.0f} | {cpu:.0f} % |"
+                    )
 
 
 if __name__ == "__main__":

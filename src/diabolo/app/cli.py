@@ -14,7 +14,8 @@ from diabolo.app.commands.denoise import denoise
 from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
-from diabolo.app.commands.detect import calibrate, detect
+from diabolo.app.commands.detection.calibrate import calibrate
+from diabolo.app.commands.detection.detect import detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
