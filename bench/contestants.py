@@ -13,7 +13,7 @@ import numpy as np
 from diabolo import Autoencoder
 from diabolo.data.source import ArraySource
 from diabolo.jobs.evaluate.measure import figures
-from diabolo.training.loop import split
+from diabolo.training.split import split_of
 from torch_lecture import PlainTorch
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def test_bce(estimator: Autoencoder, data: Data) -> float:
 
 def trained_on(estimator: Autoencoder, data: Data) -> int:
     """Return how many of the training images were trained on, the held-out ones taken off."""
-    return len(split(len(data.train), estimator.trained_.about["recipe"]["validation"], 0)[0])
+    return len(split_of(estimator.trained_.about, len(data.train)).rows)
 
 
 class Keras:

@@ -22,7 +22,7 @@ from diabolo import Autoencoder
 from diabolo.data.source import ArraySource
 from diabolo.jobs.detect.rows import rows as detect
 from diabolo.jobs.detect.rules import FalseAlarms
-from diabolo.training.loop import split
+from diabolo.training.split import draw_split
 from pages import write
 
 SETS = ("12_fault", "18_Ionosphere", "29_Pima", "2_annthyroid", "30_satellite", "35_SpamBase", "4_breastw", "6_cardio")
@@ -51,7 +51,8 @@ def scored(train: Array, test: Array, share: float, seed: int, validation: float
     for told in TOLD[share]:
         trained = detect.with_detector(estimator.trained_, ArraySource(train), told)
         yield f"`{told:g}`", detect.of(trained).calibration, detect.score(trained, ArraySource(test))
-    rows, held = split(len(train), validation, seed)
+    split = draw_split(len(train), validation, seed)
+    rows, held = split.rows, split.held_out
     found = METHODS[PEER](train[rows], np.concatenate([train[held], test]), seed)
     yield PEER, np.sort(found[: len(held)]), found[len(held) :]
 
@@ -61,7 +62,7 @@ def measured(name: str, share: float, seed: int) -> dict[Cell, float]:
     found: dict[Cell, float] = {}
     for method, _, scores in scored(train, test, share, seed, 0.1):
         found[share, method, "AUROC"] = float(roc_auc_score(labels, scores))
-    held = len(split(len(train), HELD, seed)[1])
+    held = len(draw_split(len(train), HELD, seed).held_out)
     for method, calibration, scores in scored(train, test, share, seed, HELD):
         for rate in RATES:
             if rate * (LEAST_LEFT * held + 1) >= 1:

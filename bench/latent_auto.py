@@ -19,7 +19,7 @@ from diabolo.data.source import Source, Subset
 from diabolo.jobs.evaluate.choose_latent import Choice, Point, choose_latent, curve_of
 from diabolo.presets.presets import configure, recipe_for
 from diabolo.training.fitting import Dials, fit
-from diabolo.training.loop import split
+from diabolo.training.split import split_of
 
 HEADS = ("K", "prefix of the nested model, dB", "trained anew, dB", "prefix, bytes", "trained anew, bytes")
 
@@ -32,7 +32,7 @@ def anew(preset: str, source: Source, latent: int) -> Point:
         lambda count: recipe_for("default", count, preset=preset),
         Dials(),
     )
-    rows = split(len(source), trained.about["recipe"]["validation"], 0)[1]
+    rows = split_of(trained.about, len(source)).held_out
     return curve_of(trained, source, rows)[-1]
 
 

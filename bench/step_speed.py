@@ -31,7 +31,8 @@ def weights_of(preset: str) -> list[nn.Parameter]:
 
 
 def ours(preset: str) -> Callable[[], object]:
-    optimizer = Muon(weights_of(preset))
+    weights = weights_of(preset)
+    optimizer = Muon(weights, [tensor for tensor in weights if tensor.dim() == 2])
     return lambda: optimizer.step(10, 1e-4)
 
 

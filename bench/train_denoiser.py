@@ -30,9 +30,9 @@ from diabolo.model.networks.sizes import code_size
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import Batches
 from diabolo.training.files.model_file import Trained, save_model
-from diabolo.training.fitting import fingerprint
 from diabolo.training.history import Record
 from diabolo.training.loop import Run, Task, generator_for
+from diabolo.training.split import fingerprint
 from diabolo.version import __version__
 
 NOISE, HELD_OUT_EVERY, EPOCHS = 55 / 255, 20, 10_000

@@ -16,7 +16,7 @@ from diabolo.jobs.evaluate.choose_latent import Choice, Point, chosen, knee, lat
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.presets.presets import configure
-from diabolo.training.loop import split
+from diabolo.training.split import draw_split
 
 
 def of_rank(rank: int, *, rows: int = 1500, columns: int = 16, noise: float = 0.02) -> np.ndarray:
@@ -124,7 +124,7 @@ def test_a_quality_is_reached_on_samples_held_out() -> None:
     model = auto(quality=5.0).fit(x)
     latent = model.trained_.model.config.latent
     assert latent < 5
-    rows = split(len(x), model.trained_.about["recipe"]["validation"], 0)[1]
+    rows = draw_split(len(x), model.trained_.about["recipe"]["validation"], 0).held_out
     wrong = (model.reconstruct(x[rows]) - x[rows]) / x.std(0)
     assert -10 * math.log10(np.square(wrong).mean()) >= 5.0
     trials = model.trained_.about["latent_choice"]["trials"]

@@ -36,10 +36,12 @@ from diabolo.presets.presets import PRESETS, configure
 from diabolo.training import batches as batches_module
 from diabolo.training import loop
 from diabolo.training.batches import Batches
+from diabolo.training.devices import choose_device
 from diabolo.training.files.model_file import Trained
-from diabolo.training.fitting import Dials, choose_device, fingerprint, fit
+from diabolo.training.fitting import Dials, fit
 from diabolo.training.history import Record
-from diabolo.training.loop import Held, Run, generator_for, split
+from diabolo.training.loop import Held, Run, generator_for
+from diabolo.training.split import draw_split
 
 RECIPE = Recipe(5, 32, 0.02)
 CPU = torch.device("cpu")
@@ -148,7 +150,7 @@ def test_the_history_is_consistent() -> None:
 
 def test_the_recorded_validation_is_that_of_the_held_out_samples() -> None:
     found = trained()
-    _, rows = split(len(X), RECIPE.validation, 0)
+    rows = draw_split(len(X), RECIPE.validation, 0).held_out
     mean = float(score(found, ArraySource(X[rows])).distortion.mean())
     assert mean == pytest.approx(min(record.validation for record in found.history), rel=1e-5)
 
@@ -185,7 +187,7 @@ def test_overfitting_is_stopped_at_its_best() -> None:
     x = numbers(30, 20)
     recipe = Recipe(60, 8, 0.1, schedule="constant", patience=3, validation=0.3)
     found = trained(x, "deep", recipe=recipe)
-    _, rows = split(30, 0.3, 0)
+    rows = draw_split(30, 0.3, 0).held_out
     assert found.about["stopped"] == "early"
     best = min(record.validation for record in found.history)
     assert found.history[-4].validation == best
@@ -272,7 +274,7 @@ def test_an_exploding_learning_rate_is_noticed(preset: str) -> None:
     except TrainingError:
         assert len(watcher.messages) == 1
         return
-    _, rows = split(len(x), recipe.validation, 0)
+    rows = draw_split(len(x), recipe.validation, 0).held_out
     prepared = found.preprocessing.prepare(x[rows])
     mean = float((prepared**2).sum(1).mean() / 2 + 10 * math.log(2 * math.pi))
     assert watcher.messages or min(record.validation for record in found.history) <= mean
@@ -476,17 +478,6 @@ def test_a_linear_autoencoder_reaches_principal_components() -> None:
     assert least * 0.9999 <= error <= least * 1.01
 
 
-@example(3, 0.9, 0)
-@given(st.integers(2, 400), st.floats(0, 0.9), st.integers(0, 5))
-def test_the_held_out_samples_are_not_trained_on(count: int, share: float, seed: int) -> None:
-    rows, held_out = split(count, share, seed)
-    assert len(rows) > 0
-    assert sorted([*rows, *held_out]) == list(range(count))
-    assert np.array_equal(rows, np.sort(rows))
-    assert share > 0 or not len(held_out)
-    assert np.array_equal(split(count, share, seed)[1], held_out)
-
-
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
 @pytest.mark.parametrize("validation", [0, 0.05, 0.9])
 def test_very_few_samples_can_be_learnt_from(count: int, validation: float) -> None:
@@ -530,7 +521,7 @@ def test_every_row_comes_once_an_epoch_from_any_source(
     count: int, block: int, size: int, chunk: int, seed: int
 ) -> None:
     source = FarSource(count, block)
-    rows, _ = split(count + 1, 0.2, seed) if count > 3 else (np.arange(count), None)
+    rows = draw_split(count + 1, 0.2, seed).rows if count > 3 else np.arange(count)
     rows = rows[rows < count]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches_module, "CHUNK_BYTES", chunk)
@@ -624,12 +615,6 @@ def test_a_whole_run_asks_a_source_of_large_samples_for_bounded_pieces() -> None
     watcher = Watcher(lambda _, event: event == "batch", ZeroDivisionError)
     with pytest.raises(ZeroDivisionError):
         trained(source, latent=1, recipe=Recipe(1, 2, 0.01), callbacks=[watcher])
-
-
-def test_the_fingerprint_tells_data_apart() -> None:
-    prints = {fingerprint(ArraySource(x)) for x in (X, X[:-1], X + 1e-9, X.astype("f4"), X.reshape(300, 5, 2))}
-    assert len(prints) == 5
-    assert fingerprint(ArraySource(X.copy())) in prints
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "meta!"])

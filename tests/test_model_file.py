@@ -3,6 +3,7 @@
 import copy
 import errno
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -138,7 +139,7 @@ def test_the_metadata_say_what_the_model_is(saved: Path) -> None:
     }
     about = plain["about"]
     assert (about["diabolo"], about["samples"], about["seed"], about["stopped"]) == (__version__, 60, 0, "finished")
-    assert len(about["fingerprint"]) == 64
+    assert re.fullmatch("sha256:[0-9a-f]{64}", about["fingerprint"])
     assert about["recipe"]["epochs"] == len(plain["history"]) == 2
     assert {name.partition(".")[0] for name in tensors} == {"model", "preprocessing"}
 

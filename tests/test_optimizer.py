@@ -101,7 +101,7 @@ def test_the_given_matrix_is_not_changed() -> None:
 def test_muon_goes_where_torchs_goes(shape: tuple[int, int]) -> None:
     """torch's is in bfloat16, with other coefficients: the direction and the length agree loosely."""
     ours, theirs = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
-    optimizer = Muon([ours])
+    optimizer = Muon([ours], [ours])
     reference = torch.optim.Muon([theirs], lr=0.1, weight_decay=0, momentum=0.95, nesterov=True)
     for number in range(5):
         gradient = torch.randn(shape, generator=seeded(number))
@@ -117,14 +117,15 @@ def test_muon_goes_where_torchs_goes(shape: tuple[int, int]) -> None:
 def test_the_first_step_of_muon_is_the_rate_times_the_orthogonal_gradient() -> None:
     weights = nn.Parameter(torch.zeros(20, 8))
     weights.grad = conditioned((20, 8))
-    Muon([weights]).step(0, 0.03)
+    Muon([weights], [weights]).step(0, 0.03)
     wanted = -0.03 * math.sqrt(20 / 8) * orthogonal(weights.grad)
     torch.testing.assert_close(weights.detach(), wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_muon_leaves_the_biases_to_adam() -> None:
     bias, same = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))
-    muon, adam = Muon([nn.Parameter(torch.zeros(3, 3)), bias]), Adam([same], betas=(0.9, 0.99))
+    matrix = nn.Parameter(torch.zeros(3, 3))
+    muon, adam = Muon([matrix, bias], [matrix]), Adam([same], betas=(0.9, 0.99))
     for number in range(5):
         gradient = torch.randn(5, generator=seeded(number))
         bias.grad, same.grad = gradient.clone(), gradient.clone()
@@ -140,20 +141,40 @@ def test_muon_sees_a_convolution_as_a_matrix(layout: torch.memory_format) -> Non
     kernel = nn.Parameter(start.to(memory_format=layout))
     matrix = nn.Parameter(start.reshape(8, 36).clone())
     kernel.grad, matrix.grad = gradient.to(memory_format=layout), gradient.reshape(8, 36)
-    Muon([kernel]).step(0, 0.1)
-    Muon([matrix]).step(0, 0.1)
+    Muon([kernel], [kernel]).step(0, 0.1)
+    Muon([matrix], [matrix]).step(0, 0.1)
     torch.testing.assert_close(kernel.detach().reshape(8, 36), matrix.detach())
+
+
+class Table(nn.Module):
+    """A table of two numbers for each of three places: no linear map, but for one that it names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.named = nn.Parameter(torch.ones(3, 2)), nn.Parameter(torch.ones(3, 2))
+
+    @property
+    def matrices(self) -> tuple[nn.Parameter, ...]:
+        return (self.named,)
+
+
+def test_modules_say_which_weights_are_linear_maps() -> None:
+    table, shared = Table(), nn.Linear(2, 3)
+    model = nn.Sequential(table, shared, shared, nn.Conv2d(1, 2, 3))
+    optimizer = OPTIMIZERS["muon"](model)
+    assert [id(weights) for weights in optimizer.matrices] == [id(table.named), id(shared.weight), id(model[3].weight)]
+    assert id(table.table) in {id(weights) for weights in optimizer.biases.parameters}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_state_is_all_that_the_next_steps_need(name: str) -> None:
     layers = network()
-    optimizer = OPTIMIZERS[name](list(layers.parameters()))
+    optimizer = OPTIMIZERS[name](layers)
     for number in range(5):
         backward(layers, number)
         optimizer.step(number, 0.01)
     twin = copy.deepcopy(layers)
-    other = OPTIMIZERS[name](list(twin.parameters()))
+    other = OPTIMIZERS[name](twin)
     for key, tensor in optimizer.state().items():
         other.state()[key].copy_(tensor)
     for number in range(5, 10):
@@ -168,7 +189,7 @@ def test_the_state_is_all_that_the_next_steps_need(name: str) -> None:
 def test_parameters_without_a_gradient_stay(name: str) -> None:
     layers = network()
     before = copy.deepcopy(layers.state_dict())
-    OPTIMIZERS[name](list(layers.parameters())).step(0, 0.1)
+    OPTIMIZERS[name](layers).step(0, 0.1)
     assert all(torch.equal(weights, before[key]) for key, weights in layers.state_dict().items())
 
 

@@ -70,7 +70,7 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     binarise : whether training draws zeros and ones from pixels as probabilities, anew for every batch.
     conditional : whether the decoder is told the labels `y`, so that `sample` can be asked for one of them.
     contamination : of the preset 'table': the share of anomalies among the samples, which its detector leaves out.
-    device : 'auto' (the GPU if there is one), 'cpu' or 'cuda'.
+    device : 'auto' (the GPU if there is one), 'cpu', 'cuda' or 'mps' (Apple's).
     random_state : seed; the same one (and threads) on the same machine gives the same bits; None draws one.
         No global generator is touched.
 
@@ -322,17 +322,25 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return tags
 
 
-def load(path: str | Path, *, encoder: nn.Module | None = None, decoder: nn.Module | None = None) -> Autoencoder:
+def load(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> Autoencoder:
     """Return the estimator of a model file, ready to use.
 
+    device: that computes: 'auto' (the GPU if there is one), 'cpu', 'cuda' or 'mps', whatever it was trained on.
     encoder, decoder: modules of the classes that the file names, if it was trained with modules of your own.
-    Raises FileError if there is none, FormatError if it is damaged, of another kind or of a newer version.
+    Raises ArgumentError for a device that is not there, FileError if there is no file, FormatError if it is damaged,
+    of another kind or of a newer version.
     """
-    trained = load_model(Path(path), given_modules(encoder, decoder))
+    trained = load_model(Path(path), device, given_modules(encoder, decoder))
     known = trained.about.get("parameters") or {"preset": trained.model.config.preset}
     estimator = Autoencoder()
     estimator.set_params(**{name: value for name, value in known.items() if name in estimator.get_params()})
-    estimator.set_params(encoder=encoder, decoder=decoder)
+    estimator.set_params(device=device, encoder=encoder, decoder=decoder)
     estimator.trained_ = trained
     columns = trained.about.get("columns")
     forget_features(estimator, (len(columns),) if columns else trained.model.config.shape)

@@ -21,9 +21,9 @@ from diabolo.jobs.evaluate.measure import Unseen, evaluate, figures, held_out, p
 from diabolo.jobs.evaluate.record import Evaluation, Figures
 from diabolo.presets.presets import PRESETS
 from diabolo.training.files.model_file import Trained
-from diabolo.training.fitting import fingerprint
 from diabolo.training.loop import Callback
 from diabolo.training.memory import keep_freed
+from diabolo.training.split import is_given
 
 MOST_PAIRS, FEWEST_LEARNT = 256, 3
 
@@ -134,8 +134,7 @@ def rows_given(trained: Trained, data: Dataset) -> NDArray[np.int64] | None:
     every = np.arange(len(data.train))
     marked = marks(data.labels)
     normal = [] if marked is None else [np.flatnonzero(~marked)]
-    wanted = trained.about.get("fingerprint")
-    return next((rows for rows in (every, *normal) if fingerprint(Subset(data.train, rows)) == wanted), None)
+    return next((rows for rows in (every, *normal) if is_given(trained.about, Subset(data.train, rows))), None)
 
 
 def evaluation_of(trained: Trained, data: Dataset) -> Evaluation:
@@ -153,7 +152,7 @@ def _with_held(trained: Trained, data: Dataset) -> Dataset:
     """Return the windows of a model's own series as it learnt them, with those it held out as the test set."""
     if isinstance(data.train, Windows) and len(data.train) >= FEWEST_LEARNT * data.train.length:
         learnt = learnt_windows(data.train.source, data.train.length)
-        if learnt.held is not None and fingerprint(learnt) == trained.about.get("fingerprint"):
+        if learnt.held is not None and is_given(trained.about, learnt):
             return replace(data, train=learnt, test=Windows(learnt.held, learnt.length))
     return data
 

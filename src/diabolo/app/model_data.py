@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from diabolo.training.files.model_file import Trained
 
 
-def open_model(path: Path) -> "Kept | Trained":
+def open_model(path: Path, device: str = "cpu") -> "Kept | Trained":
     """Read a model file: without torch, which takes a second to load, where its network is dense.
 
+    device: where another network computes.
     Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
     """
     kept = read_kept(path)
@@ -35,7 +36,7 @@ def open_model(path: Path) -> "Kept | Trained":
         return kept
     from diabolo.training.files.model_file import load_model
 
-    return load_model(path)
+    return load_model(path, device)
 
 
 def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":

@@ -1,6 +1,8 @@
 """What happens at the latent: the second choice, as frozen data.
 
-has_rate: whether a code costs anything. has_free_nats: whether training can leave a part of the rate uncharged.
+is_latent: whether the code is the latent itself. has_rate: whether a code costs anything.
+has_free_nats: whether training can leave a part of the rate uncharged.
+freer: what to do so that the code tells more of a sample; '' where nothing but its size holds it back.
 """
 
 from dataclasses import dataclass
@@ -13,8 +15,10 @@ from diabolo.config.checks import MOST_LAYERS, check_counts, check_range
 class PlainConfig:
     """The latent is the code; rate 0."""
 
+    is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,10 @@ class VariationalConfig:
     couplings: invertible layers that bend the prior to the codes in training; 0: it is the standard normal.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = True
+    freer: ClassVar[str] = "lower beta"
 
     free_nats: float = 0.0
     couplings: int = 0
@@ -43,8 +49,10 @@ class RoundedConfig:
     components: logistic distributions mixed for each latent dimension's prior.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     components: int = 3
 
@@ -59,8 +67,10 @@ class VectorQuantisedConfig:
     size: vectors in the codebook. width: numbers in each. commitment: weight of their distance from the latents.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "give a larger latent"
 
     size: int = 256
     width: int = 16
@@ -75,8 +85,10 @@ class VectorQuantisedConfig:
 class SparseConfig:
     """The latent is the code, and its absolute sum costs `penalty` nats a unit (L1; Ng 2011, Sparse autoencoder)."""
 
+    is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 0.5
 
@@ -88,8 +100,10 @@ class SparseConfig:
 class KSparseConfig:
     """The code is the latent's `active` largest numbers, and 0 elsewhere (Makhzani and Frey 2013, arXiv:1312.5663)."""
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "raise active"
 
     active: int = 25
 
@@ -104,8 +118,10 @@ class ContractiveConfig:
     Source: Rifai et al. 2011, Contractive auto-encoders, equation 4.
     """
 
+    is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 0.1
 
@@ -120,8 +136,10 @@ class WassersteinConfig:
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, algorithm 2 (maximum mean discrepancy).
     """
 
+    is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 100.0
 
@@ -136,8 +154,10 @@ class HyperpriorConfig:
     places, height, width: of the map. side: numbers at each place of the side map. hidden, features: of the networks.
     """
 
+    is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     places: int
     height: int

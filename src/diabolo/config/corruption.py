@@ -7,15 +7,33 @@ from diabolo.config.checks import check_range
 from diabolo.errors import ArgumentError
 
 
+class _Kind:
+    """What a kind of corruption says of itself.
+
+    denoises: whether the model learns to take the corruption off. any_level: whether it is Gaussian noise of any level
+    from 0. lighter: the share of what is laid over images that is lighter than they are.
+    """
+
+    denoises: ClassVar[bool]
+
+    @property
+    def any_level(self) -> bool:
+        return False
+
+    @property
+    def lighter(self) -> float:
+        return 0.5
+
+
 @dataclass(frozen=True)
-class CleanConfig:
+class CleanConfig(_Kind):
     """The encoder sees the data as they are."""
 
     denoises: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class GaussianNoiseConfig:
+class GaussianNoiseConfig(_Kind):
     """Normal noise of spread `sigma` in prepared units is added, and kept in [0, 1] where the likelihood does.
 
     least: each sample's spread is drawn evenly between `least * sigma` and `sigma` (1: always `sigma`).
@@ -30,9 +48,13 @@ class GaussianNoiseConfig:
         check_range("sigma", self.sigma, 0, 1e6)
         check_range("least", self.least, 0, 1)
 
+    @property
+    def any_level(self) -> bool:
+        return self.least == 0
+
 
 @dataclass(frozen=True)
-class MaskingConfig:
+class MaskingConfig(_Kind):
     """Each value is set to 0 with probability `fraction`."""
 
     denoises: ClassVar[bool] = False
@@ -44,7 +66,7 @@ class MaskingConfig:
 
 
 @dataclass(frozen=True)
-class PoissonNoiseConfig:
+class PoissonNoiseConfig(_Kind):
     """Each value of [0, 1] becomes a count of photons, `peak` of them where it is 1; fewer are noisier.
 
     least: each sample's peak is drawn evenly between `least * peak` and `peak`, as in the kinds below.
@@ -61,7 +83,7 @@ class PoissonNoiseConfig:
 
 
 @dataclass(frozen=True)
-class SaltPepperConfig:
+class SaltPepperConfig(_Kind):
     """Each value is set to 0 or to 1 with probability `fraction`."""
 
     denoises: ClassVar[bool] = True
@@ -75,7 +97,7 @@ class SaltPepperConfig:
 
 
 @dataclass(frozen=True)
-class JpegConfig:
+class JpegConfig(_Kind):
     """Each image is packed by JPEG at `quality`, from 1 to 100."""
 
     denoises: ClassVar[bool] = True
@@ -89,14 +111,14 @@ class JpegConfig:
 
 
 @dataclass(frozen=True)
-class PairedConfig:
+class PairedConfig(_Kind):
     """The data bring pairs: what is seen, and what is to be given back."""
 
     denoises: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
-class SwappingConfig:
+class SwappingConfig(_Kind):
     """Each value is replaced, with probability `fraction`, by that of the same column in another sample."""
 
     denoises: ClassVar[bool] = True
@@ -108,7 +130,7 @@ class SwappingConfig:
 
 
 @dataclass(frozen=True)
-class BlotsConfig:
+class BlotsConfig(_Kind):
     """Spots, lines and cracks are laid over images, a share `lighter`, others darker, by up to `strength` grains."""
 
     denoises: ClassVar[bool] = True
@@ -122,7 +144,7 @@ class BlotsConfig:
 
 
 @dataclass(frozen=True)
-class CameraConfig:
+class CameraConfig(_Kind):
     """Noise as photos have it: of the sensor, spread by its mosaic, smoothed and sharpened by the camera.
 
     shot: shot noise of a sensor value of 1: its variance. least: each image's shot noise is drawn, with even
@@ -140,7 +162,7 @@ class CameraConfig:
 
 
 @dataclass(frozen=True)
-class PhotoNoiseConfig:
+class PhotoNoiseConfig(_Kind):
     """A mixture: noise of cameras, white noise, few photons, JPEG, and clean images; what the bundled model learnt."""
 
     denoises: ClassVar[bool] = True
@@ -164,7 +186,7 @@ FIRST_ONLY = (PairedConfig, CameraConfig, PhotoNoiseConfig)
 
 
 @dataclass(frozen=True)
-class ChainConfig:
+class ChainConfig(_Kind):
     """Several kinds of noise, one after the other."""
 
     denoises: ClassVar[bool] = True

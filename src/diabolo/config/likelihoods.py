@@ -2,7 +2,8 @@
 
 discrete: whether values are levels, so that a loss is a number of bits. binarises: whether it can learn zeros and ones
 drawn from values. learns_spread: whether its spread can be learnt.
-more_outputs: numbers that the network gives for each pixel beyond its channels.
+more_outputs: numbers that the network gives for each pixel beyond its channels. mean_is_output: whether the mean is
+the output of the network as it is.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class BernoulliConfig:
     discrete: ClassVar[bool] = False
     binarises: ClassVar[bool] = True
     learns_spread: ClassVar[bool] = False
+    mean_is_output: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 0
 
     binarised: bool = False
@@ -41,6 +43,10 @@ class GaussianConfig:
     bounded: bool = False
     learnt: bool = False
 
+    @property
+    def mean_is_output(self) -> bool:
+        return not self.bounded
+
 
 @dataclass(frozen=True)
 class PixelGaussianConfig:
@@ -53,6 +59,7 @@ class PixelGaussianConfig:
     discrete: ClassVar[bool] = False
     binarises: ClassVar[bool] = False
     learns_spread: ClassVar[bool] = False
+    mean_is_output: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 1
 
     trust: float = 1.0
@@ -70,6 +77,7 @@ class LogisticConfig:
     discrete: ClassVar[bool] = True
     binarises: ClassVar[bool] = False
     learns_spread: ClassVar[bool] = False
+    mean_is_output: ClassVar[bool] = False
     more_outputs: ClassVar[int] = 0
 
 

@@ -1,6 +1,7 @@
 """How encoder and decoder are built: the first choice, as frozen data.
 
-told: whether the network can be told the level of the noise.
+told: whether the network can be told the level of the noise. joined: whether fully connected layers join its maps to
+the latent, so that it takes samples of one size. perceptron: the network itself, if it is fully connected layers alone.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ class DenseConfig:
     """
 
     told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
 
     widths: tuple[int, ...] = ()
     code: str = "relu"
@@ -30,6 +32,10 @@ class DenseConfig:
         check_choice("code", self.code, ACTIVATIONS)
         check_choice("hidden", self.hidden, ACTIVATIONS)
 
+    @property
+    def perceptron(self) -> "DenseConfig":
+        return self
+
 
 @dataclass(frozen=True)
 class TiedConfig:
@@ -39,6 +45,8 @@ class TiedConfig:
     """
 
     told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
+    perceptron: ClassVar[None] = None
 
     widths: tuple[int, ...] = ()
     code: str = "relu"
@@ -59,6 +67,7 @@ class ConvolutionalConfig:
     """
 
     told: ClassVar[bool] = False
+    perceptron: ClassVar[None] = None
 
     channels: tuple[int, ...] = (16, 8, 8)
     dense: bool = False
@@ -67,6 +76,10 @@ class ConvolutionalConfig:
     def __post_init__(self) -> None:
         check_stages(self.channels)
         check_choice("hidden", self.hidden, ACTIVATIONS)
+
+    @property
+    def joined(self) -> bool:
+        return self.dense
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,9 @@ class UShapedConfig:
     themselves. bias: whether convolutions have biases though the network is residual. told: whether the network takes
     two more channels, the level of the noise and whether it is known.
     """
+
+    joined: ClassVar[bool] = False
+    perceptron: ClassVar[None] = None
 
     channels: tuple[int, ...] = (32, 64, 96)
     blocks: int = 1
@@ -107,6 +123,8 @@ class ResidualConfig:
     """
 
     told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
+    perceptron: ClassVar[None] = None
 
     channels: tuple[int, ...] = (32, 64)
     blocks: int = 1
@@ -125,6 +143,8 @@ class PhotoConfig:
     """
 
     told: ClassVar[bool] = False
+    joined: ClassVar[bool] = False
+    perceptron: ClassVar[None] = None
 
     places: int = 128
     channels: tuple[int, ...] = (64, 128, 160)
@@ -149,6 +169,8 @@ class OwnConfig:
     """
 
     told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
+    perceptron: ClassVar[None] = None
 
     encoder: str
     decoder: str

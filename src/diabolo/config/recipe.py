@@ -15,7 +15,6 @@ class Recipe:
     validation: held-out share of the samples, which decides which weights are best (0: none; the last are kept).
     informed_start: whether the output's bias starts at the mean of the data, and a ReLU code's at 0.5, which keeps its
     units alive; else biases start at 0.
-    precision: of the network's arithmetic in training, 'float32' or 'bfloat16' (weights stay float32).
     warm_up: share of the steps over which the rate's weight rises from 0 to beta (Bowman et al. 2016).
     """
 
@@ -28,14 +27,12 @@ class Recipe:
     patience: int = 10
     validation: float = 0.05
     informed_start: bool = True
-    precision: str = "float32"
     warm_up: float = 0.0
 
     def __post_init__(self) -> None:
         check_counts("epochs, batch_size and patience", (self.epochs, self.batch_size, self.patience))
         check_choice("optimizer", self.optimizer, ("muon", "adam"))
         check_choice("schedule", self.schedule, ("linear", "constant"))
-        check_choice("precision", self.precision, ("float32", "bfloat16"))
         limits = {"learning_rate": (1e-12, 1e3), "clip": (0, 1e12), "validation": (0, 0.9), "warm_up": (0, 1)}
         for name, (low, high) in limits.items():
             check_range(name, getattr(self, name), low, high)

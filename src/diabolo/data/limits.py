@@ -31,6 +31,9 @@ ALWAYS_FITS = 2**24
 DEFLATE_SLACK = 4096
 """Bytes that a tiny member may claim beyond the ratio."""
 
+PACKAGE = Path(__file__).parent.parent
+MISTAKES = (AttributeError, NameError, TypeError, AssertionError, NotImplementedError)
+"""Errors that a program makes, and no file."""
 OF_THE_DISK = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Errors that are the disk's even without an errno, as polars raises them."""
 
@@ -108,7 +111,8 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     """Turn whatever a reader raises in the block into FileError (the disk) or FormatError (the contents).
 
     `kind` names what was expected, such as "an IDX file". Parsers of foreign bytes raise nearly
-    anything (struct.error, SyntaxError, KeyError, zlib.error, ...), so all of Exception is caught.
+    anything (struct.error, SyntaxError, KeyError, zlib.error, ...). A mistake of this package is no damage of a file:
+    what is raised in a line of its own, as `MISTAKES` are, passes.
     """
     try:
         yield
@@ -122,7 +126,17 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         raise FileError(f"{path} could not be read: {reason}; check the path and its permissions.") from error
     except Exception as error:
+        if isinstance(error, MISTAKES) and _is_ours(error):
+            raise
         raise _damaged(path, kind, error) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether an error was raised in a line of this package, not in a library that it called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and Path(trace.tb_frame.f_code.co_filename).is_relative_to(PACKAGE)
 
 
 def _damaged(path: Path | str, kind: str, error: Exception) -> FormatError:

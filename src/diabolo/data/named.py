@@ -130,12 +130,14 @@ def _md5(content: bytes) -> str:
 
 def _download(file: str) -> Path:
     """Fetch one file of MNIST into the cache, whole and checked. Raises FileError if no mirror gives it."""
+    from http.client import HTTPException  # whoever downloads nothing need not wait for it
+
     checksum, size = MNIST[file]
     reasons = []
     for mirror in MIRRORS:
         try:
             content = _fetch(mirror + file, size)
-        except Exception as error:  # urllib raises OSError, HTTPException, ValueError and more
+        except (OSError, HTTPException, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
             continue
         if _md5(content) == checksum:

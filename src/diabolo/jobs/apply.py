@@ -13,6 +13,7 @@ from diabolo.errors import InputError
 from diabolo.jobs.table_input import check_shape
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
 from diabolo.training.labelled import one_hot
 
@@ -20,7 +21,7 @@ from diabolo.training.labelled import one_hot
 def batches(trained: Trained, source: Source) -> Iterator[Tensor]:
     """Yield the samples in order as prepared batches. Raises InputError if they have another shape than in training."""
     check_shape(trained, source)
-    device = next(trained.model.parameters()).device
+    device = device_of(trained.model)
     for chunk in chunks(source, np.arange(len(source))):
         for batch in torch.split(compact(chunk, trained.preprocessing), evaluated_together(trained.model.dimensions)):
             yield expanded(batch.to(device))
@@ -52,7 +53,7 @@ def decode(trained: Trained, codes: NDArray[np.float32], *, label: str | None = 
     _check_codes(codes, trained.model.config.latent)
     told = None if label is None else torch.from_numpy(one_hot(trained.model.config.classes, label, 1))
     samples = np.empty((len(codes), *trained.model.config.shape), trained.preprocessing.dtype)
-    device = next(trained.model.parameters()).device
+    device = device_of(trained.model)
     together = evaluated_together(trained.model.dimensions)
     with torch.inference_mode():
         for start in range(0, len(codes), together):

@@ -23,7 +23,7 @@ from diabolo.presets.record import Preset
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.labelled import Labels
-from diabolo.training.loop import split
+from diabolo.training.split import draw_split
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,13 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     dials = replace(dials, modules=modules)
     encoding, record = None, asked.record
     share = detectors.checked(asked.contamination, source, record.detector)
+    split = draw_split(len(source), asked.recipe_of(len(source)).validation, dials.seed)
     if table_input.is_mixed(source):
-        rows, _ = split(len(source), asked.recipe_of(len(source)).validation, dials.seed)
-        encoding = table_input.fit_to(source, rows)
+        encoding = table_input.fit_to(source, split.rows)
         source = table_input.encoded(source, encoding)
     choice = _choice(source, asked, dials, labels)
     configured = asked.configured(choice.latent if choice else asked.latent, labels, modules)
-    trained = fit(source, configured, asked.recipe_of, dials, labels, **asked.scaling)
+    trained = fit(source, configured, asked.recipe_of, dials, labels, split=split, **asked.scaling)
     trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)

@@ -7,10 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.config.bottlenecks import PlainConfig
-from diabolo.config.likelihoods import GaussianConfig
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import DenseConfig
 from diabolo.errors import FormatError
 
 Numbers = NDArray[np.float32]
@@ -22,9 +19,8 @@ Activation = Callable[[Numbers], object]
 
 def is_dense(config: ModelConfig) -> bool:
     """Return whether a model is made of what `dense` knows: dense layers, a plain code, a mean that is not bounded."""
-    gaussian = isinstance(config.likelihood, GaussianConfig) and not config.likelihood.bounded
-    plain = isinstance(config.network, DenseConfig) and isinstance(config.bottleneck, PlainConfig)
-    return plain and gaussian and not config.classes
+    plain = config.network.perceptron is not None and config.bottleneck.is_latent
+    return plain and config.likelihood.mean_is_output and not config.classes
 
 
 def _silu(x: Numbers) -> None:
@@ -64,8 +60,8 @@ def dense(
     activations: Mapping[str, Activation] = ACTIVATIONS,
 ) -> Reconstruct:
     """Return the autoencoder of weights as the model file names them. Raises FormatError if they do not fit."""
-    network = config.network
-    assert isinstance(network, DenseConfig)
+    network = config.network.perceptron
+    assert network is not None
     sizes = [prod(config.shape), *network.widths, config.latent]
     between = [network.hidden] * len(network.widths)
     factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)

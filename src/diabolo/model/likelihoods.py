@@ -37,7 +37,39 @@ class _CrossEntropy(torch.autograd.Function):
         return slope * gradients[0].view(-1, *[1] * (slope.dim() - 1)), None, None
 
 
-class Bernoulli(nn.Module):
+class Likelihood(nn.Module):
+    """p(x | code), of the parameters that the decoder gives; unit: whether its mean lies in [0, 1]."""
+
+    unit = False
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Set the likelihood's own weights, if it has any, to where training starts."""
+
+    def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what is learnt of samples x: x itself, unless the kind draws it."""
+        del generator
+        return x
+
+    def forward(self, parameters: Tensor) -> Tensor:
+        """Return the mean of p(x | code)."""
+        raise NotImplementedError
+
+    def parameters_of(self, mean: Tensor) -> Tensor:
+        """Return the parameters whose mean is given."""
+        return mean
+
+    def expected_error(self, parameters: Tensor) -> Tensor | None:
+        """Return the expected root mean square error of each pixel's channels, (n, h, w); None if it gives none."""
+        del parameters
+        return None
+
+    def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
+        """Return -log p(x | code), (n,), in nats per sample; if not `measured`, zeros with its gradient."""
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
     """Cross-entropy of values in [0, 1]; the decoder gives logits (n, *shape)."""
 
     unit = True
@@ -63,7 +95,7 @@ class Bernoulli(nn.Module):
         return _CrossEntropy.apply(parameters, x, measured)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class Gaussian(nn.Module):
+class Gaussian(Likelihood):
     """Normal likelihood of spread 1 about the decoder's output (n, *shape), in prepared units.
 
     bounded: whether the decoder gives logits, whose sigmoid is the mean. learnt: whether one spread for all values is
@@ -79,10 +111,6 @@ class Gaussian(nn.Module):
     def start(self) -> None:
         if self.log_spread is not None:
             self.log_spread.zero_()
-
-    def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        del generator
-        return x
 
     def forward(self, parameters: Tensor) -> Tensor:
         return torch.sigmoid(parameters) if self.unit else parameters
@@ -100,29 +128,21 @@ class Gaussian(nn.Module):
         return (error * torch.exp(-spread)).square().sum(1) / 2 + error.shape[1] * (constant + spread)
 
 
-class PixelGaussian(nn.Module):
+class PixelGaussian(Likelihood):
     """Normal likelihood about the decoder's output, with a spread for each pixel (Kendall and Gal 2017, section 2.2).
 
     The decoder gives (n, h, w, c + 1): the mean, and the logarithm of the spread of all channels less that at START.
     """
 
-    unit = False
     START, LEAST, MOST = math.log(0.02), math.log(1e-4), math.log(2.0)
 
     def __init__(self, *, trust: float = 1.0, floor: float = 0.0) -> None:
         super().__init__()
         self.trust, self.floor = trust, floor
 
-    def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        del generator
-        return x
-
     def forward(self, parameters: Tensor) -> Tensor:
         mean = parameters[..., :-1]
         return mean if mean.shape[-1] > 1 else mean.squeeze(-1)
-
-    def parameters_of(self, mean: Tensor) -> Tensor:
-        return mean
 
     def log_spread(self, parameters: Tensor) -> Tensor:
         """Return the logarithm of the spread, (n, h, w)."""
@@ -139,7 +159,7 @@ class PixelGaussian(nn.Module):
         return (error.square() / 2 + log_spread + math.log(2 * math.pi) / 2).flatten(1).sum(1)
 
 
-class Logistic(nn.Module):
+class Logistic(Likelihood):
     """Values in [0, 1] as 256 levels: p(level) is what a logistic distribution has within half a level of it.
 
     With a, b = (x +- half a level - output) / spread, p = sigmoid(a) - sigmoid(b) = s(a) s(-b) (1 - e^(b - a)), a
@@ -162,13 +182,6 @@ class Logistic(nn.Module):
     def forward(self, parameters: Tensor) -> Tensor:
         return parameters.clamp(0, 1)
 
-    def observed(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        del generator
-        return x
-
-    def parameters_of(self, mean: Tensor) -> Tensor:
-        return mean
-
     def distortion(self, parameters: Tensor, x: Tensor, *, measured: bool = True) -> Tensor:
         del measured
         scale = torch.exp(-self.log_spread.clamp(-7, 7))
@@ -180,7 +193,6 @@ class Logistic(nn.Module):
         return -torch.where(x < self.half_level, below, torch.where(x > 1 - self.half_level, above, inside)).sum(1)
 
 
-Likelihood = Bernoulli | Gaussian | PixelGaussian | Logistic
 LIKELIHOODS: dict[type, Callable[[Any], Likelihood]] = {
     BernoulliConfig: lambda config: Bernoulli(binarised=config.binarised),
     GaussianConfig: lambda config: Gaussian(bounded=config.bounded, learnt=config.learnt),

@@ -1,6 +1,5 @@
 """From samples and dials to a trained model: the whole of `fit`."""
 
-import hashlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,56 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from diabolo.config.json import to_json
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.data.limits import available_memory
-from diabolo.data.preprocessing import Preprocessing, bounded, chunks, fit_preprocessing, unchanging
-from diabolo.data.source import Source, spaced
+from diabolo.data.preprocessing import Preprocessing, bounded, fit_preprocessing, unchanging
+from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.own import Modules
 from diabolo.model.networks.starts import start_at
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import compacted, expanded
+from diabolo.training.devices import choose_device
 from diabolo.training.files.model_file import Trained
 from diabolo.training.global_draws import GlobalDraws
-from diabolo.training.history import Record
+from diabolo.training.history import Record, collapsed, kept
 from diabolo.training.labelled import Labels, labelled
-from diabolo.training.loop import Callback, Run, Task, generator_for, split
+from diabolo.training.loop import Callback, Run, Task, generator_for
+from diabolo.training.split import FINGERPRINT, SPLIT, Split, draw_split, fingerprint
 from diabolo.version import __version__
 
-FINGERPRINTED = 1000
 START_ROWS = 4096
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; 'auto' is the GPU if there is one. Raises InputError if it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        if device.type not in ("cpu", "cuda"):
-            raise RuntimeError("another kind of device")
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArgumentError(
-            f"device must be 'auto', 'cpu' or a GPU that is there ('cuda'), got {name!r}: {reason}"
-        ) from error
-    return device
-
-
-def fingerprint(source: Source) -> str:
-    """Return the SHA-256 of the samples' count, shape, dtype and of up to 1,000 of them, evenly spaced."""
-    rows = spaced(len(source), FINGERPRINTED)
-    digest = hashlib.sha256(f"{len(source)} {source.shape} {source.dtype.str}".encode())
-    for chunk in chunks(source, rows):
-        digest.update(np.ascontiguousarray(chunk).tobytes())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -79,6 +52,7 @@ def fit(
     dials: Dials,
     labels: Labels | None = None,
     *,
+    split: Split | None = None,
     curved: bool = False,
     standardised: bool = False,
 ) -> Trained:
@@ -86,12 +60,14 @@ def fit(
 
     configured: (shape, unit) -> configuration, asked once the preprocessing is known.
     recipe: number of samples to train on -> recipe. labels: what a conditional model's decoder is told.
+    split: what is held out, where it is drawn already.
     curved: whether asinh is part of the preprocessing. standardised: whether numbers in [0, 1] are standardised too.
     """
     if len(source) < 2:
         raise InputError(f"Training needs 2 samples or more, got n_samples = {len(source)}.")
     chosen = recipe(len(source))
-    rows, held_out = split(len(source), chosen.validation, dials.seed)
+    split = split or draw_split(len(source), chosen.validation, dials.seed)
+    rows, held_out = split.rows, split.held_out
     preprocessing = fit_preprocessing(source, rows, held_out, curved=curved, standardised=standardised)
     config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
     _check_size(config, dials.modules)
@@ -103,7 +79,8 @@ def fit(
     if chosen.informed_start:
         start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
         start_at(model, start, generator_for("cpu", dials.seed, 4))
-    task = Task(learnt, prepared, rows, held_out, seen)
+    known = {FINGERPRINT: seen, **({"labels_sha256": labels.digest} if labels else {})}
+    task = Task(learnt, prepared, rows, held_out, " ".join(known.values()))
     callbacks = (*dials.callbacks, GlobalDraws(dials.seed)) if model.own_networks else dials.callbacks
     watched = {"callbacks": callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
@@ -111,7 +88,8 @@ def fit(
     about: dict[str, Any] = {
         "diabolo": __version__,
         "samples": len(source),
-        "fingerprint": seen,
+        **known,
+        SPLIT: split.to_json(),
         "recipe": to_json(chosen),
         "seed": dials.seed,
         "seconds": outcome.seconds,
@@ -139,9 +117,8 @@ def _check_size(config: ModelConfig, modules: Modules | None) -> None:
 
 
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
-    """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
-    active = next((record.active for record in reversed(history) if record.best), 0)
-    if config.bottleneck.has_free_nats and not config.nested and active < config.latent / 4:
+    if collapsed(config, history) and not config.nested:
+        active = getattr(kept(history), "active", 0)
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",

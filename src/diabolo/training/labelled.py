@@ -1,6 +1,7 @@
 """Samples with their labels in one row, so that a conditional model learns through the same batches as any other."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ class Labels:
 
     names: tuple[str, ...]
     index: NDArray[np.int64]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the classes' names and of the class of each sample."""
+        return sha256(repr(self.names).encode() + self.index.astype("<i8").tobytes()).hexdigest()
 
 
 def as_classes(labels: Array, count: int) -> Labels:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 import torch
@@ -20,13 +20,14 @@ from diabolo.data.source import Source
 from diabolo.errors import FileError, InputError, TrainingError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, compacted, evaluated_together, expanded
+from diabolo.training.devices import widest
 from diabolo.training.files.checkpoint import Checkpoint, State, copied, load_checkpoint, save_checkpoint
 from diabolo.training.graphs import GraphedStep
 from diabolo.training.history import Record
 from diabolo.training.optimizer import OPTIMIZERS
 from diabolo.training.schedule import learning_rate, warmth
+from diabolo.training.split import MOST_HELD_OUT
 
-MOST_HELD_OUT = 5000
 FAILURES_ALLOWED = 1
 MEASURED_EVERY = 8
 
@@ -122,13 +123,6 @@ def generator_for(device: torch.device | str, *numbers: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)
 
 
-def split(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Return (rows to train on, rows held out): a random share, from 1 to 5,000 where there are any to spare."""
-    held = min(MOST_HELD_OUT, count // 2, max(1, round(share * count))) if share > 0 and count > 2 else 0
-    order = np.random.default_rng((seed, 1)).permutation(count).astype(np.int64)
-    return np.sort(order[held:]), np.sort(order[:held])
-
-
 class Run:
     """One training of `model` on `task` by `recipe`. The model ends with the best weights."""
 
@@ -147,7 +141,7 @@ class Run:
         self.model, self.task, self.recipe, self.seed, self.device = model.to(device), task, recipe, seed, device
         self.callbacks, self.checkpoint = callbacks, checkpoint
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
-        self.optimizer = OPTIMIZERS[recipe.optimizer](self.weights)
+        self.optimizer = OPTIMIZERS[recipe.optimizer](cast("nn.Module", model))
         self.batches = Batches(task.source, task.rows, task.preprocessing, recipe.batch_size, device)
         self.steps = len(self.batches)
         self.noise = torch.Generator(device)
@@ -215,7 +209,7 @@ class Run:
         self.model.train()
         generator = generator_for("cpu", self.seed, epoch, self.failures)
         self.noise.manual_seed(generator_for("cpu", self.seed, epoch, self.failures, 2).initial_seed())
-        total, count = torch.zeros((), dtype=torch.float64, device=self.device), 0
+        total, count = torch.zeros((), dtype=widest(self.device), device=self.device), 0
         for index, batch in enumerate(self.batches.epoch(generator)):
             measured = index % MEASURED_EVERY == 0
             self._prepare((epoch - 1) * self.steps + index)
@@ -279,11 +273,11 @@ class Run:
         """Return the held-out loss and its two terms, in nats per sample."""
         self.model.eval()
         generator = generator_for(self.device, self.seed, 3)
-        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        sums = torch.zeros(3, dtype=widest(self.device), device=self.device)
         with torch.inference_mode():
             for batch in torch.split(self.held_out, evaluated_together(self.model.dimensions)):
                 terms = self.model.evaluate(expanded(batch), generator)
-                sums += torch.stack([part.sum(dtype=torch.float64) for part in (self.model.loss(terms), *terms[:2])])
+                sums += torch.stack([part.sum(dtype=sums.dtype) for part in (self.model.loss(terms), *terms[:2])])
         loss, distortion, rate = (sums / len(self.held_out)).tolist()
         return Held(self._sound(loss), self._sound(distortion), self._sound(rate))
 

@@ -36,17 +36,23 @@ class Optimizer(Protocol):
         """Return the state's tensors themselves."""
 
 
+LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""Modules whose weight is a linear map (outputs, inputs, ...); others name theirs in an attribute `matrices`."""
+
+
 class Muon:
-    """Momentum made orthogonal, for weights as matrices (outputs, all else); Adam at a third of the rate for biases.
+    """Momentum made orthogonal, for the weights of linear maps; Adam at a third of the rate for all other parameters.
+
+    matrices: the weights of linear maps, as (outputs, all else); parameters: all of them.
 
     The momentum G is replaced by (G G^T)^(-1/2) G, found in four steps on the smaller Gram matrix (Jordan et al. 2024,
     Muon; Amsel et al. 2025, The Polar Express, table 1), times sqrt(max(1, outputs / inputs)).
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
-        self.matrices = [weights for weights in parameters if weights.dim() > 1]
+    def __init__(self, parameters: Sequence[nn.Parameter], matrices: Sequence[nn.Parameter]) -> None:
+        self.matrices, known = list(matrices), {id(weights) for weights in matrices}
         self.momenta = [weights.new_zeros(len(weights), weights[0].numel()) for weights in self.matrices]
-        self.biases = Adam([weights for weights in parameters if weights.dim() <= 1], betas=BIAS_BETAS)
+        self.biases = Adam([weights for weights in parameters if id(weights) not in known], betas=BIAS_BETAS)
         self.rate = torch.zeros((), device=parameters[0].device) if len(parameters) else torch.zeros(())
 
     def step(self, number: int, rate: float) -> None:
@@ -137,4 +143,19 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return root @ matrix if wide else matrix @ root
 
 
-OPTIMIZERS: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {"muon": Muon, "adam": Adam}
+def _learnt(model: nn.Module) -> list[nn.Parameter]:
+    return [weights for weights in model.parameters() if weights.requires_grad]
+
+
+def _muon(model: nn.Module) -> Muon:
+    linear = {id(weights) for module in model.modules() for weights in _linear_maps(module)}
+    parameters = _learnt(model)
+    return Muon(parameters, [weights for weights in parameters if id(weights) in linear])
+
+
+def _linear_maps(module: nn.Module) -> Sequence[Tensor]:
+    return (module.weight,) if isinstance(module, LINEAR) else getattr(module, "matrices", ())
+
+
+OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {"muon": _muon, "adam": lambda model: Adam(_learnt(model))}
+"""By name: model -> what changes its weights that are learnt."""

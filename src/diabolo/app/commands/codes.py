@@ -4,16 +4,18 @@ from typing import Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Label, Model, Out, say
+from diabolo.app.common import Data, Device, Force, Label, Model, Out, say
 
 
-def encode(data: Data, model: Model, out: Out, label: Label = None, force: Force = False) -> None:
+def encode(
+    data: Data, model: Model, out: Out, label: Label = None, device: Device = "auto", force: Force = False
+) -> None:
     """Write the codes of DATA (of its training part, where it has two): .npy, .csv or .parquet, one row a sample."""
     from diabolo.app.model_data import as_samples, open_for
     from diabolo.data.writing import check_destination, write_samples
     from diabolo.estimator import load
 
-    estimator = load(model)
+    estimator = load(model, device=device)
     check_destination(out, (estimator.trained_.model.config.latent,), pictures=False, force=force)
     opened = as_samples(open_for(estimator.trained_, data, label), estimator.trained_)
     say(*opened.notes)
@@ -26,6 +28,7 @@ def decode(
     codes: Annotated[str, typer.Argument(metavar="CODES", help=".npy, .csv or .parquet, one row a code.")],
     model: Model,
     out: Out,
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Write the samples that CODES stand for: .npy, .csv, .parquet, or a folder of images."""
@@ -35,7 +38,7 @@ def decode(
     from diabolo.data.writing import are_pictures, check_destination, write_samples
     from diabolo.estimator import load
 
-    estimator = load(model)
+    estimator = load(model, device=device)
     trained = estimator.trained_
     shape, prepared = trained.model.config.shape, trained.preprocessing
     pictures = are_pictures(shape, prepared.dtype, unit=prepared.unit)

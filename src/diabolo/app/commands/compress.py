@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, OrBundled, Out, Quiet, say
+from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Out, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def compress(
     ] = False,
     label: Label = None,
     test: Test = False,
+    device: Device = "auto",
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -59,7 +60,7 @@ def compress(
     if promise != Promise.LOSSY and model is None:
         _exactly(data, label, out, error, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
         return
-    trained = load(model).trained_ if model else bundled_codec(promise)
+    trained = load(model, device=device).trained_ if model else bundled_codec(promise).on(device)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
     with counted("compress", len(things), quiet=quiet) as watch:
@@ -79,6 +80,7 @@ def decompress(
         str | None, typer.Option(metavar="NAME", help="Only this item: its name, or its number if it has none.")
     ] = None,
     salvage: Annotated[bool, typer.Option("--salvage", help="Read what is undamaged of a damaged archive.")] = False,
+    device: Device = "auto",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -88,7 +90,7 @@ def decompress(
     from diabolo.estimator import load
     from diabolo.jobs.compress.bundled import codec_of
 
-    trained = load(model).trained_ if model else codec_of(archive, salvage=salvage)
+    trained = load(model, device=device).trained_ if model else codec_of(archive, salvage=salvage, device=device)
     if item is not None:
         write_item(trained, archive, item, out, salvage=salvage, force=force)
         print(f"Written: {out}")

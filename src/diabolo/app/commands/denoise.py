@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diabolo.app.common import Force, Json, Quiet, make_room, say, write_text
+from diabolo.app.common import Device, Force, Json, Quiet, make_room, say, write_text
 from diabolo.app.output.denoised import WHITE, line
 from diabolo.errors import ArgumentError, DiaboloError, FileError
 
@@ -84,6 +84,7 @@ def denoise(
     uncertainty: Uncertainty = None,
     clean: CleanDir = None,
     report: Page = None,
+    device: Device = "auto",
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -95,7 +96,7 @@ def denoise(
 
     if report is not None:
         make_room(report, force=force)
-    trained = bundled_denoiser() if model is None else load_model(model)
+    trained = bundled_denoiser(device) if model is None else load_model(model, device)
     options = Options(strength, noise_level, keep_grain, uncertainty, force, quiet, as_json)
     if is_stack(data):
         if clean is not None or report is not None or uncertainty is not None:

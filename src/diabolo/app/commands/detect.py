@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diabolo.app.commands.detect_images import calibrate_images, detect_images
-from diabolo.app.common import Contamination, Data, Force, Json, Label, Model, Window, make_room, say, write_text
+from diabolo.app.common import (
+    Contamination,
+    Data,
+    Device,
+    Force,
+    Json,
+    Label,
+    Model,
+    Window,
+    make_room,
+    say,
+    write_text,
+)
 from diabolo.app.output.alert_summary import (
     DRIFT_NOTE,
     SHOWN,
@@ -109,6 +121,7 @@ def detect(
     adapt: Adapt = False,
     report: Report = None,
     train: Train = None,
+    device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -141,7 +154,7 @@ def detect(
     check_free(out, force=force)
     if report is not None:
         make_room(report, force=force)
-    trained = open_model(model)
+    trained = open_model(model, device)
     rule = chosen_rule(false_alarms, alerts, per_day)
     title = f"Alerts in {Path(data).name}"
     if of_images(trained):
@@ -216,6 +229,7 @@ def calibrate(
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
     contamination: Contamination = 0.0,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Choose MODEL's threshold anew on DATA that it never saw, and keep it in the model file.
@@ -230,7 +244,7 @@ def calibrate(
     from diabolo.jobs.detect.rules import cheapest
     from diabolo.training.files.model_file import save_model
 
-    trained = load(model).trained_
+    trained = load(model, device=device).trained_
     costs = cost_miss is not None or cost_alarm is not None
     if costs and (cost_miss is None or cost_alarm is None or label is None or false_alarms or alerts):
         raise ArgumentError("--cost-miss and --cost-alarm go together, with --label and without another rule.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Force, Json, Label, Model, Seed, say
+from diabolo.app.common import Data, Device, Force, Json, Label, Model, Seed, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def generate(
         Path | None, typer.Option(metavar="TABLE", help="With --fit: learn directions of these columns too.")
     ] = None,
     seed: Seed = 0,
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Write new samples, as the model imagines them; --fit DATA makes a generator of any model first.
@@ -64,7 +65,7 @@ def generate(
         raise ArgumentError("--attributes needs --fit DATA, the samples that they belong to.")
     if out is None and fit is None:
         raise ArgumentError("Give --out PATH for new samples, --fit DATA to fit a density, or both.")
-    trained = _opened(model, out, force=force)
+    trained = _opened(model, out, device, force=force)
     if fit is not None:
         trained = _fitted(trained, model, fit, attributes, seed=seed)
     if out is None:
@@ -87,6 +88,7 @@ def interpolate(
     steps: Annotated[int, typer.Option(help="Samples on the way, both ends included.")] = 12,
     spherical: Annotated[bool, typer.Option("--spherical", help="Along a great circle; else straight.")] = False,
     towards: Towards = None,
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Walk from one sample to another through the code, and write what the decoder makes of each step.
@@ -103,7 +105,7 @@ def interpolate(
     far = _steps(towards)
     if (last is None) == (not far):
         raise ArgumentError("A walk needs either TO, a second sample, or --towards NAME:STEPS.")
-    trained = _opened(model, out, force=force, moving=True)
+    trained = _opened(model, out, device, force=force, moving=True)
     codes = np.ascontiguousarray(walk(*_ends(trained, first, last, far), steps, spherical=spherical))
     samples = in_own_units(trained, decode(trained, codes))
     write_out(out, samples, columns=steps, names=trained.about.get("columns"), force=force)
@@ -117,6 +119,7 @@ def map_codes(
     html: Annotated[Path | None, typer.Option(metavar="PAGE", help="Page to walk through the codes in.")] = None,
     side: Annotated[int, typer.Option(help="Pictures on a side of the grid, or in each traversal.")] = 20,
     label: Told = None,
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Show the space of codes: the grid of a code of 2 numbers, else one number at a time; as a sheet, or as a page.
@@ -131,7 +134,7 @@ def map_codes(
         raise ArgumentError("Give --out SHEET.png, --html PAGE.html, or both.")
     if out is not None and out.suffix.lower() != ".png":
         raise ArgumentError(f"A map is written as a sheet, so --out must end in .png, got {out}.")
-    trained = _opened(model, out, force=force)
+    trained = _opened(model, out, device, force=force)
     if html is not None:
         _write_page(trained, html, data, label, force=force)
     if out is not None and trained.model.config.latent == 2:
@@ -152,6 +155,7 @@ def likelihood(
     ] = None,
     label: Label = None,
     seed: Seed = 0,
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Measure how likely a variational model finds DATA (its test part, where it has one): ELBO, IWAE bound, bits."""
@@ -165,7 +169,7 @@ def likelihood(
 
     if count is not None and count < 1:
         raise ArgumentError(f"count must be 1 or more, got {count}.")
-    trained = load(model).trained_
+    trained = load(model, device=device).trained_
     opened = open_for(trained, data, label)
     say(*opened.notes)
     source = opened.train if opened.test is None else opened.test
@@ -178,13 +182,13 @@ def likelihood(
     print(likelihood_text(found, f"{opened.name}, {part}, {len(chosen):,} samples"))
 
 
-def _opened(model: Path, out: Path | None, *, force: bool, moving: bool = False) -> "Trained":
+def _opened(model: Path, out: Path | None, device: str, *, force: bool, moving: bool = False) -> "Trained":
     """Return the model, once it is clear that its samples can be written to `out`."""
     from diabolo.app.drawing.sheets import check_out
     from diabolo.data.writing import are_pictures
     from diabolo.estimator import load
 
-    trained = load(model).trained_
+    trained = load(model, device=device).trained_
     shape, prepared = trained.model.config.shape, trained.preprocessing
     if out is not None:
         pictures = are_pictures(shape, prepared.dtype, unit=prepared.unit)

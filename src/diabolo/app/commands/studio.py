@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diabolo.app.common import Label, say
+from diabolo.app.common import Device, Label, say
 
 Models = Annotated[
     list[Path], typer.Option("--model", "-m", metavar="MODEL", help="Model file (.safetensors); several if repeated.")
@@ -20,6 +20,7 @@ def studio(
     ] = None,
     port: Port = 7860,
     label: Label = None,
+    device: Device = "auto",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
 ) -> None:
     """Open a page on this machine to explore models: map of codes, reconstruct, compress, denoise, detect.
@@ -33,5 +34,5 @@ def studio(
     check_installed()
     opened = None if data is None else open_data(data, label=label)
     say(*(opened.notes if opened else ()))
-    shelf = Shelf(model, opened)
+    shelf = Shelf(model, opened, device)
     serve(shelf, taken(port), browser=not no_browser)

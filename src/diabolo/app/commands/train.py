@@ -196,7 +196,7 @@ def train(
         print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))
         return
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")

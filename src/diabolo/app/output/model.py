@@ -7,6 +7,7 @@ from typing import Any
 from diabolo.app.fit_and_measure import factor_text, shape_text
 from diabolo.app.output.detector import detector_text, facts_of
 from diabolo.app.output.latent_curve import curve_text
+from diabolo.app.output.likelihood import code_text
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.config.json import to_json
 from diabolo.jobs.detect.members import detects, usable
@@ -14,6 +15,7 @@ from diabolo.jobs.evaluate.record import Figures
 from diabolo.model.summary import summarise
 from diabolo.training.files.array_file import FORMAT
 from diabolo.training.files.model_file import Trained
+from diabolo.training.split import WHOLE
 
 
 def about_json(trained: Trained) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def about_text(trained: Trained) -> str:
         f"preset        {config.preset}: {shape_text(config.shape)} -> {config.latent} numbers "
         f"({factor_text(dimensions, config.latent)} times fewer)",
         f"trained on    {about.get('data', 'an array')}: {about['samples']:,} samples, "
-        f"data {about['fingerprint'][:12]}",
+        f"data {about['fingerprint'].removeprefix(WHOLE)[:12]}",
         f"recipe        {recipe['schedule']}, peak {recipe['learning_rate']:g}, batches of {recipe['batch_size']}, "
         f"{len(trained.history)} of {recipe['epochs']} epochs, seed {about['seed']}",
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
@@ -50,6 +52,7 @@ def about_text(trained: Trained) -> str:
             f"Measured on the {about['split']}:",
             columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
         ]
+    lines += code_text(trained)
     curve = curve_text(about)
     lines += ["", curve] if curve else []
     return "\n".join([*lines, "", str(summarise(trained.model))])

@@ -11,7 +11,6 @@ from diabolo.app.studio import figures
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, on_panel, on_shown, panel, told
 from diabolo.app.studio.uploads import read_upload
-from diabolo.config.corruption import CleanConfig
 from diabolo.data.preprocessing import PIXEL_LIMITS
 from diabolo.data.source import Array
 from diabolo.errors import InputError
@@ -76,8 +75,7 @@ def denoise_tab(shelf: Shelf, model: gr.Dropdown, tab: gr.Tab, place: gr.State) 
         return (magnified(given), magnified(found.image)), figures.facts(known)
 
     def fits(name: str) -> str:
-        clean = isinstance(shelf.opened(name).trained.model.config.corruption, CleanConfig)
-        return BUNDLED if clean else CHOSEN
+        return CHOSEN if shelf.opened(name).trained.config.denoises else BUNDLED
 
     def fitting(
         name: str, file: str | None, row: float, _: str, strength: float, much: float, grain: float

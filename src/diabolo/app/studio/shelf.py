@@ -26,12 +26,12 @@ class Opened:
 class Shelf:
     """Models by their names, and data that they are shown on, if any were given."""
 
-    def __init__(self, models: Sequence[Path], data: Dataset | None = None) -> None:
-        """Open all models. Raises FileError or FormatError for one that cannot be used."""
+    def __init__(self, models: Sequence[Path], data: Dataset | None = None, device: str = "cpu") -> None:
+        """Open all models, which compute on `device`. Raises FileError or FormatError for one that cannot be used."""
         given = list(dict.fromkeys(models))
         short = [path.name for path in given]
         self.paths = {path.name if short.count(path.name) == 1 else str(path): path.absolute() for path in given}
-        self.data = data
+        self.data, self.device = data, device
         self._kept: dict[str, Opened] = {}
         self._lock = Lock()
         for name in self.names:
@@ -49,7 +49,7 @@ class Shelf:
             version = _version(self.paths[name])
             kept = self._kept.get(name)
             if kept is None or kept.version != version:
-                kept = self._kept[name] = Opened(name, load_model(self.paths[name]), version)
+                kept = self._kept[name] = Opened(name, load_model(self.paths[name], self.device), version)
             return kept
 
     def data_for(self, trained: Trained) -> Dataset | None:

@@ -1,6 +1,6 @@
 """Images of any sizes, and, in units of each one's own brightness and grain, random pieces of them to learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Protocol
@@ -203,6 +203,10 @@ class Pieces:
             for row in np.flatnonzero(chosen == number):
                 taken[row] = self._piece(image, draws[row]).reshape(self.shape)
         return taken
+
+    def originals(self) -> Iterator[Array]:
+        """Yield the images that pieces are cut from."""
+        yield from (self.images.read(number) for number in range(len(self.images)))
 
     def _piece(self, image: Plane, draw: np.random.Generator) -> Plane:
         ends = [max(1 - MARGIN, side + MARGIN - self.side + 1) for side in image.shape[:2]]

@@ -1,6 +1,7 @@
 """Patches: random pieces of larger images, turned and mirrored, each drawn from its number."""
 
 from bisect import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -56,6 +57,11 @@ class Patches:
                 piece = np.rot90(piece, turn % 4)
                 taken[row] = piece[:, ::-1] if turn >= 4 else piece
         return taken
+
+    def originals(self) -> Iterator[Array]:
+        """Yield the images that patches are cut from."""
+        for source in self.sources:
+            yield from (source.take(np.array([number])) for number in range(len(source)))
 
     def _draw(self, row: int) -> tuple[int, int, int, int]:
         """Return (image, top, left, turn) of a row; turns of 4 and more are mirrored."""

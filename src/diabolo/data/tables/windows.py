@@ -1,11 +1,13 @@
 """Windows of a series: N steps that follow each other, flat, as one sample; views, so that a series may be long."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source, Subset, View
 from diabolo.errors import ArgumentError, InputError
 
@@ -51,6 +53,10 @@ class Windows(View):
         steps = rows[:, None] + np.arange(self.length)
         needed, places = np.unique(steps, return_inverse=True)
         return self.source.take(needed)[places].reshape(len(rows), *self.shape)
+
+    def originals(self) -> Iterator[Array]:
+        """Yield the steps that windows are cut from."""
+        return chunks(self.source, np.arange(len(self.source)))
 
 
 HELD_SHARE = 0.1

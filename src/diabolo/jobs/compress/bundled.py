@@ -27,10 +27,10 @@ def bundled_codec(promise: Promise) -> Trained:
         return read_packed(path)
 
 
-def codec_of(archive: Path, *, salvage: bool = False) -> Codec:
+def codec_of(archive: Path, *, salvage: bool = False, device: str = "cpu") -> Codec:
     """Return the bundled model that an archive was made with. Raises InputError if it was another one.
 
-    salvage: whether the archive may be damaged.
+    salvage: whether the archive may be damaged. device: that computes what is no whole number.
     """
     wanted = _header(archive, salvage=salvage).model
     if bundled_kernel().identity == wanted:
@@ -38,7 +38,7 @@ def codec_of(archive: Path, *, salvage: bool = False) -> Codec:
     for promise in BUNDLED:
         trained = bundled_codec(promise)
         if identity(trained) == wanted:
-            return trained
+            return trained.on(device)
     raise InputError(
         f"{archive} was made with a model of SHA-256 {wanted.hex()[:12]}..., which is none of the bundled ones; "
         "give its file with -m."

@@ -13,6 +13,7 @@ from diabolo.coding.tables import Tables, tables_from_arrays, tables_from_probab
 from diabolo.data.source import ArraySource, Source, spaced
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import apply
+from diabolo.training.devices import device_of
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 
@@ -72,7 +73,7 @@ def _tables(trained: Trained, symbols: NDArray[np.int32], step: float) -> Tables
     grid = lowest + np.arange(widths.max())[:, None]
     with torch.inference_mode():
         code = torch.from_numpy((grid * step).astype(np.float32))
-        cost = trained.model.encoder.bottleneck.cost(code.to(device_of(trained)), step)
+        cost = trained.model.encoder.bottleneck.cost(code.to(device_of(trained.model)), step)
         prior = np.exp(-cost.cpu().numpy().astype(np.float64))
     probabilities = []
     for column, first, width, expected in zip(symbols.T, lowest, widths, prior.T, strict=True):
@@ -133,11 +134,6 @@ def unrounded(trained: Trained, source: Source) -> NDArray[np.float32]:
             latents[start : start + len(batch)] = found.cpu().numpy()
             start += len(batch)
     return latents
-
-
-def device_of(trained: Trained) -> torch.device:
-    """Return where the model's weights are."""
-    return next(trained.model.parameters()).device
 
 
 def squared_error(samples: NDArray[Any], restored: NDArray[Any]) -> float:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diabolo.config.corruption import GaussianNoiseConfig
 from diabolo.config.model import ModelConfig
 from diabolo.data.preprocessing import check_finite
 from diabolo.data.source import Array
@@ -19,8 +18,8 @@ from diabolo.jobs.denoise.scale import Pixels, Scale, scale_of
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.denoise.tiles import Side, Window, windows
 from diabolo.model.autoencoder import AutoencoderModel
-from diabolo.model.likelihoods import PixelGaussian
 from diabolo.model.networks.resizing import can_resize, predicted, reach, resized
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
 
 TILE = 768
@@ -196,7 +195,7 @@ class Work:
 
 def is_blind(config: ModelConfig) -> bool:
     """Return whether a model is for Gaussian noise of any level from 0."""
-    return isinstance(config.corruption, GaussianNoiseConfig) and config.corruption.least == 0
+    return config.corruption.any_level
 
 
 def _share(config: ModelConfig, noise: float) -> float:
@@ -251,22 +250,22 @@ def _windows(config: ModelConfig, planes: Array, tile: int) -> list[Window]:
     return windows(planes.shape[:2], tile, look=look, unit=unit)
 
 
-def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | None) -> tuple[Pixels, Pixels]:
-    """Return the mean and the expected error of a colour model for pixels (h, w, c); grey is seen thrice."""
+def _with_error(model: AutoencoderModel, given: Pixels, level: Pixels | float | None) -> tuple[Pixels, Pixels | None]:
+    """Return the mean for pixels (h, w, c), and the expected error if the model gives it; grey is seen thrice."""
     likelihood, seen = model.decoder.likelihood, given.shape[2]
-    assert isinstance(likelihood, PixelGaussian)
     own = model.config.shape[2] if len(model.config.shape) == 3 else 1
     given = np.repeat(given, own, 2) if seen == 1 else given
     if level is not None:
         told = np.broadcast_to(np.asarray(level, np.float32), given.shape[:2])
         given = np.dstack([given, told, np.ones_like(told)])
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.inference_mode():
         sample = torch.from_numpy(np.ascontiguousarray(given[None])).to(device)
         parameters = predicted(model, sample)
-        mean, error = likelihood(parameters)[0].cpu().numpy(), likelihood.expected_error(parameters)[0].cpu().numpy()
+        mean, error = likelihood(parameters)[0].cpu().numpy(), likelihood.expected_error(parameters)
+        found = None if error is None else error[0].cpu().numpy()
     mean = mean if mean.ndim == 3 else mean[..., None]
-    return (mean.mean(2, keepdims=True) if seen < own else mean), error
+    return (mean.mean(2, keepdims=True) if seen < own else mean), found
 
 
 def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
@@ -283,7 +282,7 @@ def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
 
 def applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
     """Return the model's mean for a batch (n, h, w) or (n, h, w, c) of its own size."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.inference_mode():
         samples = torch.from_numpy(np.ascontiguousarray(batch, np.float32)).to(device)
         return model(samples.reshape(-1, *model.config.shape)).reshape(batch.shape).cpu().numpy()  # type: ignore[no-any-return]

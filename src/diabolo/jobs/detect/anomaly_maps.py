@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from diabolo.config.corruption import BlotsConfig, CorruptionConfig
+from diabolo.config.corruption import CorruptionConfig
 from diabolo.data.images.any_size import (
     PIECE,
     ArrayImages,
@@ -45,7 +45,7 @@ from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.resizing import reach, resized
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
-from diabolo.training.loop import split
+from diabolo.training.split import draw_split
 
 HELD_SHARE, RATE = 0.2, 0.01
 SMOOTH, POWER = 1.0, 2.5
@@ -93,11 +93,11 @@ def pieces_of(source: Source | SizedImages, seed: int, *, side: int = PIECE) -> 
     if isinstance(source, Pieces):
         return source
     images = _sized(source)
-    rows, held = split(len(images), HELD_SHARE, seed)
-    learnt = SomeImages(images, rows)
+    split = draw_split(len(images), HELD_SHARE, seed)
+    learnt = SomeImages(images, split.rows)
     if not any(np.ptp(learnt.read(number)) for number in range(len(learnt))):
         raise InputError("None of the images has any texture to learn from; give images of good surfaces.")
-    left = SomeImages(images, held if len(held) else rows)
+    left = SomeImages(images, split.held_out if len(split.held_out) else split.rows)
     return Pieces(learnt, left, side, enough(learnt, side), seed)
 
 
@@ -187,7 +187,7 @@ def of(trained: Trained) -> Mapped:
 def _strength(trained: Trained, image: Plane) -> Map:
     """Return how strong what the model takes off is at each pixel, (h, w), in squared grains."""
     values = trained.preprocessing.prepare(in_own_units(image))
-    taken = (values - _restored(trained.model.cpu(), values)) * np.float32(trained.preprocessing.scale)
+    taken = (values - _restored(trained.model, values)) * np.float32(trained.preprocessing.scale)
     darker, lighter = _weights(trained.model.config.corruption)
     squares = np.square(taken) * np.where(taken < 0, np.float32(darker), np.float32(lighter))
     return np.asarray(gaussian_filter(squares.sum(2), SMOOTH, mode="nearest"), np.float32)
@@ -198,7 +198,7 @@ def _weights(corruption: CorruptionConfig) -> tuple[float, float]:
 
     What training laid over more often counts fully, the other by the odds: not at all where it never did.
     """
-    lighter = corruption.lighter if isinstance(corruption, BlotsConfig) else 0.5
+    lighter = corruption.lighter
     most = max(lighter, 1 - lighter)
     return (1 - lighter) / most, lighter / most
 

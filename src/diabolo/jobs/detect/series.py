@@ -58,7 +58,6 @@ def with_detector(trained: "Trained", learnt: Windows) -> "Trained":
     The errors of what was learnt are smaller; their maxima count by as much more as the held-out median is larger.
     """
     trained = replace(trained, about={**trained.about, WINDOW: learnt.length})
-    trained.model.cpu()
     some = learnt.take(spaced(len(learnt), MOST_REFERENCES))
     references = trained.preprocessing.prepare(some).reshape(len(some), -1)
     errors = list(window_errors(trained, learnt))

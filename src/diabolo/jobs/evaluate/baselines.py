@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 Prepared = NDArray[np.float32]
 Reconstruct = Callable[[Prepared], Prepared]
+MOST_TRIED = 256
 
 
 def principal_components(samples: Prepared, latent: int, *, unit: bool) -> Reconstruct:
@@ -16,10 +17,28 @@ def principal_components(samples: Prepared, latent: int, *, unit: bool) -> Recon
 
     unit: whether values are kept in [0, 1] afterwards. At most min(n, dimensions) components are taken.
     """
-    pca = PCA(min(latent, *samples.shape), random_state=0).fit(samples)
+    return _kept_by(PCA(min(latent, *samples.shape), random_state=0).fit(samples), unit=unit)
+
+
+def components_against(clean: Prepared, noisy: Prepared, *, unit: bool) -> tuple[Reconstruct, int]:
+    """Fit PCA on clean samples (n, dimensions); return what it keeps of noisy ones, and how many components it takes.
+
+    noisy: the same samples. The number of components, at most 256, is the one that restores them best: a component that
+    is kept costs the noise in it, one that is left out costs its variance.
+    """
+    pca = PCA(min(MOST_TRIED, *clean.shape), random_state=0).fit(clean)
+    wanted, given = pca.transform(clean), pca.transform(noisy)
+    gains = np.square(wanted).mean(0, dtype=np.float64) - np.square(given - wanted).mean(0, dtype=np.float64)
+    count = int(np.argmax(np.cumsum(gains))) + 1
+    pca.components_ = pca.components_[:count]
+    return _kept_by(pca, unit=unit), count
+
+
+def _kept_by(pca: PCA, *, unit: bool) -> Reconstruct:
+    mean, axes = pca.mean_.astype(np.float32), pca.components_.astype(np.float32)
 
     def reconstruct(x: Prepared) -> Prepared:
-        back: Prepared = pca.inverse_transform(pca.transform(x)).astype(np.float32)
+        back: Prepared = (x - mean) @ axes.T @ axes + mean
         return np.clip(back, 0, 1) if unit else back
 
     return reconstruct

@@ -18,10 +18,12 @@ from diabolo.errors import ArgumentError, FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.resizing import is_map
 from diabolo.training.batches import compacted, evaluated_together, expanded
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
 from diabolo.training.fitting import Dials, fit
 from diabolo.training.labelled import Labels
-from diabolo.training.loop import generator_for, split
+from diabolo.training.loop import generator_for
+from diabolo.training.split import split_of
 
 TRIED = 48
 """Latents on the curve, at most: one by one at first, then in steps of about a tenth."""
@@ -134,7 +136,7 @@ def choose_latent(
         )
         if made.about["stopped"] == "interrupted":
             raise KeyboardInterrupt
-        rows = split(len(source), made.about["recipe"]["validation"], dials.seed)[1]
+        rows = split_of(made.about, len(source)).held_out
         return curve_of(made, source, rows if len(rows) else np.arange(len(source)))
 
     curve = measured(nested)
@@ -170,7 +172,7 @@ def latents_of(longest: int) -> list[int]:
 
 def curve_of(trained: Trained, source: Source, rows: NDArray[np.int64]) -> tuple[Point, ...]:
     """Return the curve of a nested model on up to 2,000 of the rows of a source, corrupted as in training."""
-    model, device = trained.model, next(trained.model.parameters()).device
+    model, device = trained.model, device_of(trained.model)
     samples = compacted(source, bounded(rows, source, MEASURED), trained.preprocessing)
     generator = generator_for(device, trained.about["seed"], 5)
     latents = latents_of(model.config.latent)

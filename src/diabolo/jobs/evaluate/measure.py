@@ -1,6 +1,7 @@
 """Measure a trained model on samples that it never saw, with its baseline beside it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from diabolo.jobs.detect import members
 from diabolo.jobs.detect.detector import name_in
 from diabolo.jobs.detect.labels import marks
 from diabolo.jobs.detect.ranking import BESIDE, Detection, detection_of
-from diabolo.jobs.evaluate.baselines import FILTERS, Reconstruct, principal_components
+from diabolo.jobs.evaluate.baselines import FILTERS, Reconstruct, components_against, principal_components
 from diabolo.jobs.evaluate.choose_latent import choice_of
 from diabolo.jobs.evaluate.quality import ssim
 from diabolo.jobs.evaluate.record import Evaluation, Figures, Generation
@@ -24,15 +25,16 @@ from diabolo.jobs.generate.likelihood import measure
 from diabolo.jobs.generate.sample import sample
 from diabolo.jobs.table_input import as_rows, check_shape, encoding_of
 from diabolo.model.summary import count_parameters, summarise
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
-from diabolo.training.loop import generator_for, split
+from diabolo.training.history import collapsed
+from diabolo.training.loop import generator_for
+from diabolo.training.split import split_of
 
 BASELINE_BYTES = 256 << 20
 SHOWN, WORST, POINTS = 16, 8, 5000
-MEASURED, NEW = 1000, 48
+MEASURED, NEW, NOISED = 1000, 48, 5000
 HALF_A_GREY_LEVEL = 1 / 510
-PCA_AGAINST_NOISE = 60
-"""Components that restore noisy MNIST best (noise 0.5; more keep more of the noise); of tables as many as the code."""
 NOISY = "noisy input"
 """What the model is given, as the baseline of doing nothing."""
 PAIRS_TOGETHER = 16
@@ -78,20 +80,21 @@ class _Sums:
         return Figures(name, latent, parameters, self.entropy / self.count if unit else None, mse, psnr, like)
 
 
-def components(trained: Trained) -> int:
-    """Return how many components the baseline PCA keeps: as many as the code, or what is best against noise."""
-    config = trained.model.config
-    wanted = PCA_AGAINST_NOISE if config.denoises and len(config.shape) > 1 else config.latent
-    return min(wanted, trained.model.dimensions)
+def _learnt_rows(trained: Trained, training: Source, most: int | None = None) -> NDArray[np.float32]:
+    """Return prepared samples that weights were learnt from, (n, *shape), as many as fit in 256 MB, at most `most`."""
+    rows = split_of(trained.about, len(training)).rows
+    count = min(len(rows), max(2, BASELINE_BYTES // (4 * trained.model.dimensions)), most or len(rows))
+    return trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
 
 
-def pca_of(trained: Trained, training: Source) -> Reconstruct:
-    """Return PCA of the model's latent size, fitted on its training samples (as many as fit in 256 MB)."""
-    dimensions, latent = trained.model.dimensions, components(trained)
-    rows, _ = split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])
-    count = min(len(rows), max(2, BASELINE_BYTES // (4 * dimensions)))
-    samples = trained.preprocessing.prepare(training.take(rows[spaced(len(rows), count)]))
-    return principal_components(samples.reshape(count, -1), latent, unit=trained.preprocessing.unit)
+def _pca_against_noise(trained: Trained, training: Source) -> tuple[Reconstruct, int]:
+    """Return PCA with as many components as restore training samples best, which are corrupted as in training."""
+    clean = _learnt_rows(trained, training, NOISED)
+    device = device_of(trained.model)
+    with torch.inference_mode():
+        noisy = trained.model.corrupt(torch.from_numpy(clean).to(device), generator_for(device, 2)).cpu().numpy()
+    flat = (len(clean), -1)
+    return components_against(clean.reshape(flat), noisy.reshape(flat), unit=trained.preprocessing.unit)
 
 
 def figures(trained: Trained, samples: Source, training: Source | None = None) -> tuple[Figures, ...]:
@@ -105,7 +108,11 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
         return _against_noise(trained, samples, training)
     check_shape(trained, samples)
     unit = trained.preprocessing.unit
-    pca = pca_of(trained, training) if training is not None else None
+    latent = min(trained.config.latent, trained.model.dimensions)
+    pca = None
+    if training is not None:
+        rows = _learnt_rows(trained, training)
+        pca = principal_components(rows.reshape(len(rows), -1), latent, unit=unit)
     model, baseline = _Sums(), _Sums()
     with torch.inference_mode():
         for batch in batches(trained, samples):
@@ -118,7 +125,7 @@ def figures(trained: Trained, samples: Source, training: Source | None = None) -
     own = model.figures(config.preset, config.latent, count_parameters(trained.model), unit=unit)
     if pca is None:
         return (own,)
-    return own, baseline.figures("PCA", components(trained), 0, unit=unit)
+    return own, baseline.figures("PCA", latent, 0, unit=unit)
 
 
 def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> tuple[Figures, ...]:
@@ -129,7 +136,7 @@ def paired_figures(trained: Trained, pairs: Source, rows: NDArray[np.int64]) -> 
         for start in range(0, len(rows), PAIRS_TOGETHER):
             x = trained.preprocessing.prepare(pairs.take(rows[start : start + PAIRS_TOGETHER]))
             given, wanted = torch.from_numpy(x[:, 0]), x[:, 1].reshape(len(x), -1)
-            cleaned = trained.model(given.to(next(trained.model.parameters()).device)).cpu().numpy()
+            cleaned = trained.model(given.to(device_of(trained.model))).cpu().numpy()
             own.add(wanted, cleaned.reshape(len(x), -1), unit=False, least=0)
             seen.add(wanted, x[:, 0].reshape(len(x), -1), unit=False, least=0)
     parameters = count_parameters(trained.model)
@@ -144,36 +151,36 @@ def _against_noise(trained: Trained, samples: Source, training: Source | None) -
     config, unit = trained.model.config, trained.preprocessing.unit
     shape = config.shape if unit and len(config.shape) > 1 else None
     filters: dict[str, Reconstruct] = dict(FILTERS) if shape else {}
-    if training is not None and components(trained) < trained.model.dimensions:
-        pca = pca_of(trained, training)
+    latents = dict.fromkeys(filters, 0)
+    if training is not None:
+        pca, latents["PCA"] = _pca_against_noise(trained, training)
         filters["PCA"] = lambda x: pca(x.reshape(len(x), -1)).reshape(x.shape)
-    sums = {name: _Sums(shape) for name in (config.preset, *filters, NOISY)}
-    generator = generator_for(next(trained.model.parameters()).device, 1)
+    own, sums = _Sums(shape), {name: _Sums(shape) for name in (*filters, NOISY)}
+    generator = generator_for(device_of(trained.model), 1)
     with torch.inference_mode():
         for batch in batches(trained, samples):
             noisy = trained.model.corrupt(batch, generator)
             x, given = batch.cpu().numpy(), noisy.cpu().numpy()
-            found = {config.preset: trained.model(noisy).cpu().numpy(), NOISY: given}
-            found |= {name: clean(given) for name, clean in filters.items()}
-            for name, mean in found.items():
-                least = 1e-7 if name == config.preset else HALF_A_GREY_LEVEL
-                sums[name].add(x.reshape(len(x), -1), mean.reshape(len(x), -1), unit=unit, least=least)
-    latents = {config.preset: config.latent, "PCA": components(trained)}
-    own = count_parameters(trained.model)
-    return tuple(
-        found.figures(name, latents.get(name, 0), own if name == config.preset else 0, unit=unit)
-        for name, found in sums.items()
-    )
+            wanted, mean = x.reshape(len(x), -1), trained.model(noisy).cpu().numpy()
+            own.add(wanted, mean.reshape(len(x), -1), unit=unit, least=1e-7)
+            for name, clean in {**filters, NOISY: _as_given}.items():
+                sums[name].add(wanted, clean(given).reshape(len(x), -1), unit=unit, least=HALF_A_GREY_LEVEL)
+    model = own.figures(config.preset, config.latent, count_parameters(trained.model), unit=unit)
+    return model, *(found.figures(name, latents.get(name, 0), 0, unit=unit) for name, found in sums.items())
+
+
+def _as_given(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return x
 
 
 def held_out(trained: Trained, training: Source) -> NDArray[np.int64]:
     """Return the rows of the training source that the run held out."""
-    return split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[1]
+    return split_of(trained.about, len(training)).held_out
 
 
 def learnt(trained: Trained, training: Source) -> Source:
     """Return the samples of the training source that weights were learnt from."""
-    return Subset(training, split(len(training), trained.about["recipe"]["validation"], trained.about["seed"])[0])
+    return Subset(training, split_of(trained.about, len(training)).rows)
 
 
 def evaluate(
@@ -206,7 +213,7 @@ def evaluate(
         worst_distortions=distortions[worst],
         columns=columns if encoding is None else encoding.names,
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
-        warnings=tuple(warnings(model, baselines)),
+        warnings=tuple(warnings(trained, model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
         detection=detection(trained, unseen, training)
@@ -256,18 +263,25 @@ def generation(trained: Trained, samples: Source) -> Generation | None:
     return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))
 
 
-def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
+def warnings(trained: Trained, model: Figures, baselines: Sequence[Figures]) -> list[str]:
     """Return a plain sentence for each baseline that reconstructs with less squared error than the model.
 
     Of noise that is no image's, nothing is said: a table's columns may have nothing in common to restore them by.
     """
     better = [baseline for baseline in baselines if baseline.mse < model.mse]
-    return [_warning(model, one) for one in better if one.name != NOISY or one.psnr is not None]
+    return [_warning(trained, model, one) for one in better if one.name != NOISY or one.psnr is not None]
 
 
-def _warning(model: Figures, baseline: Figures) -> str:
+def _warning(trained: Trained, model: Figures, baseline: Figures) -> str:
     errors = f"mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}"
     if baseline.name == NOISY:
         return f"The model gives back samples farther from the clean ones than the noisy are ({errors}): train longer."
     numbers = f" with {baseline.latent} numbers" if baseline.latent else ""
-    return f"{baseline.name}{numbers} reconstructs better ({errors}): train longer, or use {baseline.name}."
+    return f"{baseline.name}{numbers} reconstructs better ({errors}): {remedy(trained, baseline.name)}."
+
+
+def remedy(trained: Trained, baseline: str) -> str:
+    """Return what lets a model reconstruct better, by what holds its code back."""
+    if collapsed(trained.config, trained.history):
+        return "the code has collapsed; lower beta, or give warm_up = 0.3 or free_nats = 0.1"
+    return f"train longer, or {trained.config.bottleneck.freer or f'use {baseline}'}"

@@ -16,6 +16,7 @@ from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs.apply import batches, encode
 from diabolo.jobs.generate.categories import CategoricalMixture, fit_categories
 from diabolo.model.bottlenecks.base import Bottleneck
+from diabolo.training.devices import device_of
 from diabolo.training.files.contents import Extra
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import generator_for
@@ -109,7 +110,7 @@ def prior_of(trained: Trained) -> Prior:
 def drawn_codes(trained: Trained, source: Source, *, seed: int = 0) -> Floats:
     """Return codes (n, latent) as the decoder sees them in training: drawn, where the bottleneck draws them."""
     bottleneck, network = trained.model.encoder.bottleneck, trained.model.encoder.network
-    generator = generator_for(next(trained.model.parameters()).device, seed, 5)
+    generator = generator_for(device_of(trained.model), seed, 5)
     with torch.inference_mode():
         drawn = [bottleneck.draw(network(batch), generator).seen.cpu().numpy() for batch in batches(trained, source)]
     return np.concatenate(drawn)

@@ -13,6 +13,7 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.apply import batches
 from diabolo.model.autoencoder import ACTIVE
 from diabolo.model.bottlenecks.variational import noise_for
+from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
 from diabolo.training.loop import generator_for
 
@@ -59,7 +60,7 @@ def measure(trained: Trained, source: Source, *, samples: int = 5000, seed: int 
         raise ArgumentError(f"samples must be a whole number from 1 to 1,000,000, got {samples!r}.")
     binarised = getattr(config.likelihood, "binarised", False)
     ones = np.random.default_rng(BINARISED_FROM)
-    generator = generator_for(next(trained.model.parameters()).device, seed, 6)
+    generator = generator_for(device_of(trained.model), seed, 6)
     bounds, distortions, rates, means = [], [], [], []
     with torch.inference_mode():
         for batch in batches(trained, source):

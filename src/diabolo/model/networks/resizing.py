@@ -5,7 +5,6 @@ from dataclasses import replace
 from torch import Tensor
 
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import ConvolutionalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.build import REACH, RESIZED
 from diabolo.model.networks.unet import Downward, Upward
@@ -18,9 +17,7 @@ def can_resize(config: ModelConfig) -> bool:
 
 def is_map(config: ModelConfig) -> bool:
     """Return whether the code is made of the network's maps, whose size follows from the samples'."""
-    network = config.network
-    joined = isinstance(network, ConvolutionalConfig) and network.dense
-    return type(network) in RESIZED and not joined
+    return not config.network.joined
 
 
 def reach(config: ModelConfig) -> tuple[int, int]:

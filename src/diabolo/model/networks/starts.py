@@ -5,8 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from diabolo.config.likelihoods import GaussianConfig
-from diabolo.config.networks import DenseConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.axes import principal_axes
 from diabolo.model.networks.photo.start import start_at_cosines
@@ -41,11 +39,13 @@ def start_at(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> 
     *_, latent, last = model.encoder.network
     if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
         latent.bias.fill_(HIDDEN_RELU_BIAS)
-    network, first = model.config.network, model.decoder.network[0]
-    if isinstance(latent, nn.Linear) and isinstance(first, nn.Linear) and network == DenseConfig():
+    network, first = model.config.network.perceptron, model.decoder.network[0]
+    if network is None or network.widths:
+        return
+    if isinstance(latent, nn.Linear) and isinstance(first, nn.Linear) and network.code == "relu":
         parameters = model.decoder.likelihood.parameters_of(x.flatten(1))
         _start_relu(latent, first, x.flatten(1), parameters, generator)
-    normal = model.config.likelihood == GaussianConfig() and network == DenseConfig(code="linear")
+    normal = model.config.likelihood.mean_is_output and network.code == "linear"
     if normal and isinstance(last, nn.Linear) and isinstance(first, nn.Linear):
         _start_linear(model, last, first, x.flatten(1), generator)
 

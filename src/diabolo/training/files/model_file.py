@@ -3,9 +3,10 @@
 The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
 """
 
-from dataclasses import asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
 from diabolo.model.networks.own import Modules, check_wanted
+from diabolo.training.devices import choose_device, device_of
 from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
 from diabolo.training.history import Record
@@ -41,6 +43,14 @@ class Trained:
     def config(self) -> ModelConfig:
         return self.model.config
 
+    def on(self, device: str) -> Self:
+        """Return the same with its model on a device ('auto', 'cpu', 'cuda', 'mps'): a copy, if it lies elsewhere.
+
+        Raises ArgumentError if the device is not there.
+        """
+        wanted, here = choose_device(device), device_of(self.model)
+        return self if wanted == here else replace(self, model=deepcopy(self.model).to(wanted))
+
     def forward(self) -> Reconstruct:
         """Return the autoencoder of prepared samples, by NumPy where it can; but torch's SiLU is twice as fast."""
         if not is_dense(self.config):
@@ -54,7 +64,7 @@ def _silu(x: NDArray[np.float32]) -> None:
 
 
 def _by_torch(model: AutoencoderModel) -> Reconstruct:
-    device = next(model.parameters()).device
+    device = device_of(model)
 
     def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -121,16 +131,18 @@ def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
     return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
-def load_model(path: Path, modules: Modules | None = None) -> Trained:
-    """Read a model file. Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
+def load_model(path: Path, device: str = "cpu", modules: Modules | None = None) -> Trained:
+    """Read a model file; its model lies on `device`.
 
     modules: the user's encoder and decoder, of the classes that the file names, where it names any.
+    Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
     """
     kept = read_kept(path)
     try:
-        return trained_of(kept, modules)
+        trained = trained_of(kept, modules)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
+    return trained.on(device)
 
 
 def trained_of(kept: Kept, modules: Modules | None = None) -> Trained:

@@ -79,8 +79,8 @@ def _settings(config: ModelConfig) -> dict[str, Any] | None:
 
 def _dense(trained: Trained) -> dict[str, Any]:
     """Return the settings of the network and its layers' weights, input by input."""
-    network = trained.config.network
-    assert isinstance(network, DenseConfig)
+    network = trained.config.network.perceptron
+    assert network is not None
     if len(network.widths) > MOST_LAYERS or max((0, *network.widths)) > WIDEST or trained.config.latent > MOST_CODE:
         sizes = f"hidden layers {network.widths}, {trained.config.latent:,} numbers in the code"
         raise InputError(f"The playground opens {ALLOWED}; this one has {sizes}.")

@@ -56,10 +56,10 @@ def with_detector(trained: "Trained", source: Source, contamination: float = 0.0
 
     contamination: the share of anomalies among them, which are left out as far as they can be told.
     """
-    from diabolo.training.loop import split
+    from diabolo.training.split import split_of
 
-    about = trained.about
-    rows, held = split(len(source), about["recipe"]["validation"], about["seed"])
+    split = split_of(trained.about, len(source))
+    rows, held = split.rows, split.held_out
     if not len(held):  # a row is its own nearest neighbour, so it cannot calibrate what it fitted
         rows, held = rows[::2], rows[1::2]
     return _with(trained, Subset(source, rows), Subset(source, held), FalseAlarms(), contamination)
@@ -96,7 +96,6 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
 
     rows = bounded(np.arange(len(fitted)), fitted, MOST_FITTED)
     prepared = prepared_rows(trained, Subset(fitted, rows))
-    trained.model.cpu()
     detector, left_out = fit_to_most(trained.forward(), prepared, contamination, weights=weights_of(trained))
     found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
     kept = Subset(held, bounded(np.arange(len(held)), held, MOST_CALIBRATED))
