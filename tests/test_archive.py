@@ -126,9 +126,13 @@ def reference_read(data: bytes) -> Content:
             plain = zlib.decompress(table)
             assert len(plain) == unpacked
             sizes = iter(struct.unpack_from(f"<{sum(plain[:count])}I", plain, count))
-            texts = plain[count + 4 * sum(plain[:count]) :].decode().split("\0")
+            *texts, more = plain[count + 4 * sum(plain[:count]) :].split(b"\0", 2 * count)
+            texts = [text.decode() for text in texts]
             shapes = [tuple(next(sizes) for _ in range(rank)) for rank in plain[:count]]
-            items = [Item(shapes[i], texts[count + i], texts[i]) for i in range(count)]
+            dates = [sum(more[count * k + i] << 8 * k for k in range(8)) if more else 0 for i in range(count)]
+            lengths = struct.unpack_from(f"<{count}I", more, 8 * count) if more else [0] * count
+            notes = [more[12 * count + sum(lengths[:i]) :][: lengths[i]] for i in range(count)]
+            items = [Item(shapes[i], texts[count + i], texts[i], notes[i], dates[i]) for i in range(count)]
         blocks.append((payload, items, Method(method)))
         place += 64 + packed + size
     assert place == index
@@ -141,6 +145,8 @@ ITEMS = st.builds(
     st.lists(st.integers(0, 99), max_size=4).map(tuple),
     NAMES.filter(lambda name: name not in (".", "..")),
     st.sampled_from(["", "L", "RGB", "I;16"]),
+    st.binary(max_size=9),
+    st.sampled_from([0, 1, 1_790_000_000]),
 )
 
 
@@ -234,7 +240,7 @@ def test_a_refusal_says_why(tmp_path: Path) -> None:
     path, good = tmp_path / "a.dbo", archive(content())
     assert "no archive of diabolo" in refusal(path, b"PK" + good[2:])
     assert "no archive of diabolo" in refusal(path, b"")
-    assert "format version 2, this diabolo reads 1" in refusal(path, good[:8] + b"\2" + good[9:])
+    assert "format version 3, this diabolo reads 1 and 2" in refusal(path, good[:8] + b"\3" + good[9:])
     assert "cut off" in refusal(path, good[:-1])
     assert "cut off" in refusal(path, good[:20])
     assert "header of the archive is damaged" in refusal(path, good[:40] + b"x" + good[41:])
@@ -356,13 +362,13 @@ def test_a_block_of_another_archive_of_the_same_model_is_not_taken(tmp_path: Pat
 def test_a_file_made_to_waste_time_does_not(tmp_path: Path) -> None:
     raw = write_header(HEADER)
     wide = sealed(Entry(7, 1, 0, 0, 0, 1 << 20, 0), b"", b"", key_of(raw))
-    start = time.perf_counter()
+    start = time.process_time()
     many = sealed(Entry(7, MAX_ITEMS, 0, 0, 0, 1, 0), b"", b"", key_of(raw))
     tables = Entry(7, 1, 0, 1 << 20, 1 << 20, 0, 0)
     heads = [write_entry(entry) * (1 << 15) for entry in (wide, many, tables)]
     for filler in (BLOCK_MARK * (1 << 18), *(head + bytes(1 << 20) for head in heads)):
         assert not list(Salvage(written(tmp_path / "a.dbo", raw + filler)))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("offset", [0, 1, 1 << 20, (1 << 63) - 1, (1 << 64) - 1])

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from diabolo.app.cli import app
-from diabolo.app.commands.unpack import write_item
+from diabolo.app.commands.archives.unpack import write_item
 from diabolo.coding.archive.archive import ArchiveReader, ArchiveWriter
 from diabolo.coding.archive.general_coder import store
 from diabolo.coding.archive.items import Item
@@ -237,5 +237,5 @@ def test_salvage_by_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     start = ["decompress", str(tmp_path / "a.dbo"), "-m", str(tmp_path / "m.safetensors"), "--quiet"]
     found = CliRunner().invoke(app, [*start, "--salvage", "--out", str(tmp_path / "b.npy")])
     assert found.exit_code == 1
-    assert "index is gone" in found.output
+    assert "The end of the archive is lost" in found.output
     assert np.array_equal(np.load(tmp_path / "b.npy"), X[:80])

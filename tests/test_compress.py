@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from diabolo.coding.archive.archive import ArchiveReader
+from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import Promise
 from diabolo.data.images.mixed import open_pictures
 from diabolo.data.source import ArraySource
@@ -332,7 +333,7 @@ def test_an_archive_of_many_items_holds_them_in_order(tmp_path: Path) -> None:
 def test_strips_cover_an_item(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "NUMBERS", 1000)
     array = np.arange(200 * 10, dtype=np.uint16).reshape(200, 10)
-    found: list[Piece] = list(strips("x.png", "I;16", array))
+    found: list[Piece] = list(strips(Item((), "x.png", "I;16"), array))
     assert len(found) == 4
     assert [piece.items[0].mode for piece in found] == [f"I;16@{top}/200" for top in (0, 64, 128, 192)]
     assert np.array_equal(np.concatenate([piece.array[0] for piece in found]), array)

@@ -78,7 +78,7 @@ def test_load_takes_the_device_of_its_argument(tmp_path: Path, monkeypatch: pyte
         load(path, device="tpu")
 
 
-WITHOUT_WORK = {"info", "datasets", "playground"}
+WITHOUT_WORK = {"info", "datasets", "playground", "list", "verify"}
 """Commands that compute nothing with a model's weights here."""
 
 

@@ -32,7 +32,7 @@ def nearest(found: Neighbours, rows: Numbers) -> NDArray[np.int64]:
     named = np.empty((len(rows), 3), np.int64)
     for some, cuts in found.pieces([rows], 100):
         for cell, cut in cuts:
-            named[some[cut]] = cell.nearest(rows[some[cut]].T).T
+            named[some[cut]] = cell.nearest(rows[some[cut]].T)[0].T
     return named
 
 

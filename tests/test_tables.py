@@ -187,10 +187,18 @@ def test_columns_that_a_model_does_not_know_may_hold_anything(tmp_path: Path) ->
         open_data(tmp_path / "t.parquet", only=["a", "lacking"])
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,2,3\n", b"a,b\n1,\xff\n", b"\xff\xfe\x00\n"])
-def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"a,b\n1,2,3\n", "Line 2 of .* has 3 cells, and the table has 2 columns"),
+        (b"a,b\n1,\x81\n", "neither UTF-8 nor Windows-1252 text, by line 2"),
+        (b"a,b\n1,\xc3\xa9\n2,\xff\n", "neither UTF-8 nor Windows-1252 text, by line 2"),
+        (b"\xff\xfe\x00\n\n", "no utf-16 text"),
+    ],
+)
+def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(FormatError, match="could not be read as a table") as caught:
+    with pytest.raises(DiaboloError, match=reason) as caught:
         open_table(tmp_path / "a.csv")
     assert "\n" not in str(caught.value)
 

@@ -48,5 +48,5 @@ def test_the_plain_view_is_the_distance_in_standardised_columns() -> None:
     units = np.where(rows.std(0) > 1e-6, rows.std(0), 1)
     far = np.sort(np.square((new[:, None] - rows) / units).sum(2), 1)[:, :3]
     np.testing.assert_allclose(scorer.distances(np.arcsinh(new), 7), np.sqrt(far.mean(1)), rtol=1e-3)
-    np.testing.assert_allclose(scorer.parts(np.arcsinh(new), 7).sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(scorer.explained(np.arcsinh(new), 7)[1].sum(1), 1, rtol=1e-5)
     assert len(plain.kept) == 99

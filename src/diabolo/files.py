@@ -11,6 +11,31 @@ from pathlib import Path
 from diabolo.errors import FileError
 
 LONGEST_NAME = 255
+FILE_ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *(
+            "npy",
+            "npz",
+            "csv",
+            "tsv",
+            "txt",
+            "json",
+            "jsonl",
+            "parquet",
+            "zip",
+            "gz",
+            "tar",
+            "html",
+            "pdf",
+            "xlsx",
+            "db",
+        ),
+        *("dbo", "safetensors", "pt", "onnx", "zarr", "png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp"),
+        *("pgm", "ppm", "pbm", "pnm", "avif", "jxl"),
+    )
+)
+"""Endings of paths that are meant as files; anything else is a folder's name."""
 
 
 def check_free(path: Path, *, force: bool = False) -> None:
@@ -62,3 +87,12 @@ def written_whole(path: Path, *, force: bool = False) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def names_folder(path: Path) -> bool:
+    """Say whether a path to write to is a folder's name: `restored`, `ds_0.5`, but not `x.png` or `x.csv`.
+
+    >>> names_folder(Path("ds_0.5")), names_folder(Path("x.npz"))
+    (True, False)
+    """
+    return path.is_dir() or path.suffix.lower() not in FILE_ENDINGS

@@ -1,19 +1,18 @@
 """The command line: one verb a job. Heavy imports live inside the commands, so that --help answers at once."""
 
-import gc
-import os
-import signal
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from diabolo.app.commands.archives.compress import compress
+from diabolo.app.commands.archives.decompress import decompress
+from diabolo.app.commands.archives.inspect import list_archive, verify
 from diabolo.app.commands.codes import decode, encode
-from diabolo.app.commands.compress import compress, decompress
 from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.deploy.score import score
+from diabolo.app.commands.deploy.serve import serve
 from diabolo.app.commands.detect import calibrate, detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
@@ -21,8 +20,8 @@ from diabolo.app.commands.playground import playground
 from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
-from diabolo.app.common import run_file, say
-from diabolo.errors import ArgumentError, DiaboloError
+from diabolo.app.common import run_file
+from diabolo.app.running import run
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
@@ -38,12 +37,16 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "reproduce": reproduce,
     "compress": compress,
     "decompress": decompress,
+    "list": list_archive,
+    "verify": verify,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,
+    "score": score,
+    "serve": serve,
     "studio": studio,
     "playground": playground,
     "map": map_codes,
@@ -79,21 +82,4 @@ for name, command in COMMANDS.items():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the work failed, 2 wrong usage. An error is one line on stderr."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    gc.set_threshold(100_000)  # what imports make stays: to look it through again and again takes a tenth of the start
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads cost 13 times the time on a busy machine
-    warnings.showwarning = lambda message, *_: say(f"Warning: {message}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app([word for word in given if word != "--debug"], prog_name="diabolo")
-    except KeyboardInterrupt:
-        say("diabolo: interrupted; nothing was written.")
-        sys.exit(130)
-    except Exception as error:
-        if debug:
-            raise
-        known = isinstance(error, DiaboloError)
-        text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug shows where."
-        say(f"diabolo: {' '.join(text.split())}")
-        sys.exit(2 if isinstance(error, ArgumentError) else 1)
+    run(app, arguments)

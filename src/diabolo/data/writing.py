@@ -13,7 +13,7 @@ from PIL import Image
 
 from diabolo.data.source import Array
 from diabolo.errors import ArgumentError, DiaboloError, FileError
-from diabolo.files import check_free, written_whole
+from diabolo.files import check_free, names_folder, written_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,7 +37,7 @@ def check_destination(path: Path, shape: tuple[int, ...], *, pictures: bool, for
     if ending in ENDINGS:
         check_free(path, force=force)
         return
-    if ending or not pictures:
+    if not pictures or not names_folder(path):
         raise ArgumentError(f"--out must end in {KINDS}, got {path}; these samples are {_kind(shape, pictures)}.")
     if path.is_dir() and any(path.iterdir()) and not force:
         raise FileError(f"The folder {path} is not empty; choose another name or pass --force.")

@@ -11,35 +11,16 @@ from numpy.typing import NDArray
 from diabolo.data.limits import held
 from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
-from diabolo.data.tables.encoding import Encoding, encoding_from_json, fit_encoding, plain_encoding
-from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, root_of, rows_of
-from diabolo.errors import FormatError, InputError
+from diabolo.data.tables.encoding import Encoding, fit_encoding
+from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, reading_of, root_of
+from diabolo.errors import InputError
+from diabolo.jobs.columns import JOB, by_column, check_shape, encoding_of, encoding_of_numbers, weights_of
 from diabolo.training.files.contents import Extra, Known
 
-JOB = "table"
+__all__ = ["by_column", "check_shape", "encoding_of", "weights_of"]
 T = TypeVar("T", bound=Known)
-MOST_FITTED, FIRST_LINE, LINED = 500_000, 2, (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-"""Rows that an encoding is fitted to; line of a file that holds the first row, below the names."""
-
-
-def check_shape(trained: Known, source: Source) -> None:
-    """Raise InputError if samples have another shape than in training."""
-    shape = trained.config.shape
-    if source.shape != shape:
-        raise InputError(f"Samples must have the shape {shape} of the training data, got {source.shape}.")
-
-
-def encoding_of(trained: Known) -> Encoding | None:
-    """Return the encoding of the table that a model was trained on; None where it was all numbers, or no table.
-
-    Raises FormatError if the model file has one of no use.
-    """
-    if JOB not in trained.extras:
-        return None
-    encoding = encoding_from_json(trained.extras[JOB].plain.get("columns"))
-    if (len(encoding.owners),) != trained.config.shape:
-        raise FormatError("The model's encoding of its table does not fit its configuration; train it anew.")
-    return encoding
+MOST_FITTED = 500_000
+"""Rows that an encoding is fitted to."""
 
 
 def is_mixed(source: Source) -> bool:
@@ -55,8 +36,9 @@ def fit_to(source: Source, rows: NDArray[np.int64]) -> Encoding:
     if same:
         warnings.warn(unchanging(same, ""), stacklevel=3)
     where = str(table.path if table else "the table")
-    lines = rows_of(source, some) + FIRST_LINE if where.lower().endswith(LINED) else None
-    return fit_encoding(frame, where, lines)
+    reading = reading_of(source)
+    words = () if reading is None else tuple(one.name for one in reading.columns if one.kind in ("word", "yes/no"))
+    return fit_encoding(frame, where, words)
 
 
 def encoded(source: Source, encoding: Encoding) -> Source:
@@ -83,40 +65,14 @@ def seen_by(trained: Known, source: Source) -> Source:
         return source
     encoding = encoding_of(trained)
     if encoding is None and is_mixed(source):
-        encoding = _of_numbers(trained)
+        encoding = encoding_of_numbers(trained)
     return source if encoding is None else encoded(source, encoding)
-
-
-def _of_numbers(trained: Known) -> Encoding:
-    """Return the encoding of a model of plain numbers, or of windows of them: gaps are evidence, and text is named."""
-    names, shape = trained.about.get("columns"), trained.config.shape
-    if trained.preprocessing.unit:
-        raise InputError("The model was trained on numbers from 0 to 1, none missing; fill the gaps of these rows.")
-    if not names or len(shape) != 1 or shape[0] % len(names):
-        raise InputError("The model was trained on plain numbers, and these rows are not; mend or fill them.")
-    first = (
-        np.broadcast_to(part, shape)[: len(names)]
-        for part in (trained.preprocessing.offset, trained.preprocessing.scale)
-    )
-    return plain_encoding(names, *first)
 
 
 def with_encoding(trained: T, encoding: Encoding) -> T:
     """Return the model with the encoding of its table."""
     extras = {**trained.extras, JOB: Extra({"columns": encoding.to_json()})}
     return replace(trained, extras=extras)  # type: ignore[type-var]
-
-
-def weights_of(trained: Known) -> NDArray[np.float32] | None:
-    """Return by how much each number counts in the detector's distances; None: all alike."""
-    encoding = encoding_of(trained)
-    return None if encoding is None else encoding.weights.astype(np.float32)
-
-
-def by_column(trained: Known, parts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what each column of the table adds, (n, columns), from what each number does."""
-    encoding = encoding_of(trained)
-    return parts if encoding is None else encoding.by_column(parts)
 
 
 def in_own_units(trained: Known, samples: Array) -> Array | pl.DataFrame:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diabolo.config.model import ModelConfig
 from diabolo.errors import FormatError
 
+WIDTH = 16
 Numbers = NDArray[np.float32]
 Reconstruct = Callable[[Numbers], Numbers]
 """Prepared samples in columns, (dimensions, n) -> what the autoencoder makes of them, (dimensions, n)."""
@@ -69,20 +70,33 @@ def dense(
 
     def reconstruct(x: Numbers) -> Numbers:
         filled = with_ones(x.shape)
-        filled[:-1] = x
+        filled[:-1, : x.shape[1]] = x
         with np.errstate(over="ignore"):  # exp of a far value is infinite, and what is divided by it 0
             for factor, activation in zip(factors, after, strict=True):
-                found = with_ones((len(factor), x.shape[1]))
+                found = with_ones((len(factor), filled.shape[1]))
                 activation(np.matmul(factor, filled, out=found[:-1]))
                 filled = found
-        return filled[:-1]
+        return filled[:-1, : x.shape[1]]
 
     return reconstruct
 
 
+def wide(count: int) -> int:
+    """Return how many columns a product is to have for `count` of them: a multiple of 16.
+
+    BLAS adds up the numbers of a single column, or of the last few, in another order than those of many. In products
+    of a multiple of 16 columns a column has the same bits, whatever stands beside it.
+    """
+    return -(-count // WIDTH) * WIDTH
+
+
 def with_ones(shape: tuple[int, ...]) -> Numbers:
-    """Return room for values (m, n) and a last row of ones, which what is added in a product is multiplied by."""
-    found = np.empty((shape[0] + 1, shape[1]), np.float32)
+    """Return room for values (m, wide(n)) and a last row of ones, which what is added in a product is multiplied by.
+
+    The columns beyond n are 0.
+    """
+    found = np.empty((shape[0] + 1, wide(shape[1])), np.float32)
+    found[:-1, shape[1] :] = 0
     found[-1] = 1
     return found
 

@@ -6,11 +6,19 @@ from typing import Annotated
 
 import typer
 
+from diabolo.app.commands.archives.inspect import list_archive
 from diabolo.app.common import Json
 
 
-def info(model: Annotated[Path, typer.Argument(metavar="MODEL")], as_json: Json = False) -> None:
-    """Say what a model is, what it was trained on and how good it is."""
+def info(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file, or an archive.")], as_json: Json = False
+) -> None:
+    """Say what a model is, what it was trained on and how good it is; of an archive, what `list` says."""
+    from diabolo.coding.archive.opening import is_archive
+
+    if is_archive(model):
+        list_archive(model, as_json)
+        return
     from diabolo.app.output.model import about_json, about_text
     from diabolo.estimator import load
 

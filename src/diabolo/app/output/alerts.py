@@ -12,6 +12,7 @@ from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.rows import rows as detector
+from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.thresholds import Scores, p_values
 from diabolo.training.files.contents import Known
 
@@ -83,7 +84,7 @@ def ranked(
 
     Reasons are given for the first 1,000 and for every alert (at most 20,000 rows).
     """
-    found = detector.of(trained)
+    found = of(trained)
     scores = detector.score(trained, source)
     alarms = raised(scores, found.calibration, found.rule, source)
     order = np.argsort(-scores, kind="stable")

@@ -10,6 +10,10 @@ from diabolo.app.output.latent_curve import curve_text
 from diabolo.app.output.likelihood import code_text
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.config.json import to_json
+from diabolo.jobs.compress.coders import PIXELS
+from diabolo.jobs.compress.compress import identity
+from diabolo.jobs.compress.levels import NAME
+from diabolo.jobs.compress.photos import PHOTO
 from diabolo.jobs.detect.members import detects, usable
 from diabolo.jobs.evaluate.record import Figures
 from diabolo.model.summary import summarise
@@ -24,6 +28,7 @@ def about_json(trained: Trained) -> dict[str, Any]:
     history = [asdict(record) for record in trained.history]
     config = to_json(trained.model.config)
     facts = {"format": FORMAT, "config": config, "parameters": totals, **trained.about, "history": history}
+    facts |= {"archives_sha256": identity(trained).hex()}
     return facts | ({"detector": facts_of(trained)} if usable(trained) else {})
 
 
@@ -42,6 +47,8 @@ def about_text(trained: Trained) -> str:
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
+    if NAME in trained.extras or PIXELS in trained.extras or PHOTO in trained.extras:
+        lines.append(f"archives      name it by SHA-256 {identity(trained).hex()}")
     if usable(trained):
         lines.append(f"detector      {detector_text(facts_of(trained))}")
     elif detects(trained):

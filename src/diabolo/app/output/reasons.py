@@ -11,12 +11,12 @@ from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
 from diabolo.jobs.detect.rows import rows as detector
+from diabolo.jobs.detect.rows.named import named
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS_NAMED, LEAST_SHARE = 3, 0.05
 FEWEST_ROWS, MOST_NUMBERS = 1000, 2**22
 LONGEST, BETWEEN = 60, "; "
 Words = NDArray[np.object_]
@@ -35,19 +35,17 @@ def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Se
 
 
 def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> list[str]:
-    parts = table_input.by_column(trained, detector.explain(trained, chosen))
-    share = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
-    most = np.argsort(-parts, axis=1, kind="stable")[:, :COLUMNS_NAMED]
+    most, share, named_too = named(table_input.by_column(trained, detector.explain(trained, chosen)))
     encoding = table_input.encoding_of(trained)
     names = encoding.names if encoding else columns or [f"column {number}" for number in range(chosen.shape[0])]
     table = _table(chosen, names)
     told: list[list[str]] = [[] for _ in most]
-    for column in most.T:
+    for place, column in enumerate(most.T):
         seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
         for i, j in enumerate(column):
-            if not told[i] or share[i, j] >= LEAST_SHARE:
+            if named_too[i, place]:
                 other = "" if seen[i] == wanted[i] else f", expected {wanted[i]}"
-                told[i].append(f"{names[j]}: {seen[i]}{other} ({share[i, j]:.0%})")
+                told[i].append(f"{names[j]}: {seen[i]}{other} ({share[i, place]:.0%})")
     return [joined(lines) for lines in told]
 
 

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.app.output.alerts import Ranking
-from diabolo.app.output.reasons import COLUMNS_NAMED, LEAST_SHARE, joined
+from diabolo.app.output.reasons import joined
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
 from diabolo.jobs.detect import members, series
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.detector import window_of
+from diabolo.jobs.detect.rows.named import COLUMNS_NAMED, LEAST_SHARE
 from diabolo.training.files.contents import Known
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from diabolo.jobs.compress.compare.comparison import WAYS, Row
 from diabolo.jobs.evaluate.record import Figures
@@ -42,6 +43,16 @@ def compared_rows(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def decibels(psnr: float) -> str:
     return f"{psnr:.2f}" if math.isfinite(psnr) else "exact"
+
+
+def finite(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts for JSON, which has no infinity: a number that is not finite becomes None.
+
+    >>> finite({"psnr": math.inf, "images": 2})
+    {'psnr': None, 'images': 2}
+    """
+    odd = {name for name, value in facts.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {name: None if name in odd else value for name, value in facts.items()}
 
 
 def columns_text(rows: Sequence[Sequence[str]]) -> str:

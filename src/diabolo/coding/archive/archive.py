@@ -25,6 +25,7 @@ from diabolo.coding.archive.layout import (
     write_entry,
     write_header,
 )
+from diabolo.coding.archive.names import none_named
 from diabolo.coding.archive.opening import opened, reading
 from diabolo.errors import ArgumentError, FormatError, InputError
 
@@ -125,6 +126,13 @@ class ArchiveReader:
         with reading(self._path):
             return self._items_of(number)[1]
 
+    def entry(self, number: int) -> Entry:
+        """Return the header of one block, as the index has it. Raises ArgumentError if there is none such."""
+        if not 0 <= number < self.blocks:
+            raise ArgumentError(f"block must be 0 to {self.blocks - 1} in {self._path}, got {number}.")
+        with reading(self._path):
+            return self._index.entry(number)
+
     def block_of(self, item: int) -> int:
         """Return the number of the block that holds item number `item`. Raises ArgumentError if there is none such."""
         if not 0 <= item < self.items:
@@ -132,12 +140,17 @@ class ArchiveReader:
         return int(np.searchsorted(self._index.firsts, item, side="right")) - 1
 
     def find(self, name: str) -> int:
-        """Return the number of the first item called `name`. Raises InputError if there is none."""
+        """Return the number of the first item called `name`. Raises InputError, with near names, if there is none."""
         for block in range(self.blocks):
             for place, item in enumerate(self.items_of(block)):
                 if item.name == name:
                     return int(self._index.firsts[block]) + place
-        raise InputError(f"{self._path} holds no item named {name!r}; names are relative paths with /.")
+        raise InputError(none_named(self._path, name, self.names()))
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all items that have one."""
+        for block in range(self.blocks):
+            yield from (item.name for item in self.items_of(block) if item.name)
 
     def __iter__(self) -> Iterator[Block]:
         """Yield the blocks in order. Raises FormatError at the first damaged one."""
@@ -154,9 +167,7 @@ class ArchiveReader:
         self.close()
 
     def _items_of(self, number: int) -> tuple[Entry, tuple[Item, ...]]:
-        if not 0 <= number < self.blocks:
-            raise ArgumentError(f"block must be 0 to {self.blocks - 1} in {self._path}, got {number}.")
-        entry, head = self._index.entry(number), self._index.entry_bytes(number)
+        entry, head = self.entry(number), self._index.entry_bytes(number)
         data = self._read(self._index.starts[number], BLOCK.size + entry.packed)
         if data[: BLOCK.size] != head:
             raise FormatError(f"block {number} is damaged: its header is not the index's; --salvage reads the others.")

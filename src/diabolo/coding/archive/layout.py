@@ -9,7 +9,8 @@ from enum import IntEnum
 from diabolo.coding.archive.items import MAX_AXES, MAX_ITEMS, MAX_MODE, MAX_TABLE, Item
 from diabolo.errors import FormatError, InputError
 
-VERSION = 1
+VERSION, READ = 2, (1, 2)
+"""The format version that is written, and those that are read; 2 adds dates and notes to the tables of names."""
 MAGIC = b"\x89DBO\r\n\x1a\n"
 """As in PNG: no text, and broken by whatever changes line ends."""
 BLOCK_MARK = b"DBOblock"
@@ -113,10 +114,8 @@ def read_header(data: bytes) -> tuple[Header, bytes]:
     if len(data) < FIXED.size:
         raise FormatError("the archive is cut off within its header.")
     _, version, length, promise, code, axes, mode, error, settings, zero, identity, model = FIXED.unpack_from(data)
-    if version != VERSION:
-        raise FormatError(
-            f"the archive has format version {version}, this diabolo reads {VERSION}; install a newer one."
-        )
+    if version not in READ:
+        raise FormatError(f"the archive has format version {version}, this diabolo reads 1 and 2; install a newer one.")
     if length != FIXED.size + 4 * axes + mode + settings + 8 or len(data) < length:
         raise FormatError("the header of the archive is damaged or cut off.")
     if digest(data[: length - 8]) != data[length - 8 : length] or zero:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from diabolo.coding.archive.layout import MAGIC
 from diabolo.errors import DiaboloError, FileError, FormatError
 
 
@@ -18,13 +19,27 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
+def is_archive(path: Path) -> bool:
+    """Say whether a file begins as an archive does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Put `path` before the reason of a FormatError, and turn errors of the disk into FileError."""
+    """Put `path` before the reason of a FormatError, and --salvage after it; turn errors of the disk into FileError."""
     try:
         yield
     except FormatError as error:
-        raise FormatError(f"{path} cannot be read: {error}") from error
+        text = str(error)
+        if text.startswith(str(path)):
+            raise
+        damage = ("damaged" in text or "cut off" in text) and "--salvage" not in text
+        remedy = " `diabolo decompress --salvage` reads what is undamaged." if damage else ""
+        raise FormatError(f"{path} cannot be read: {text}{remedy}") from error
     except DiaboloError:
         raise
     except OSError as error:

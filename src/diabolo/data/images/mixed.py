@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
+from diabolo.data.images.notes import holds_more, narrowed, notes_of_image, notes_of_png
 from diabolo.data.images.one_size import (
     ENDINGS,
     Container,
@@ -28,15 +29,24 @@ PLAIN = {"1": "L", "P": "RGB", "PA": "RGBA", "LA": "RGBA", "RGBX": "RGB", "CMYK"
 SEEN_THROUGH = {"RGB": "RGBA", "L": "LA", "1": "LA"}
 """What the modes of images with one transparent colour become."""
 DEEP = ("I;16", "I;16B", "I;16L", "I")
+RESTORED = ("1", "L", "LA", "RGB", "RGBA")
+"""Modes whose pixels come back as they were; palettes, CMYK and YCbCr stay the RGB that they were read as."""
+UNREADABLE, MORE = "it cannot be read, is animated or has many pages", "it holds more than pixels"
+NOTHING = np.empty(0, np.uint8)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """mode: of the file; array: (h, w) or (h, w, channels) of uint8, or (h, w) of uint16."""
+    """mode: of the file; array: (h, w) or (h, w, channels) of uint8, or (h, w) of uint16.
+
+    notes: what the file holds beside the pixels, as PNG chunks. kept: why the file itself has to be kept, or "".
+    """
 
     name: str
     mode: str
     array: Array
+    notes: bytes = b""
+    kept: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,35 @@ class Pictures:
     def read(self, number: int) -> Picture:
         """Return one image, upright. Raises FileError if it cannot be read, FormatError if it is damaged."""
         return self._read(self.headers[number])
+
+    def whole(self, number: int, *, exact: bool) -> Picture:
+        """Return one image with its notes; or, with `kept`, why pixels and notes would not be all of it.
+
+        exact: whether what is no PNG and holds notes, or must be turned upright, has to be kept.
+        Raises FileError if it cannot be read.
+        """
+        header = self.headers[number]
+        if not header.mode:
+            return Picture(header.name, "", NOTHING, kept=UNREADABLE)
+        data = self.file(number)
+        label = self.container.label(header.name)
+        try:
+            with reading(label, "an image"), opened_image(_OneFile(Path(header.name), data), header.name) as image:
+                reason = _more(image, header, data, exact=exact)
+                if reason:
+                    return Picture(header.name, header.mode, NOTHING, kept=reason)
+                form = image.format
+                turned = oriented(image)
+                upright = ImageOps.exif_transpose(image) if turned else image
+                array = _array(upright, header)
+                notes = notes_of_png(data) if form == "PNG" and not turned else notes_of_image(upright, form)
+                return Picture(header.name, header.mode, array, notes or b"", "" if notes is not None else MORE)
+        except FormatError:
+            return Picture(header.name, "", NOTHING, kept=UNREADABLE)
+
+    def modified(self, number: int) -> int:
+        """Return when one image's file was last changed, in seconds since 1970; 0 if that is not known."""
+        return max(0, self.container.modified(self.headers[number].name))
 
     def size(self, number: int) -> int:
         """Return the bytes of one image's file."""
@@ -88,6 +127,9 @@ class _OneFile:
     def size(self, name: str) -> int:  # noqa: ARG002
         return len(self.data)
 
+    def modified(self, name: str) -> int:  # noqa: ARG002
+        return 0
+
     def open(self, name: str) -> IO[bytes]:  # noqa: ARG002
         return io.BytesIO(self.data)
 
@@ -98,9 +140,10 @@ def picture_of_file(name: str, data: bytes) -> Picture:
     return Pictures(container, (read_header(container, name),), 0).read(0)
 
 
-def open_pictures(path: Path) -> Pictures:
+def open_pictures(path: Path, *, keeping: bool = False) -> Pictures:
     """Open a folder or zip of images, or one image; sizes and modes may differ.
 
+    keeping: whether files that are no images, animated or too large have a place, with an empty mode.
     Raises FileError if something cannot be read; FormatError if there is no image, or one is damaged or too large.
     """
     with reading(path, "a zip of images" if path.is_file() else "a folder of images"):
@@ -111,9 +154,27 @@ def open_pictures(path: Path) -> Pictures:
             raise FormatError(f"{path} holds no images (files ending in {allowed}); for other data give one file.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-            headers = tuple(read_header(container, name) for name in names)
+            read = _header_or_none if keeping else read_header
+            headers = tuple(read(container, name) for name in names)
         others = sum(not hidden(name) for name in there) - len(names)
         return Pictures(container, headers, others)
+
+
+def _header_or_none(container: Container, name: str) -> Header:
+    try:
+        return read_header(container, name)
+    except FormatError:
+        return Header(name, 0, 0, "", False)
+
+
+def _more(image: Image.Image, header: Header, data: bytes, *, exact: bool) -> str:
+    """Return why a file holds more than the pixels that are read of it and notes, or ""."""
+    plain = header.mode in RESTORED or header.mode in DEEP
+    if not plain or (header.transparent and header.mode in SEEN_THROUGH) or narrowed(image, data):
+        return MORE
+    if exact and (oriented(image) or (image.format != "PNG" and holds_more(image))):
+        return MORE
+    return ""
 
 
 def _array(image: Image.Image, header: Header) -> Array:

@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+import time
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ class Container(Protocol):
     def names(self) -> list[str]: ...
     def label(self, name: str) -> str: ...
     def size(self, name: str) -> int: ...
+    def modified(self, name: str) -> int: ...
     def open(self, name: str) -> IO[bytes]: ...
 
 
@@ -56,6 +58,9 @@ class Folder:
 
     def size(self, name: str) -> int:
         return (self.path / name).stat().st_size
+
+    def modified(self, name: str) -> int:
+        return int((self.path / name).stat().st_mtime)
 
     def open(self, name: str) -> IO[bytes]:
         return (self.path / name).open("rb")
@@ -79,6 +84,13 @@ class Archive:
         info = self.file.getinfo(name)
         check_member(info, self.path)
         return info.file_size
+
+    def modified(self, name: str) -> int:
+        """Return the member's date, which zip files hold in local time."""
+        try:
+            return int(time.mktime((*self.file.getinfo(name).date_time, 0, 0, -1)))
+        except (ValueError, OverflowError):
+            return 0
 
     def open(self, name: str) -> IO[bytes]:
         with self.lock, self.file.open(name) as stream:  # ZipFile counts its open members without a lock

@@ -5,13 +5,16 @@ and a 1 for each of the 32 most frequent. Dates: the day, the time of day and th
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others
+from diabolo.data.tables.dates import DAY, FIRST_DAY, LAST_DAY, as_stamps, refuse_others, times_of
 from diabolo.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MOST_SHOWN, MOST_KEPT, LONGEST = 32, 1000, 200
 """Words that get a number of their own, words whose share is kept, characters of a word that is kept."""
@@ -41,14 +44,19 @@ class Numbers:
     def weights(self) -> tuple[float, ...]:
         return (1.0,) * len(self.numbers)
 
-    def encode(self, values: pl.Series, where: str) -> Numbers_:
+    def encode(self, values: "pl.Series", where: str) -> Numbers_:
         """Return (n, 1 or 2) numbers. Raises InputError that names the column for text or infinity."""
-        found = _as_numbers(values, where)
+        return self.placed(_as_numbers(values, where))
+
+    def placed(self, found: Numbers_) -> Numbers_:
+        """Return (n, 1 or 2) numbers from values (n,), NaN where they are missing."""
         empty = np.isnan(found)
         filled = np.where(empty, self.fill, found)
         return np.column_stack([filled, empty]) if self.gaps else filled[:, None]
 
-    def decode(self, numbers: Numbers_) -> pl.Series:
+    def decode(self, numbers: Numbers_) -> "pl.Series":
+        import polars as pl
+
         value = numbers[:, 0]
         kind = getattr(pl, self.dtype)
         if kind == pl.Boolean:
@@ -101,22 +109,29 @@ class Words:
         table[np.arange(len(self.shown)), 1 + np.arange(len(self.shown))] = 1
         return table
 
-    def encode(self, values: pl.Series, where: str) -> Numbers_:
+    def encode(self, values: "pl.Series", where: str) -> Numbers_:
         """Return (n, 1 + words shown) numbers."""
         del where
         return np.asarray(self.table[self.codes(values)], np.float64)
 
-    def codes(self, values: pl.Series) -> NDArray[np.int64]:
+    def codes(self, values: "pl.Series") -> NDArray[np.int64]:
         """Return the number of each word, len(words) for any other."""
+        import polars as pl
+
         known = pl.Series(self.words, dtype=pl.String)
         codes = pl.Series(np.arange(len(self.words)), dtype=pl.Int64)
         return _as_words(values).replace_strict(known, codes, default=len(self.words), return_dtype=pl.Int64).to_numpy()
 
-    def decode(self, numbers: Numbers_) -> pl.Series:
-        shown = numbers[:, 1:]
-        likeliest = np.column_stack([shown, 1 - shown.sum(1)]).argmax(1)
+    def decode(self, numbers: Numbers_) -> "pl.Series":
+        import polars as pl
+
         names = pl.Series([*self.shown, OTHER], dtype=pl.String)
-        return names.gather(likeliest).alias(self.name)
+        return names.gather(self.likeliest(numbers)).alias(self.name)
+
+    def likeliest(self, numbers: Numbers_) -> NDArray[np.int64]:
+        """Return the place of the likeliest word among those shown, their count for any other, (n,)."""
+        shown = numbers[:, 1:]
+        return np.asarray(np.column_stack([shown, 1 - shown.sum(1)]).argmax(1), np.int64)
 
 
 @dataclass(frozen=True)
@@ -148,36 +163,89 @@ class Dates:
     def weights(self) -> tuple[float, ...]:
         return (SEEN_BY_RANGE if self.clock else 1.0, 1.0, *(0.5**0.5,) * (len(self.numbers) - 2))
 
-    def encode(self, values: pl.Series, where: str) -> Numbers_:
+    def encode(self, values: "pl.Series", where: str) -> Numbers_:
         """Return (n, 2 to 6) numbers. Raises InputError that names the column for what is no date."""
         stamps = as_stamps(values, self.form, where)
-        empty = stamps.is_null().to_numpy()
-        stamp = stamps.fill_null(int(self.low) * DAY).to_numpy().astype(np.float64)
+        return self.placed(stamps.fill_null(int(self.low) * DAY).to_numpy(), stamps.is_null().to_numpy())
+
+    def placed(self, stamps: NDArray[np.int64], empty: NDArray[np.bool_]) -> Numbers_:
+        """Return (n, 2 to 6) numbers from microseconds since 1970 (n,); empty: where they are missing."""
+        stamp = np.where(empty, int(self.low) * DAY, stamps).astype(np.float64)
         day = np.floor(stamp / DAY)
         parts = [np.clip(day, self.low, self.high) if self.clock else day, GAP * empty]
         for used, angle in ((self.timed, (stamp - day * DAY) / DAY), (self.weekly, day / WEEK)):
             parts += [np.sin(TURN * angle), np.cos(TURN * angle)] if used else []
         return np.column_stack(parts)
 
-    def decode(self, numbers: Numbers_) -> pl.Series:
+    def decode(self, numbers: Numbers_) -> "pl.Series":
+        import polars as pl
+
+        stamps = pl.Series(self.name, self.stamps(numbers)).cast(pl.Datetime("us"))
+        found = stamps.cast(pl.Date) if self.dtype == "Date" else stamps
+        return _with_gaps(found.dt.to_string(self.form) if self.form else found, numbers[:, 1] >= GAP / 2)
+
+    def stamps(self, numbers: Numbers_) -> NDArray[np.int64]:
+        """Return the times that numbers stand for, to the second, as microseconds since 1970, (n,)."""
         seconds = np.zeros(len(numbers))
         if self.timed:
             seconds = np.rint(np.arctan2(numbers[:, 2], numbers[:, 3]) / TURN % 1 * 86_400) % 86_400
         days = np.clip(np.rint(numbers[:, 0]), FIRST_DAY, LAST_DAY)
-        stamps = pl.Series(self.name, (days * DAY + seconds * 1e6).astype(np.int64)).cast(pl.Datetime("us"))
-        found = stamps.cast(pl.Date) if self.dtype == "Date" else stamps
-        return _with_gaps(found.dt.to_string(self.form) if self.form else found, numbers[:, 1] >= GAP / 2)
+        return np.asarray(days * DAY + seconds * 1e6, np.int64)
 
 
-Column = Numbers | Words | Dates
+@dataclass(frozen=True)
+class Times:
+    """Times of day, as points on a circle."""
+
+    name: str
+    counted = False
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return (f"{self.name} missing", f"{self.name} time sin", f"{self.name} time cos")
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (1.0, 0.5**0.5, 0.5**0.5)
+
+    def encode(self, values: "pl.Series", where: str) -> Numbers_:
+        """Return (n, 3) numbers. Raises InputError that names the column for what is no time of day."""
+        import polars as pl
+
+        read = times_of(values)
+        refuse_others(values, read, where, "times of day")
+        return self.placed(read.cast(pl.Int64).fill_null(0).to_numpy() // 1000, read.is_null().to_numpy())
+
+    def placed(self, since: NDArray[np.int64], empty: NDArray[np.bool_]) -> Numbers_:
+        """Return (n, 3) numbers from microseconds since midnight (n,); empty: where they are missing."""
+        angle = TURN * since / DAY
+        return np.column_stack([GAP * empty, np.sin(angle) * ~empty, np.cos(angle) * ~empty])
+
+    def decode(self, numbers: Numbers_) -> "pl.Series":
+        import polars as pl
+
+        found = pl.Series(self.name, self.seconds(numbers) * 10**9).cast(pl.Time)
+        return _with_gaps(found, numbers[:, 0] >= GAP / 2)
+
+    def seconds(self, numbers: Numbers_) -> NDArray[np.int64]:
+        """Return the seconds since midnight that numbers stand for, (n,)."""
+        turned = np.arctan2(numbers[:, 1], numbers[:, 2]) / TURN % 1
+        return np.asarray(np.rint(turned * 86_400) % 86_400, np.int64)
 
 
-def _with_gaps(values: pl.Series, empty: NDArray[np.bool_]) -> pl.Series:
+Column = Numbers | Words | Dates | Times
+
+
+def _with_gaps(values: "pl.Series", empty: NDArray[np.bool_]) -> "pl.Series":
+    import polars as pl
+
     return pl.select(pl.when(~pl.Series(empty)).then(values).alias(values.name)).to_series()
 
 
-def _as_numbers(values: pl.Series, where: str) -> Numbers_:
+def _as_numbers(values: "pl.Series", where: str) -> Numbers_:
     """Return numbers, NaN where they are missing. Raises InputError for infinity, and for text that is no number."""
+    import polars as pl
+
     numbers = (
         values.cast(pl.Float64, strict=False) if values.dtype != pl.Duration else values.dt.total_nanoseconds() / 1e9
     )
@@ -191,5 +259,7 @@ def _as_numbers(values: pl.Series, where: str) -> Numbers_:
     return found
 
 
-def _as_words(values: pl.Series) -> pl.Series:
+def _as_words(values: "pl.Series") -> "pl.Series":
+    import polars as pl
+
     return values.cast(pl.String)

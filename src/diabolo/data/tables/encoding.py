@@ -2,23 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from diabolo.config.json import from_json
-from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Words
-from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
-from diabolo.data.tables.notation import check_notation
+from diabolo.data.tables.columns import LONGEST, MOST_KEPT, Column, Dates, Numbers, Times, Words
+from diabolo.data.tables.dates import DAY, as_stamps, form_of, is_text
 from diabolo.errors import FormatError, InputError
 
-KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates}
+if TYPE_CHECKING:
+    import polars as pl
+
+KINDS: dict[str, type[Column]] = {"numbers": Numbers, "words": Words, "dates": Dates, "times": Times}
 NAMES = {kind: name for name, kind in KINDS.items()}
 STRANGE = 100.0
 IN_ORDER = 0.99
 MOST_COLUMNS = 100_000
+WHOLE = ("Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64", "UInt128")
+NUMBERS = (*WHOLE, "Float16", "Float32", "Float64", "Decimal", "Boolean")
+"""polars' names of whole numbers, and of all that are numbers in a table."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Encoding:
         """By how much a distance in each number is to count, once it is in units of its spread."""
         return np.array([weight for column in self.columns for weight in column.weights])
 
-    def encode(self, frame: pl.DataFrame, where: str = "the table") -> NDArray[np.float64]:
+    def encode(self, frame: "pl.DataFrame", where: str = "the table") -> NDArray[np.float64]:
         """Return rows as numbers (n, numbers). Raises InputError that names a column that is not what it was."""
         encoded = np.empty((len(frame), len(self.owners)))
         start = 0
@@ -56,10 +60,12 @@ class Encoding:
             start += found.shape[1]
         return encoded
 
-    def decode(self, numbers: NDArray[Any]) -> pl.DataFrame:
+    def decode(self, numbers: NDArray[Any]) -> "pl.DataFrame":
         """Return the rows that numbers (n, numbers) stand for, in the table's own units."""
         edges = np.searchsorted(self.owners, np.arange(1, len(self.columns)))
         parts = np.split(np.asarray(numbers, np.float64), edges, axis=1)
+        import polars as pl
+
         return pl.DataFrame([column.decode(part) for column, part in zip(self.columns, parts, strict=True)])
 
     def by_column(self, parts: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,18 +96,13 @@ def _column(plain: Any) -> Column:
     if kind is Words:
         return _words_from_json(values)
     column = from_json(kind, values)
-    if isinstance(column, Numbers) and not (_is_number(column.dtype) and np.isfinite(column.fill)):
+    if isinstance(column, Numbers) and not (column.dtype in NUMBERS and np.isfinite(column.fill)):
         raise FormatError("A column of the model's table has no usable type; train it anew.")
     if isinstance(column, Dates) and not (
         column.dtype in ("Date", "Datetime") and -1e8 < column.low <= column.high < 1e8
     ):
         raise FormatError("A column of dates in the model's table has no usable range; train it anew.")
     return column
-
-
-def _is_number(name: str) -> bool:
-    kind = getattr(pl, name, None)
-    return isinstance(kind, type) and issubclass(kind, pl.DataType) and (kind.is_numeric() or kind == pl.Boolean)
 
 
 def _words_from_json(values: dict[str, Any]) -> Words:
@@ -118,29 +119,40 @@ def _words_from_json(values: dict[str, Any]) -> Words:
     return Words(values["name"], tuple(words), tuple(counts), int(total or 0))
 
 
-def fit_encoding(frame: pl.DataFrame, where: str = "the table", lines: NDArray[np.int64] | None = None) -> Encoding:
-    """Fit on training rows. lines: of the file, (n,), that the rows stand in.
+def fit_encoding(frame: "pl.DataFrame", where: str = "the table", words: Sequence[str] = ()) -> Encoding:
+    """Fit on training rows. words: columns of text that are known to hold words, by all rows of their file.
 
     Raises InputError for columns of lists and the like, for infinite values, and for numbers in another notation.
     """
+    from diabolo.data.tables.notation import check_notation
+
     others = [name for name, kind in frame.schema.items() if not fits(kind)]
     if others:
         raise InputError(f"{where} has columns of no usable kind: {', '.join(others[:20])}; drop them.")
     for name in frame.columns:
-        if frame[name].dtype in TEXT:
-            check_notation(frame[name], where, lines)
-    return Encoding(tuple(_fitted(frame[name], where) for name in frame.columns))
+        if is_text(frame[name].dtype) and name not in words:
+            check_notation(frame[name], where)
+    return Encoding(tuple(_fitted(frame[name], where, known=name in words) for name in frame.columns))
 
 
-def fits(kind: pl.DataType) -> bool:
+def fits(kind: "pl.DataType") -> bool:
     """Return whether a column of that type can be learnt from."""
-    return kind.is_numeric() or kind in (pl.Boolean, pl.Date, pl.Datetime, pl.Duration, pl.Null, *TEXT)
+    import polars as pl
+
+    others = (pl.Boolean, pl.Date, pl.Datetime, pl.Time, pl.Duration, pl.Null)
+    return kind.is_numeric() or kind in others or is_text(kind)
 
 
-def _fitted(values: pl.Series, where: str) -> Column:
+def _fitted(values: "pl.Series", where: str, *, known: bool = False) -> Column:
+    import polars as pl
+
     if values.dtype in (pl.Date, pl.Datetime):
         return _dates(values, "", where)
-    if values.dtype in TEXT:
+    if values.dtype == pl.Time:
+        return Times(values.name)
+    if is_text(values.dtype) and known:
+        return _words(values.cast(pl.String))
+    if is_text(values.dtype):
         form = form_of(values.cast(pl.String))
         return _dates(values, form, where) if form else _words(values.cast(pl.String))
     if values.dtype == pl.Null:
@@ -148,7 +160,7 @@ def _fitted(values: pl.Series, where: str) -> Column:
     return _numbers(values, where)
 
 
-def _numbers(values: pl.Series, where: str) -> Numbers:
+def _numbers(values: "pl.Series", where: str) -> Numbers:
     kind = values.dtype.base_type().__name__
     kind = "Float64" if kind in ("Decimal", "Duration") else kind
     found = Numbers(values.name, kind, float("nan"), gaps=False).encode(values, where)[:, 0]
@@ -163,17 +175,21 @@ def strange(high: float, spread: float) -> float:
     return high + STRANGE * (spread or 1.0)
 
 
-def _words(words: pl.Series) -> Words:
+def _words(words: "pl.Series") -> Words:
     """Keep the words that occur twice or more, the most frequent first."""
+    import polars as pl
+
     counts = words.value_counts(sort=False, name="count").sort(["count", words.name], descending=[True, False])
     kept = counts.filter((pl.col("count") > 1) & (pl.col(words.name).str.len_chars().fill_null(0) <= LONGEST))
     kept = kept.head(MOST_KEPT)
     return Words(words.name, tuple(kept[words.name]), tuple(kept["count"]), len(words))
 
 
-def _dates(values: pl.Series, form: str, where: str) -> Dates:
+def _dates(values: "pl.Series", form: str, where: str) -> Dates:
     stamps = as_stamps(values, form, where).drop_nulls().to_numpy().astype(np.float64)
     stamps = stamps if len(stamps) else np.zeros(1)
+    import polars as pl
+
     days = np.floor(stamps / DAY)
     timed = bool((stamps != days * DAY).any())
     dated = values.dtype == pl.Date or (bool(form) and "%H" not in form)

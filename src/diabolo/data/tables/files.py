@@ -1,16 +1,10 @@
 """Tables: CSV and Parquet by polars, read block by block where they are large; data frames by narwhals."""
 
-import csv
 import gzip
-import io
-import shutil
 import subprocess
 import sys
-import tempfile
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,24 +14,25 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from diabolo.data.arrays import as_labels
-from diabolo.data.limits import LARGE_CSV_BYTES, MAX_HEADER_BYTES, held, is_small
+from diabolo.data.limits import LARGE_CSV_BYTES, held, is_small
 from diabolo.data.source import Array, ArraySource, Dataset, Source, follow
 from diabolo.data.tables.encoding import fits
 from diabolo.data.tables.frames import (
     FEWEST_ROWS,
-    MOST_ROWS,
+    NOTHING,
+    About,
     FrameSource,
     TableArray,
     in_memory,
     parsing,
     rows_together,
 )
-from diabolo.errors import FileError, FormatError, InputError
+from diabolo.data.tables.reading.content import Content
+from diabolo.data.tables.reading.record import Asked
+from diabolo.data.tables.reading.stored import described, read_stored
+from diabolo.data.tables.reading.text import Text, read_text
+from diabolo.errors import FormatError, InputError
 
-MISSING = ("NA", "N/A", "null", "NULL")
-"""Words of a CSV that mean an empty cell."""
-FIRST_LINES = 1000
-SEPARATORS = (",", ";", "\t")
 EXACT_IN_FLOAT32 = (pl.Boolean, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.Float32)
 ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
 PROBE = """
@@ -64,6 +59,7 @@ class ParquetSource:
     columns: tuple[str, ...]
     dtype: np.dtype[np.generic]
     rows: int
+    about: About = NOTHING
     in_memory: bool = False
 
     @property
@@ -77,7 +73,7 @@ class ParquetSource:
     @property
     def frames(self) -> FrameSource:
         """The same rows as data frames."""
-        return FrameSource(self.table, self.columns, self.rows, self.path)
+        return FrameSource(self.table, self.columns, self.rows, self.path, about=self.about)
 
     def __len__(self) -> int:
         return self.rows
@@ -110,7 +106,13 @@ class ParquetSource:
         return part.collect().to_numpy()
 
 
-def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = (), only: Sequence[str] = ()) -> Dataset:
+def open_table(
+    path: Path,
+    label: str | None = None,
+    ignore: Sequence[str] = (),
+    only: Sequence[str] = (),
+    asked: Asked | None = None,
+) -> Dataset:
     """Open a CSV, TSV (each also `.gz`) or Parquet file.
 
     Where every column holds numbers or booleans and nothing is missing, the samples are numbers; else they are data
@@ -118,32 +120,60 @@ def open_table(path: Path, label: str | None = None, ignore: Sequence[str] = (),
     are numbered in sorted order); those in `ignore` are left out, and where all of `only` are there, the others too.
     A small table is held in memory; of a large one only blocks are, and a CSV above 256 MiB is turned into a temporary
     Parquet file first.
+    asked: what the user says of how it is read; the rest is decided by the file, said and kept (`Reading`).
     Raises FileError if the file cannot be read; FormatError if it is damaged; InputError if it is empty,
-    lacks the label, or has columns that share a name, hold lists and the like, or infinite values.
+    lacks the label, or has columns that share a name, hold lists and the like, or infinite values, and for any cell
+    whose meaning is in doubt, with its line.
     """
+    asked = Asked() if asked is None else asked
+
+    def needed(names: Sequence[str]) -> list[str]:
+        _check_names(names, label, ignore, path)
+        left = [name for name in names if name != label and name not in ignore]
+        if ignore and not left:
+            raise InputError(f"No column of {path} is left to learn from; its columns are: {_some(list(names))}.")
+        known = [name for name in left if name in only] if set(left) >= set(only) and only else left
+        return known if label is None else [*known, label]
+
     with parsing(path):
-        table = _scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan_csv(path, label)
-        schema = table.collect_schema()
-        _check_names(schema.names(), label, ignore, path)
-        columns = {name: dtype for name, dtype in schema.items() if name != label and name not in ignore}
-        if only and columns.keys() >= set(only):
-            columns = {name: dtype for name, dtype in columns.items() if name in only}
-        if ignore and not columns:
-            raise InputError(f"No column of {path} is left to learn from; its columns are: {_some(list(schema))}.")
+        text = _opened(path, asked, needed, label)
+        table, schema = text.table, text.table.collect_schema()
+        columns = {name: schema[name] for name in needed(schema.names()) if name != label}
         rows = table.select(pl.len()).collect().item()
         check_shape(rows, len(columns), str(path))
         check_kinds([name for name, dtype in columns.items() if not fits(dtype)], str(path))
-        full = check_values(table, columns, str(path))
+        notes = text.notes
+        if text.index in columns and not only and _counts_rows(table, text.index, rows):
+            del columns[text.index]
+            notes += (f"The first column of {path.name} has no name and counts the rows; it is left out.",)
+        missing = missing_in(table, columns, str(path))
         labels = None if label is None else _labels(table, label, path)
-        plain = full and all(is_number(dtype) for dtype in columns.values())
-        source = _numbers(path, table, columns, rows) if plain else _frames(path, table, tuple(columns), rows)
-        return Dataset(path.name.split(".")[0], source, labels=labels, columns=tuple(columns), origin=str(path))
+        plain = not any(missing.values()) and all(is_number(dtype) for dtype in columns.values())
+        about = About(text.lines, described(text.reading, columns, missing, rows))
+        make = _numbers if plain else _frames
+        source = make(path, table, columns, rows, about)
+        return Dataset(
+            path.name.split(".")[0], source, labels=labels, columns=tuple(columns), origin=str(path), notes=notes
+        )
 
 
-def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType], rows: int) -> Source:
+def _opened(path: Path, asked: Asked, needed: Callable[[Sequence[str]], Sequence[str]], label: str | None) -> Text:
+    """Return a table of any kind of file, with the kinds of its columns decided."""
+    if path.suffix.lower() != ".parquet":
+        return read_text(_content(path), asked, needed, large=LARGE_CSV_BYTES, label=label)
+    return read_stored(_scan_parquet(path), asked, needed, str(path))
+
+
+def _counts_rows(table: pl.LazyFrame, name: str, rows: int) -> bool:
+    """Return whether a column holds a whole number of its own in each row."""
+    column = cs.by_name(name)
+    return table.collect_schema()[name].is_integer() and table.select(column.n_unique()).collect().item() == rows
+
+
+def _numbers(path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType], rows: int, about: About) -> Source:
     exact = all(dtype in EXACT_IN_FLOAT32 for dtype in columns.values())
     dtype = np.dtype(np.float32 if exact else np.float64)
-    source = ParquetSource(path, table, tuple(columns), dtype, rows)
+    source = ParquetSource(path, table, tuple(columns), dtype, rows, about)
     kept = held(source)
     return TableArray(kept.array, source.frames) if isinstance(kept, ArraySource) else kept
 
@@ -160,13 +190,15 @@ def others_than_numbers(source: FrameSource) -> list[str]:
         ]
 
 
-def _frames(path: Path, table: pl.LazyFrame, columns: tuple[str, ...], rows: int) -> FrameSource:
-    source = FrameSource(table, columns, rows, path)
+def _frames(
+    path: Path, table: pl.LazyFrame, columns: Mapping[str, pl.DataType], rows: int, about: About
+) -> FrameSource:
+    source = FrameSource(table, tuple(columns), rows, path, about=about)
     some = source.frame(np.arange(min(rows, FEWEST_ROWS)))
     size = some.estimated_size() / len(some)
     if not is_small(int(size * rows)):
         return replace(source, row_bytes=int(size))
-    return replace(in_memory(table.select(cs.by_name(columns)).collect(), path), table=table)
+    return replace(in_memory(table.select(cs.by_name(*columns)).collect(), path), table=table, about=about)
 
 
 def _scan_parquet(path: Path) -> pl.LazyFrame:
@@ -182,76 +214,15 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path, **ONE_FILE)
 
 
-def _scan_csv(path: Path, label: str | None) -> pl.LazyFrame:
-    packed = path.suffix.lower() == ".gz"
-    if not packed and path.stat().st_size > LARGE_CSV_BYTES:
-        with path.open("rb") as stream:
-            separator = _separator(stream, path)
-        return _converted(path, separator, label)
-    if not packed:
-        with path.open("rb") as stream:
-            return _read_csv(path, _separator(stream, path)).lazy()
+def _content(path: Path) -> Content:
+    """Return the bytes of a table of text, unpacked. Raises FormatError for more than 256 MiB of unpacked text."""
+    if path.suffix.lower() != ".gz":
+        return Content(path)
     with gzip.open(path, "rb") as stream:
         content = cast(IO[bytes], stream).read(LARGE_CSV_BYTES + 1)
     if len(content) > LARGE_CSV_BYTES:
         raise FormatError(f"{path} unpacks to more than {LARGE_CSV_BYTES} bytes; unpack it to a plain CSV first.")
-    return _read_csv(content, _separator(io.BytesIO(content), path)).lazy()
-
-
-def _read_csv(source: Path | bytes, separator: str) -> pl.DataFrame:
-    """Read a CSV; the types of columns are guessed from its first lines, and from all of them where that fails.
-
-    Every line costs six times the reading (a million cells: 0.6 s and 0.1 s).
-    """
-    read = partial(pl.read_csv, source, separator=separator, null_values=MISSING, glob=False)
-    try:
-        table = read(infer_schema_length=FIRST_LINES)
-    except pl.exceptions.ComputeError:  # a column goes on as something else
-        return read(infer_schema_length=None)
-    empty = [name for name, values in table.head(FIRST_LINES).to_dict().items() if values.null_count() == len(values)]
-    return read(infer_schema_length=None) if empty and len(table) > FIRST_LINES else table
-
-
-def _separator(stream: IO[bytes], path: Path) -> str:
-    """Check the line of column names, and return what separates them."""
-    line = next((text for text in iter(lambda: stream.readline(MAX_HEADER_BYTES), b"") if text.strip()), b"")
-    if not line:
-        raise InputError(f"{path} is an empty table; give a line of column names and lines of numbers.")
-    text = line.decode("utf-8-sig").rstrip("\r\n")
-    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=text.count)
-    check_names(next(csv.reader([text], delimiter=separator)), str(path))
-    return separator
-
-
-def _converted(path: Path, separator: str, label: str | None) -> pl.LazyFrame:
-    """Stream a large CSV into a temporary Parquet file, which goes when the returned table does."""
-    folder = Path(tempfile.mkdtemp(prefix="diabolo-"))
-    try:
-        if shutil.disk_usage(folder).free < path.stat().st_size:
-            raise FileError(f"{path} needs a temporary copy, and {folder.parent} is too full; set TMPDIR elsewhere.")
-        options: dict[str, Any] = {"separator": separator, "null_values": list(MISSING), "glob": False}
-        begin = pl.scan_csv(path, infer_schema_length=10_000, **options)
-        whole = [name for name, dtype in begin.collect_schema().items() if dtype.is_integer() and name != label]
-        # a column may go on with fractions after the lines that its type was guessed from
-        every = pl.scan_csv(
-            path, infer_schema_length=10_000, schema_overrides=dict.fromkeys(whole, pl.Float64), **options
-        )
-        every.sink_parquet(folder / "table.parquet", row_group_size=MOST_ROWS)
-        table = pl.scan_parquet(folder / "table.parquet", **ONE_FILE)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(table, shutil.rmtree, folder, ignore_errors=True)
-    return table
-
-
-def check_names(names: Sequence[str], what: str) -> None:
-    unnamed = [str(number) for number, name in enumerate(names, 1) if not name.strip()]
-    if unnamed:
-        raise InputError(f"{what} has columns without a name (number {_some(unnamed)}); name or drop them.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"{what} has columns that share a name: {_some(twice)}; rename or drop them.")
+    return Content(path, content)
 
 
 def _check_names(names: Sequence[str], label: str | None, ignore: Sequence[str], path: Path) -> None:
@@ -278,13 +249,21 @@ def check_kinds(others: Sequence[str], what: str) -> None:
 
 def check_values(table: pl.LazyFrame, columns: Mapping[str, pl.DataType], what: str) -> bool:
     """Refuse infinite values, and return whether none is missing; one look in bounded memory."""
+    return not any(missing_in(table, columns, what).values())
+
+
+def missing_in(table: pl.LazyFrame, columns: Mapping[str, pl.DataType], what: str) -> dict[str, int]:
+    """Return how many values each column lacks, by one look in bounded memory. Raises InputError for infinite ones."""
     floats = [name for name, dtype in columns.items() if dtype.is_float()]
-    missing = [cs.by_name(name).null_count().alias(f"null {name}") for name in columns]
-    missing += [cs.by_name(name).is_nan().sum().alias(f"nan {name}") for name in floats]
+    sums = [cs.by_name(name).null_count().alias(f"null {name}") for name in columns]
+    sums += [cs.by_name(name).is_nan().sum().alias(f"nan {name}") for name in floats]
     infinite = [cs.by_name(name).is_infinite().sum().alias(f"infinite {name}") for name in floats]
-    found = table.select(*missing, *infinite).collect(engine="streaming").row(0)
-    _refuse(dict(zip(floats, found[len(missing) :], strict=True)), "values that are infinite", what)
-    return not any(found[: len(missing)])
+    found = table.select(*sums, *infinite).collect(engine="streaming").row(0)
+    _refuse(dict(zip(floats, found[len(sums) :], strict=True)), "values that are infinite", what)
+    missing = dict(zip(columns, found, strict=False))
+    for name, count in zip(floats, found[len(columns) : len(sums)], strict=True):
+        missing[name] += count or 0
+    return missing
 
 
 def _refuse(counts: Mapping[str, int], which: str, what: str) -> None:

@@ -14,6 +14,8 @@ from polars.exceptions import PanicException
 from diabolo.data.limits import reading
 from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset, follow
 from diabolo.data.tables.encoding import Encoding
+from diabolo.data.tables.reading.lines import Lines
+from diabolo.data.tables.reading.record import Reading
 from diabolo.errors import InputError
 
 BLOCK_BYTES = 2**25
@@ -36,6 +38,17 @@ def parsing(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class About:
+    """What is known of a table beside its rows. lines: of the file, that rows begin in. reading: how it was read."""
+
+    lines: Lines | None = None
+    reading: Reading | None = None
+
+
+NOTHING = About()
+
+
+@dataclass(frozen=True)
 class FrameSource:
     """Rows of a table whose columns are not all plain numbers; as a source of numbers it has to be encoded first.
 
@@ -48,6 +61,11 @@ class FrameSource:
     path: Path = Path("the table")
     kept: pl.DataFrame | None = None
     row_bytes: int = 0
+    about: About = NOTHING
+
+    def line_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return the line of the file, counted from 1, that each row begins in; None where there are no lines."""
+        return None if self.about.lines is None else self.about.lines.of(rows)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -188,6 +206,18 @@ def frame_of(source: Source, rows: NDArray[np.int64]) -> pl.DataFrame:
     table = frames_of(source)
     assert table is not None
     return table.frame(rows_of(source, rows))
+
+
+def lines_of(source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the line of the file, counted from 1, that each row of a source begins in; None without a text file."""
+    table = frames_of(source)
+    return None if table is None else table.line_numbers(rows_of(source, rows))
+
+
+def reading_of(source: Source) -> Reading | None:
+    """Return how the table that a source looks at was read; None for arrays and data frames."""
+    table = frames_of(source)
+    return None if table is None else table.about.reading
 
 
 def loaded(source: Source, rows: NDArray[np.int64]) -> Source:

@@ -7,8 +7,9 @@ import polars as pl
 
 from diabolo.data.source import ArraySource
 from diabolo.data.tables.encoding import fits
-from diabolo.data.tables.files import check_kinds, check_names, check_shape, check_values, is_number
+from diabolo.data.tables.files import check_kinds, check_shape, check_values, is_number
 from diabolo.data.tables.frames import FrameSource, TableArray, in_memory
+from diabolo.data.tables.reading.dialect import check_names
 from diabolo.errors import InputError
 
 WHAT = "the data frame"

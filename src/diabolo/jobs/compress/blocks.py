@@ -1,5 +1,6 @@
 """Blocks: what goes to the file of an archive: coded pieces, or the picture files themselves where they are smaller."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -13,10 +14,8 @@ from diabolo.data.images.mixed import Pictures, picture_of_file
 from diabolo.data.images.one_size import ENDINGS
 from diabolo.data.limits import MAX_IMAGE_BYTES
 from diabolo.errors import FormatError
-from diabolo.jobs.compress.chunks import ITEMS, LARGEST, MARK, Piece, bytes_of, deep
+from diabolo.jobs.compress.chunks import ITEMS, LARGEST, MARK, Piece, bytes_of
 
-RESTORED = {"1": "1", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}
-"""Modes that are restored; palettes, CMYK and YCbCr stay the RGB that they were read as."""
 MOST_KEPT = 2 * MAX_IMAGE_BYTES
 """Bytes of the files of one block."""
 OVERHEAD = 2 * (BLOCK.size + ENTRY)
@@ -54,10 +53,10 @@ class Files:
     files: tuple[bytes, ...]
 
 
-def blocks_of(coded: Iterable[Coded], pictures: Pictures | None, *, exact: bool) -> Iterator[Out]:
+def blocks_of(coded: Iterable[Coded], pictures: Pictures | None) -> Iterator[Out]:
     """Yield the blocks to write, in order; neighbours whose files are kept come together.
 
-    exact: whether pictures whose mode is not restored must be kept as files. Holds at most one picture's strips.
+    Holds at most one picture's strips.
     """
     strips: list[Coded] = []
     kept: list[tuple[Out, bytes]] = []
@@ -66,7 +65,7 @@ def blocks_of(coded: Iterable[Coded], pictures: Pictures | None, *, exact: bool)
         strips.append(one)
         if not one.piece.ends:
             continue
-        if pictures is not None and _files_are_better(strips, pictures, exact):
+        if pictures is not None and (one.piece.kept or _files_are_better(strips, pictures)):
             for place, number in enumerate(strips[0].piece.numbers):
                 kept.append(_kept(strips, place, pictures.file(number)))
                 held += kept[-1][0].raw
@@ -83,20 +82,11 @@ def blocks_of(coded: Iterable[Coded], pictures: Pictures | None, *, exact: bool)
         yield _together(kept)
 
 
-def _files_are_better(strips: list[Coded], pictures: Pictures, exact: bool) -> bool:
-    """Say whether the files take less, or else not everything would come back."""
-    names = [item for strip in strips for item in strip.piece.items]
-    if exact and any(_mode(item) not in RESTORED and not deep(item.mode) for item in names):
-        return True
-    if exact and any(_deep_colours(pictures.file(number)) for number in strips[0].piece.numbers):
-        return True
-    taken = sum(len(strip.content) for strip in strips) + OVERHEAD * len(strips)
+def _files_are_better(strips: list[Coded], pictures: Pictures) -> bool:
+    """Say whether the files take less than the coded pictures and their notes."""
+    taken = sum(len(strip.content) + OVERHEAD for strip in strips)
+    taken += sum(len(zlib.compress(item.notes)) for item in strips[0].piece.items if item.notes)
     return sum(pictures.size(number) + 4 for number in strips[0].piece.numbers) <= taken
-
-
-def _deep_colours(data: bytes) -> bool:
-    """Say whether a file is a PNG of 16 bits a channel with colour or alpha, of which 8 bits are read."""
-    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10" and data[25:26] != b"\0"
 
 
 def _mode(item: Item) -> str:
@@ -105,9 +95,12 @@ def _mode(item: Item) -> str:
 
 def _kept(strips: list[Coded], place: int, data: bytes) -> tuple[Out, bytes]:
     first = strips[0].piece
+    if first.kept:
+        return Out(first.items, b"", Method.FILES, 1, 0, len(data), 0.0), data
     array = first.array[place]
     height = first.strip.height if len(strips) > 1 else len(array)
-    item = replace(first.items[place], shape=(height, *array.shape[1:]), mode=_mode(first.items[place]))
+    item = first.items[place]
+    item = replace(item, shape=(height, *array.shape[1:]), mode=_mode(item), notes=b"")
     numbers = height * int(np.prod(array.shape[1:]))
     return Out((item,), b"", Method.FILES, 1, numbers, len(data), 0.0), data
 
@@ -160,6 +153,9 @@ def decoded(pieces: Iterable[Piece | Files]) -> Iterator[Piece]:
             continue
         for item, data in zip(piece.items, piece.files, strict=True):
             array = bytes_of(picture_of_file(item.name, data).array)
+            if not item.shape:
+                yield Piece((replace(item, shape=array.shape),), array[None])
+                continue
             if array.shape != item.shape:
                 raise FormatError(f"{item.name} is {array.shape}, not {item.shape} as listed; the archive is damaged.")
             yield Piece((item,), array[None])

@@ -2,20 +2,18 @@
 
 from functools import cache
 from importlib.resources import as_file, files
-from pathlib import Path
 
-from diabolo.coding.archive.archive import ArchiveReader
-from diabolo.coding.archive.layout import Header, Promise
-from diabolo.coding.archive.salvage import Salvage
+from diabolo.coding.archive.layout import Promise
 from diabolo.coding.exact.kernel import bundled as bundled_kernel
-from diabolo.errors import ArgumentError, InputError
-from diabolo.jobs.compress.compress import identity
+from diabolo.errors import ArgumentError
 from diabolo.jobs.compress.exact_photos import Codec
 from diabolo.jobs.compress.packed_model import read_packed
 from diabolo.training.files.model_file import Trained
 
 BUNDLED = {Promise.LOSSY: "photo_codec.safetensors"}
 """By promise (bench/train_photo_codec.py made it)."""
+PHOTO_CODEC = "1103a60cc3917a5d7ab4c2fafd65344a14638294bac2c993d44d4ed2f03520d0"
+"""What archives call the photo codec: `identity` of it, so that its name is known without loading it."""
 
 
 @cache
@@ -27,26 +25,14 @@ def bundled_codec(promise: Promise) -> Trained:
         return read_packed(path)
 
 
-def codec_of(archive: Path, *, salvage: bool = False, device: str = "cpu") -> Codec:
-    """Return the bundled model that an archive was made with. Raises InputError if it was another one.
-
-    salvage: whether the archive may be damaged. device: that computes what is no whole number.
-    """
-    wanted = _header(archive, salvage=salvage).model
+def bundled_for(wanted: bytes, device: str = "cpu") -> Codec | None:
+    """Return the bundled model of that SHA-256, or None; device: that computes what is no whole number."""
     if bundled_kernel().identity == wanted:
         return bundled_kernel()
-    for promise in BUNDLED:
-        trained = bundled_codec(promise)
-        if identity(trained) == wanted:
-            return trained.on(device)
-    raise InputError(
-        f"{archive} was made with a model of SHA-256 {wanted.hex()[:12]}..., which is none of the bundled ones; "
-        "give its file with -m."
-    )
+    return bundled_codec(Promise.LOSSY).on(device) if wanted.hex() == PHOTO_CODEC else None
 
 
-def _header(archive: Path, *, salvage: bool) -> Header:
-    if salvage:
-        return Salvage(archive).header
-    with ArchiveReader(archive) as reader:
-        return reader.header
+def bundled_name(wanted: bytes) -> str:
+    """Return what the bundled model of that SHA-256 is, or "" if none has it."""
+    names = {bundled_kernel().identity.hex(): "exact coder", PHOTO_CODEC: "photo codec"}
+    return names.get(wanted.hex(), "")

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -15,6 +16,8 @@ NUMBERS = 1 << 21
 """Numbers (pixels times channels) of one block, about."""
 LARGEST = 4 * NUMBERS
 """Numbers of one row of an item that is cut into rows, and of the tiles of one block, at most."""
+MOST_NOTES = 1 << 22
+"""Bytes of the notes of one block."""
 ITEMS = 1 << 14
 """Items of one block."""
 MARK = "@"
@@ -24,12 +27,13 @@ MARK = "@"
 class Piece:
     """items: one for each row of array (n, *shape), whose dtype is that of the archive.
 
-    numbers: which pictures they are, for pictures.
+    numbers: which pictures they are, for pictures. kept: why their files are kept, whatever their bytes, or "".
     """
 
     items: tuple[Item, ...]
     array: Array
     numbers: tuple[int, ...] = ()
+    kept: str = ""
 
     @property
     def strip(self) -> "Strip":
@@ -39,7 +43,9 @@ class Piece:
     @property
     def ends(self) -> bool:
         """Say whether the last row of an item is there."""
-        return self.strip.top + (self.array.shape[1] if self.array.ndim > 1 else 0) >= self.strip.height
+        return (
+            bool(self.kept) or self.strip.top + (self.array.shape[1] if self.array.ndim > 1 else 0) >= self.strip.height
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def pieces_of_source(source: Source) -> Iterator[Piece]:
         for row in range(len(source)):
             # a slice of a memory-mapped array is read strip by strip
             array = source.array[row] if isinstance(source, ArraySource) else source.take(np.array([row]))[0]
-            yield from strips("", "", array)
+            yield from strips(Item(()), array)
         return
     together = max(1, min(ITEMS, NUMBERS // numbers))
     for start in range(0, len(source), together):
@@ -66,12 +72,23 @@ def pieces_of_source(source: Source) -> Iterator[Piece]:
         yield Piece((Item(source.shape),) * len(array), array)
 
 
-def pieces_of_pictures(pictures: Pictures) -> Iterator[Piece]:
-    """Yield images in order as 8-bit arrays; neighbours of one size and mode come together."""
+def pieces_of_pictures(pictures: Pictures, *, exact: bool) -> Iterator[Piece]:
+    """Yield images in order as 8-bit arrays; neighbours of one size and kind of file come together.
+
+    Those of which not all would come back have no array: their files are kept. exact: as `Pictures.whole` has it.
+    """
     waiting: list[Piece] = []
     for number in range(len(pictures)):
-        picture = pictures.read(number)
-        for piece in strips(picture.name, picture.mode, bytes_of(picture.array), number):
+        picture, modified = pictures.whole(number, exact=exact), pictures.modified(number)
+        if picture.kept:
+            if waiting:
+                yield _together(waiting)
+                waiting = []
+            item = Item((), picture.name, picture.mode, modified=modified)
+            yield Piece((item,), picture.array[None], (number,), picture.kept)
+            continue
+        whole = Item((), picture.name, picture.mode, picture.notes, modified)
+        for piece in strips(whole, bytes_of(picture.array), number):
             if waiting and not _fits(waiting, piece):
                 yield _together(waiting)
                 waiting = []
@@ -80,22 +97,25 @@ def pieces_of_pictures(pictures: Pictures) -> Iterator[Piece]:
         yield _together(waiting)
 
 
-def strips(name: str, mode: str, array: Array, *numbers: int) -> Iterator[Piece]:
-    """Yield one item, cut into strips of whole rows if it is larger than a block may be.
+def strips(item: Item, array: Array, *numbers: int) -> Iterator[Piece]:
+    """Yield one item with this array, cut into strips of whole rows if it is larger than a block may be.
 
-    Raises InputError if even a row is too large.
+    Only the first strip has the notes. Raises InputError if even a row is too large.
     """
     row = array.size if array.ndim == 1 else max(1, math.prod(array.shape[1:]))
     if row > LARGEST:
-        raise InputError(f"{name or 'an item'} has rows of {row} numbers, at most {LARGEST} are allowed; cut it up.")
+        name = item.name or "an item"
+        raise InputError(f"{name} has rows of {row} numbers, at most {LARGEST} are allowed; cut it up.")
     rows = max(1, NUMBERS // row)
     rows = rows // 64 * 64 or rows
     if array.ndim <= 1 or len(array) <= rows:
-        yield Piece((Item(array.shape, name, mode),), np.asarray(array)[None], numbers)
+        yield Piece((replace(item, shape=array.shape),), np.asarray(array)[None], numbers)
         return
     for top in range(0, len(array), rows):
         part = np.ascontiguousarray(array[top : top + rows])
-        yield Piece((Item(part.shape, name, f"{mode}{MARK}{top}/{len(array)}"),), part[None], numbers)
+        mode = f"{item.mode}{MARK}{top}/{len(array)}"
+        notes = b"" if top else item.notes
+        yield Piece((replace(item, shape=part.shape, mode=mode, notes=notes),), part[None], numbers)
 
 
 def strip_of(item: Item) -> Strip:
@@ -133,7 +153,9 @@ def pixels_of(array: Array, mode: str) -> Array:
 def _fits(waiting: list[Piece], piece: Piece) -> bool:
     first = waiting[0].array
     same = first.shape[1:] == piece.array.shape[1:]
-    return same and len(waiting) < ITEMS and (len(waiting) + 1) * piece.array.size <= NUMBERS
+    same = same and PurePosixPath(waiting[0].items[0].name).suffix == PurePosixPath(piece.items[0].name).suffix
+    notes = sum(len(one.items[0].notes) for one in (*waiting, piece)) <= MOST_NOTES
+    return same and notes and len(waiting) < ITEMS and (len(waiting) + 1) * piece.array.size <= NUMBERS
 
 
 def _together(waiting: list[Piece]) -> Piece:

@@ -15,7 +15,7 @@ from diabolo.coding.archive.general_coder import store
 from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import DTYPES, Header, Method, Promise
 from diabolo.coding.pixels import MOST_ERROR
-from diabolo.data.images.mixed import Pictures
+from diabolo.data.images.mixed import UNREADABLE, Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
@@ -52,7 +52,8 @@ class Compressed:
     """items, blocks: how many, and `stored` how many blocks a general coder took. size, raw: bytes of archive and data.
 
     raw counts the files' bytes for pictures. psnr: in dB over all numbers, from the total squared error (120 where
-    nothing differs). kept: picture files that were kept as they are, since they take fewer bytes.
+    nothing differs). kept: picture files that were kept as they are, since they take fewer bytes or hold more than
+    pixels; unreadable: the names of those that cannot be read, or are animated.
     """
 
     items: int
@@ -62,6 +63,7 @@ class Compressed:
     raw: int
     psnr: float
     kept: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def compress(
@@ -144,9 +146,9 @@ def promised(quality: float | None, max_error: int | None, *, lossless: bool) ->
     return (Promise.MAX_ERROR, max_error) if max_error else (Promise.LOSSY, 0)
 
 
-def pieces_of(data: Source | Pictures) -> Iterator[Piece]:
-    """Yield the pieces of samples or images in order."""
-    return pieces_of_pictures(data) if isinstance(data, Pictures) else pieces_of_source(data)
+def pieces_of(data: Source | Pictures, *, exact: bool) -> Iterator[Piece]:
+    """Yield the pieces of samples or images in order; exact: as `pieces_of_pictures` has it."""
+    return pieces_of_pictures(data, exact=exact) if isinstance(data, Pictures) else pieces_of_source(data)
 
 
 def identity(trained: Trained) -> bytes:
@@ -216,8 +218,8 @@ def _tried(trained: Trained, data: Source | Pictures) -> Iterator[Array]:
     if not isinstance(data, Pictures) and data.shape == shape:
         yield data.take(spaced(len(data), TRIED))
         return
-    for piece in pieces_of(data):
-        if can_be_cut(piece.array.shape[1:], shape):
+    for piece in pieces_of(data, exact=False):
+        if not piece.kept and can_be_cut(piece.array.shape[1:], shape):
             samples = tiles(piece.array, shape)[:left]
             left -= len(samples)
             yield samples
@@ -260,9 +262,17 @@ def _write(
     writer = ArchiveWriter(file, header)
     total = Compressed(0, 0, 0, 0, 0, 0.0)
     numbers, error = 0, 0.0
-    made = together(lambda piece: _coded(piece, coder, peak, header, floor), pieces_of(data))
+    unreadable: list[str] = []
+
+    def pieces() -> Iterator[Piece]:
+        for piece in pieces_of(data, exact=header.promise != Promise.LOSSY):
+            if piece.kept == UNREADABLE:
+                unreadable.append(piece.items[0].name)
+            yield piece
+
+    made = together(lambda piece: _coded(piece, coder, peak, header, floor), pieces())
     pictures = data if isinstance(data, Pictures) else None
-    for out in blocks_of((coded for _, coded in made), pictures, exact=header.promise == Promise.LOSSLESS):
+    for out in blocks_of((coded for _, coded in made), pictures):
         writer.add_block(out.content, out.items, method=out.method)
         total = replace(
             total,
@@ -276,11 +286,13 @@ def _write(
         if watch:
             watch(out.count)
     writer.finish()
-    return replace(total, psnr=psnr_of(error, numbers, peak))
+    return replace(total, psnr=psnr_of(error, numbers, peak), unreadable=tuple(unreadable))
 
 
 def _coded(piece: Piece, coder: BlockCoder, peak: float, header: Header, floor: float) -> Coded:
     """Return a piece by the model, or by a general coder if that serves it better."""
+    if piece.kept:
+        return Coded(piece, b"", 0.0, Method.FILES)
     found = None if deep(piece.strip.mode) else _by_model(piece.array, coder, peak, header, floor)
     if found is not None:
         return Coded(piece, *found, Method.MODEL)

@@ -12,6 +12,7 @@ from diabolo.coding.archive.archive import ArchiveReader, Block
 from diabolo.coding.archive.general_coder import unstore
 from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import Header, Method
+from diabolo.coding.archive.opening import reading
 from diabolo.coding.archive.salvage import Damage, Salvage
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
@@ -31,6 +32,8 @@ class Restored:
     height: int
     array: Array
     file: bytes = b""
+    notes: bytes = b""
+    modified: int = 0
 
     @property
     def whole(self) -> bool:
@@ -44,8 +47,9 @@ class Unpacker:
         own = identity_of(trained)
         if header.model != own:
             raise InputError(
-                f"The archive was made with another model (SHA-256 {header.model.hex()[:12]}..., this one has "
-                f"{own.hex()[:12]}...); give the model file that it was compressed with."
+                f"The archive was made with another model (SHA-256 {header.model.hex()[:12]}..., this one "
+                f"{own.hex()[:12]}...); give the model file that it was compressed with (`diabolo info` shows its "
+                "SHA-256)."
             )
         self.header = header
         self.coder = coder_of(trained, header)
@@ -84,13 +88,15 @@ def contents(trained: Codec, archive: Path) -> Iterator[Piece | Files]:
     """
     with ArchiveReader(archive) as reader:
         unpacker = Unpacker(trained, reader.header)
-        for _, piece in together(unpacker.piece, reader):
-            yield piece
+        with reading(archive):
+            for _, piece in together(unpacker.piece, reader):
+                yield piece
 
 
 def unpacked(trained: Codec, archive: Path) -> Iterator[Piece]:
     """Yield the items of an archive in order as numbers. Raises as `contents` does."""
-    return decoded(contents(trained, archive))
+    with reading(archive):
+        yield from decoded(contents(trained, archive))
 
 
 def salvaged(trained: Codec, archive: Path) -> tuple[Iterator[Piece | Files], list[Damage]]:
@@ -133,12 +139,13 @@ def one_item(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:
         while number < reader.items:
             block = reader.block(reader.block_of(number))
             place = number - block.first
-            one = unpacker.piece(block)
-            if isinstance(one, Files):
-                one = Files(one.items[place : place + 1], one.files[place : place + 1])
-                (found,) = restored_items(one)
-            else:
-                found = restored(one.items[place], one.array[place])
+            with reading(archive):
+                one = unpacker.piece(block)
+                if isinstance(one, Files):
+                    one = Files(one.items[place : place + 1], one.files[place : place + 1])
+                    (found,) = restored_items(one)
+                else:
+                    found = restored(one.items[place], one.array[place])
             yield found
             if found.top + len(found.array) >= found.height:
                 return
@@ -174,4 +181,5 @@ def _strips_each(reader: ArchiveReader) -> int:
 def restored(item: Item, array: Array) -> Restored:
     """Return an item's array with its name and mode."""
     strip = strip_of(item)
-    return Restored(item.name, strip.mode, strip.top, strip.height, pixels_of(array, strip.mode))
+    pixels = pixels_of(array, strip.mode)
+    return Restored(item.name, strip.mode, strip.top, strip.height, pixels, notes=item.notes, modified=item.modified)

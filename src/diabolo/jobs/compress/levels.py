@@ -150,4 +150,4 @@ def peak_of(trained: Trained) -> float:
 
 def psnr_of(error: float, numbers: int, peak: float) -> float:
     """Return 10 log10(peak^2 / mean squared error) in dB, at most 120."""
-    return float(min(120.0, 10 * np.log10(peak**2 * numbers / max(error, 1e-300))))
+    return 120.0 if not error else float(min(120.0, 10 * np.log10(peak**2 * numbers / max(error, 1e-300))))

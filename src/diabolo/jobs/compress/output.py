@@ -1,5 +1,7 @@
 """Restore: where the items of an archive go, a folder of images or an array, in bounded memory, whole or not at all."""
 
+import io
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -9,11 +11,13 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
+from diabolo.data.images.mixed import RESTORED
+from diabolo.data.images.notes import with_notes
 from diabolo.data.source import Array
 from diabolo.data.writing import folder_whole, to_image
 from diabolo.errors import InputError
 from diabolo.files import written_whole
-from diabolo.jobs.compress.blocks import RESTORED, Files, decoded
+from diabolo.jobs.compress.blocks import Files, decoded
 from diabolo.jobs.compress.chunks import Piece, pixels_of
 from diabolo.jobs.compress.decompress import Restored, restored
 
@@ -39,11 +43,22 @@ def to_folder(
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             if moved:
                 (folder / place).rename(folder / moved)
-            if item.file:
-                (folder / place).write_bytes(item.file)
-            else:
-                picture(item).save(folder / place)
+            write_picture(folder / place, item)
     return names.count
+
+
+def write_picture(path: Path, item: Restored) -> None:
+    """Write the file that was kept, or else the pixels by the path's ending, a PNG with its notes; and set its date."""
+    if item.file:
+        path.write_bytes(item.file)
+    elif path.suffix.lower() == ".png" and item.notes:
+        buffer = io.BytesIO()
+        picture(item).save(buffer, "PNG")
+        path.write_bytes(with_notes(buffer.getvalue(), item.notes))
+    else:
+        picture(item).save(path)
+    if item.modified:
+        os.utime(path, (item.modified, item.modified))
 
 
 class Names:
@@ -57,7 +72,7 @@ class Names:
         """Return the name for an item, and the name that the file which has it by now must take, or ""."""
         own = item.name or f"{self.count:06}.png"
         self.count += 1
-        if item.file or _keeps(own, item.mode):
+        if item.file or _keeps(own, item):
             other = self._given.get(own)
             moved = "" if other in (None, own) else self._free(f"{other}.png")
             if moved:
@@ -78,10 +93,12 @@ class Names:
         return name
 
 
-def _keeps(name: str, mode: str) -> bool:
-    """Say whether the format of a name keeps every pixel of images of the mode."""
+def _keeps(name: str, item: Restored) -> bool:
+    """Say whether the format of a name keeps every pixel of an item, and its notes."""
     ending = PurePosixPath(name).suffix.lower()
-    return ending in KEEPING and (KEEPING[ending] is None or mode in (KEEPING[ending] or ()))
+    if item.notes and ending != ".png":
+        return False
+    return ending in KEEPING and (KEEPING[ending] is None or item.mode in (KEEPING[ending] or ()))
 
 
 def as_array(pieces: Iterable[Piece | Files]) -> Array:
@@ -161,7 +178,7 @@ def joined(items: Iterable[Restored], *, partly: bool = False) -> Iterator[Resto
             waiting.append(item)
             continue
         whole = np.concatenate([strip.array for strip in (*waiting, item)]) if waiting else item.array
-        yield replace(item, top=0, array=whole)
+        yield replace(item, top=0, array=whole, notes=(waiting or [item])[0].notes)
         waiting = []
     if waiting:
         _missing(None, partly, rows=1)
@@ -175,10 +192,8 @@ def _alike(one: Restored, other: Restored) -> bool:
 def _items(pieces: Iterable[Piece | Files], watch: Watcher | None) -> Iterator[Restored]:
     for piece in pieces:
         if isinstance(piece, Files):
-            for name, mode, data in (
-                (item.name, item.mode, file) for item, file in zip(piece.items, piece.files, strict=True)
-            ):
-                yield Restored(name, mode, 0, 0, np.empty(0, np.uint8), data)
+            for item, file in zip(piece.items, piece.files, strict=True):
+                yield Restored(item.name, item.mode, 0, 0, np.empty(0, np.uint8), file, modified=item.modified)
         else:
             yield from (restored(item, array) for item, array in zip(piece.items, piece.array, strict=True))
         if watch:
@@ -195,4 +210,4 @@ def picture(item: Restored) -> Image.Image:
             f"items of shape {array.shape} and type {array.dtype} are no pictures; give --out a .npy file."
         )
     image = to_image(array)
-    return image.convert(RESTORED[item.mode], dither=Image.Dither.NONE) if item.mode in RESTORED else image
+    return image.convert(item.mode, dither=Image.Dither.NONE) if item.mode in RESTORED else image

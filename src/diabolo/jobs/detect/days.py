@@ -5,7 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from diabolo.data.source import Source
-from diabolo.data.tables.dates import DAY, TEXT, as_stamps, form_of
+from diabolo.data.tables.dates import DAY, as_stamps, form_of, is_text
 from diabolo.data.tables.frames import frames_of, rows_of
 from diabolo.errors import InputError
 from diabolo.jobs.detect.rules import Rule
@@ -46,7 +46,7 @@ def _by_seconds(values: pl.Series) -> NDArray[np.int64]:
 
 
 def _by_dates(values: pl.Series, where: str) -> NDArray[np.int64]:
-    form = form_of(values.cast(pl.String)) if values.dtype in TEXT else ""
+    form = form_of(values.cast(pl.String)) if is_text(values.dtype) else ""
     if not form and values.dtype not in (pl.Date, pl.Datetime):
         first = str(values[0])[:40]
         raise InputError(f"--per-day must name a column of dates, times or seconds, and {values.name} holds {first!r}.")

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.source import Source, Subset, spaced
-from diabolo.jobs.detect.rows.rows import of, prepared_rows
+from diabolo.jobs.detect.rows.opened import of
+from diabolo.jobs.detect.rows.rows import prepared_rows
 from diabolo.jobs.detect.rows.score import Numbers
 from diabolo.jobs.table_input import encoding_of
 from diabolo.training.files.contents import Known

@@ -25,6 +25,8 @@ class Rule(ABC):
     """Whether the rule promises a rate of false alarms."""
     counts_days: ClassVar[bool] = False
     """Whether alerts can be counted by the day."""
+    each: ClassVar[bool] = True
+    """Whether one sample raises an alert whatever the others are."""
 
     value: float
 
@@ -87,6 +89,7 @@ class MostSuspicious(Rule):
 
     name = "alerts"
     counts_days = True
+    each = False
     day: str = ""
 
     def __post_init__(self) -> None:

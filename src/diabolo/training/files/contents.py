@@ -1,6 +1,6 @@
 """What a model file keeps, read without torch: configuration, weights, preprocessing, and what jobs added."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +50,10 @@ class Known(Protocol):
         """Return the autoencoder of prepared samples."""
         ...
 
+    def version(self) -> Hashable:
+        """Return a value that changes where the weights do."""
+        ...
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -65,6 +69,10 @@ class Kept:
     def forward(self) -> Reconstruct:
         """Return the autoencoder of prepared samples, where `is_dense` says that it can be had."""
         return dense(self.config, self.weights)
+
+    def version(self) -> Hashable:
+        """Return a value that changes where the weights do: they are arrays of a file, and do not."""
+        return 0
 
 
 def read_kept(path: Path) -> Kept:

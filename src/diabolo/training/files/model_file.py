@@ -3,6 +3,7 @@
 The metadata key `diabolo` holds JSON: format version, configuration, preprocessing, history, what it was trained on.
 """
 
+from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -57,6 +58,11 @@ class Trained:
             return _by_torch(self.model)
         weights = {name: kept.cpu().numpy() for name, kept in self.model.state_dict().items()}
         return dense(self.config, weights, {**ACTIVATIONS, "silu": _silu})
+
+    def version(self) -> Hashable:
+        """Return a value that changes where the weights do: where they lie, and how often they were changed there."""
+        weights = self.model.state_dict(keep_vars=True).values()
+        return tuple((kept.data_ptr(), 0 if kept.is_inference() else kept._version) for kept in weights)
 
 
 def _silu(x: NDArray[np.float32]) -> None:

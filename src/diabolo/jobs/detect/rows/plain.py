@@ -53,15 +53,16 @@ class PlainScorer:
             found[rows] = cell.distances(seen.T)
         return np.sqrt(found)
 
-    def parts(self, x: Numbers, together: int) -> Numbers:
-        """Return each column's share of the squared distance, (n, columns); rows add up to 1."""
-        found = np.empty(x.shape, np.float32)
+    def explained(self, x: Numbers, together: int) -> tuple[Numbers, Numbers]:
+        """Return what `distances` returns, and each column's share of its square, (n, columns); rows add up to 1."""
+        found, shares = np.empty(len(x), np.float32), np.empty(x.shape, np.float32)
         for rows, seen, cell in self._cells(x, together):
-            gaps = seen - self.neighbours.references[cell.nearest(seen.T)]
+            nearest, found[rows] = cell.nearest(seen.T)
+            gaps = seen - self.neighbours.references[nearest]
             near = np.square(gaps, out=gaps).mean(0)
             total = near.sum(1, keepdims=True)
-            found[rows] = np.divide(near, total, out=np.full_like(near, 1 / near.shape[1]), where=total > 0)
-        return found
+            shares[rows] = np.divide(near, total, out=np.full_like(near, 1 / near.shape[1]), where=total > 0)
+        return np.sqrt(found), shares
 
     def _cells(self, x: Numbers, together: int) -> Iterator[tuple[Rows, Numbers, Cell]]:
         pieces = (self.plain.seen(x[start : start + together]) for start in range(0, len(x), together))

@@ -1,7 +1,8 @@
 """The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_byte
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.detector import JOB, T, with_rule
-from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together, to_extra
-from diabolo.jobs.detect.rules import FalseAlarms, Rule, rule_of
-from diabolo.jobs.detect.thresholds import Scores, calibration_of, without_outliers
+from diabolo.jobs.detect.rows.bounded import bound_of
+from diabolo.jobs.detect.rows.opened import SHARES, Calibrated, of, opened, prepared_block
+from diabolo.jobs.detect.rows.score import Numbers, Scorer, rows_together, to_extra
+from diabolo.jobs.detect.rules import FalseAlarms, Rule
+from diabolo.jobs.detect.thresholds import Scores, without_outliers
 from diabolo.jobs.parallel import alone, cores, one_thread_here, together
 from diabolo.jobs.table_input import by_column, check_shape, weights_of
 from diabolo.training.files.contents import Extra, Known
@@ -21,34 +24,8 @@ from diabolo.training.files.contents import Extra, Known
 if TYPE_CHECKING:
     from diabolo.training.files.model_file import Trained
 
-SHARES = ("contamination", "left_out")
-BLOCK_NUMBERS, LEAST_NUMBERS, LEAST_ROWS = 2**22, 2**18, 1024
+BLOCK_NUMBERS, LEAST_NUMBERS, LEAST_ROWS, FEW = 2**22, 2**18, 1024, 16
 MOST_FITTED, MOST_CALIBRATED = 50_000, 20_000
-CALIBRATE = "`diabolo calibrate NORMAL_DATA -m MODEL` gives it one"
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """detector: what scores. calibration: sorted scores of held-out normal samples. rule: what an alert is.
-
-    contamination: the share of anomalies among those samples that calibration was told of.
-    left_out: the share of the rows that the detector was fitted to that left as anomalies.
-    """
-
-    detector: Detector
-    calibration: Scores
-    rule: Rule
-    contamination: float = 0.0
-    left_out: float = 0.0
-
-    @property
-    def references(self) -> Numbers:
-        """Some normal samples, prepared, (r, columns)."""
-        return self.detector.references
-
-    def shares(self) -> dict[str, float]:
-        """Return the shares of anomalies that were left out, by name."""
-        return {name: getattr(self, name) for name in SHARES}
 
 
 def with_detector(trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
@@ -102,7 +79,8 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
     scores = score(found, kept)
     if not contamination:  # scores in nats would not show by how much an anomaly stands out
         plain = fit_plain(prepared, weights_of(trained), curved=trained.preprocessing.curved)
-        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32))
+        bound = bound_of(len(prepared)) if len(trained.config.shape) == 1 else math.inf
+        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32), bound=bound)
         found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
         scores = score(found, kept)
     return with_calibration(found, scores, rule, contamination)
@@ -128,24 +106,10 @@ def with_calibration(
     return _kept(trained, replace(found, calibration=left, rule=rule or found.rule, contamination=contamination))
 
 
-def of(trained: Known) -> Calibrated:
-    """Return the detector of a model. Raises InputError if it has none, FormatError if it is damaged."""
-    if JOB not in trained.extras:
-        raise InputError(f"This model has no detector; {CALIBRATE}.")
-    kept = trained.extras[JOB]
-    calibration = calibration_of(kept.arrays)
-    arrays = {name: array for name, array in kept.arrays.items() if name != "calibration"}
-    detector = from_extra(Extra(kept.plain, arrays), int(np.prod(trained.config.shape)))
-    shares = [kept.plain.get(name, 0.0) for name in SHARES]
-    if not all(isinstance(share, float) and 0 <= share < 1 for share in shares):
-        raise FormatError("The model's share of anomalies is damaged; calibrate it anew.")
-    return Calibrated(detector, calibration, rule_of(kept.plain), *shares)
-
-
 def prepared_rows(trained: Known, source: Source) -> Numbers:
     """Return samples in prepared units and flat, (n, dimensions)."""
     check_shape(trained, source)
-    return np.concatenate([_prepared(trained, chunk) for chunk in chunks(source, np.arange(len(source)))])
+    return np.concatenate([prepared_block(trained, chunk) for chunk in chunks(source, np.arange(len(source)))])
 
 
 def _found(
@@ -158,11 +122,14 @@ def _found(
     def one(block: Array) -> Numbers:
         if most > 1 and len(source) > len(block):
             one_thread_here()  # the other cores are at work on the other blocks
-        return work(scorer, _prepared(trained, block))
+        return work(scorer, prepared_block(trained, block))
 
     start = 0
     with alone():
-        scorer = Scorer(of(trained).detector, trained.forward())
+        scorer = opened(trained).scorer
+        if 0 < len(source) <= FEW:  # to start threads for them would take longer than they do
+            yield slice(0, len(source)), one(source.take(np.arange(len(source))))
+            return
         for block, found in together(one, _blocks(source, most), most=most):
             yield slice(start, start + len(block)), found
             start += len(block)
@@ -182,16 +149,6 @@ def _blocks(source: Source, most: int) -> Iterator[Array]:
 def _even(rows: NDArray[Any], size: int) -> list[NDArray[Any]]:
     """Return rows in parts as large as one another, of at most `size`."""
     return np.array_split(rows, -(-len(rows) // size)) if len(rows) else []
-
-
-def _prepared(trained: Known, block: Array) -> Numbers:
-    """Return samples in prepared units and flat, (n, dimensions); a few at a time, which then stay in the cache."""
-    prepared = np.empty((len(block), int(np.prod(block.shape[1:]))), np.float32)
-    size = rows_together(2 * prepared.shape[1])
-    for start in range(0, len(block), size):
-        piece = slice(start, start + size)
-        prepared[piece] = trained.preprocessing.prepare(block[piece]).reshape(-1, prepared.shape[1])
-    return prepared
 
 
 def score(trained: Known, source: Source) -> Scores:
@@ -215,7 +172,7 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
 
     numbers: (n, dimensions), those that it is not to see; it is given their mean in training instead.
     """
-    x, reconstruct = prepared_rows(trained, source), trained.forward()
+    x, reconstruct = prepared_rows(trained, source), opened(trained).reconstruct
     size = rows_together(x.shape[1])
     with alone():
         for start in range(0, len(x), size):

@@ -9,6 +9,7 @@ Where rows were held out, that is one view of two. The other is the plain distan
 nats (`tails`), and the score is their sum. Measured by bench/detect_sets.py.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.errors import FormatError
+from diabolo.jobs.detect.rows.bounded import Bounded
 from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Rows
 from diabolo.jobs.detect.rows.plain import Plain, PlainScorer
 from diabolo.jobs.detect.rows.scales import NODES, Views
 from diabolo.jobs.detect.rows.tails import Kept, Tail
-from diabolo.model.forward import Reconstruct
+from diabolo.model.forward import Reconstruct, wide
 from diabolo.training.files.contents import Extra
 
 WEIGHT, SHARE = 0.1, 0.5
@@ -41,6 +43,7 @@ class Detector:
     whitening: (columns, columns), or (columns, 1) where there are too many columns for their covariance.
     typical_distance, typical_residual: medians over training samples of the two terms.
     plain: the other view. held: sorted scores of held-out samples by this one. None: this view is the score.
+    bound: what each column can add at most; infinite in models of earlier versions, and of images.
     """
 
     views: Views
@@ -52,6 +55,7 @@ class Detector:
     typical_residual: float
     plain: Plain | None = None
     held: Kept | None = None
+    bound: float = math.inf
 
     @cached_property
     def _left(self) -> tuple[Numbers, Numbers]:
@@ -84,37 +88,53 @@ def rows_together(columns: int) -> int:
 
 
 class Scorer:
-    """A detector at work beside its model; it takes prepared samples (n, columns)."""
+    """A detector at work beside its model; it takes prepared samples (n, columns).
 
-    def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
+    owners: (columns,), the column of a table that each number is of; None: each is its own.
+    """
+
+    def __init__(self, detector: Detector, reconstruct: Reconstruct, owners: NDArray[np.int64] | None = None) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
         self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
         _ = self.neighbours.cells  # made here, before several threads ask for them
         self.plain = None if detector.plain is None else PlainScorer(detector.plain)
         self.tail = None if detector.held is None else Tail(detector.held, grows=True)
+        self.bounded = Bounded(self, np.arange(self.columns) if owners is None else owners, detector.bound)
 
     def split(self, x: Numbers) -> Iterator[Numbers]:
         """Yield rows (n, ...) in pieces of as many as are looked at together."""
         size = rows_together(self.columns)
         return (x[start : start + size] for start in range(0, len(x), size))
 
-    def _look(self, piece: Numbers) -> Numbers:
-        x = np.ascontiguousarray(piece.T)
-        return self.detector.look(x, self.reconstruct(x))
+    def _look(self, piece: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the three views of samples (n, columns), (3 * columns, n), and the squared lengths of the last, (n,).
+
+        What is computed has a multiple of 16 columns (`wide`): a sample has the same bits alone and among others.
+        """
+        x = np.zeros((self.columns, wide(len(piece))), np.float32)
+        x[:, : len(piece)] = piece.T
+        seen = self.detector.look(x, self.reconstruct(x))
+        left = seen[2 * self.columns :]
+        return seen[:, : len(piece)], np.einsum("ij,ij->j", left, left)[: len(piece)]
 
     def seen(self, x: Numbers) -> Numbers:
         """Return the three views of samples, (n, 3 * columns)."""
-        return np.concatenate([self._look(piece).T for piece in self.split(x)])
+        return np.concatenate([self._look(piece)[0].T for piece in self.split(x)])
 
-    def _cells(self, x: Numbers) -> Iterator[tuple[Rows, Cell, Numbers]]:
-        """Yield numbers of samples that fall into one cell, with that and their views, (3 * columns, n).
+    def _cells(self, x: Numbers) -> Iterator[tuple[Rows, Cell, Numbers, Numbers]]:
+        """Yield numbers of samples that fall into one cell, with that and what `_look` returns of them.
 
         The samples are looked at as many together as `rows_together` says, whatever their cells.
         """
         parts = (self.detector.views.scaled(piece.T).T for piece in self.split(x))
         for rows, cuts in self.neighbours.pieces(parts, rows_together(self.columns)):
-            seen = self._look(x.take(rows, 0))
-            yield from ((rows[cut], cell, seen[:, cut]) for cell, cut in cuts)
+            seen, squares = self._look(x.take(rows, 0))
+            yield from ((rows[cut], cell, seen[:, cut], squares[cut]) for cell, cut in cuts)
+
+    @property
+    def references(self) -> Numbers:
+        """Some learnt samples, (r, columns)."""
+        return self.detector.references
 
     @property
     def weight(self) -> np.float32:
@@ -123,50 +143,62 @@ class Scorer:
 
     def scores(self, x: Numbers) -> Numbers:
         """Return the score of samples, (n,)."""
-        return self._sum(x)[0]
+        return self.bounded.scores(x, self.plain_scores(x))
 
-    def _sum(self, x: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """Return the score of samples, and what the plain view and this one add to it, (n,) each."""
+    def explained(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the score of samples, (n,), as `scores` does, and what each column adds to it, (n, columns)."""
+        return self.bounded.explained(x, *self.plain_explained(x))
+
+    def parts(self, x: Numbers) -> Numbers:
+        """Return what each column adds to the score, (n, columns)."""
+        return self.explained(x)[1]
+
+    def plain_scores(self, x: Numbers) -> Numbers:
+        """Return the score of samples before each column's part is bounded, (n,)."""
         own = np.empty(len(x), np.float32)
-        for rows, cell, seen in self._cells(x):
-            own[rows] = self._scores(cell, seen)
+        for rows, cell, seen, squares in self._cells(x):
+            own[rows] = self._score(cell.distances(seen), squares)
         if self.plain is None or self.tail is None:
-            return own, np.zeros_like(own), own
-        plain = self.plain.tail.surprise(self.plain.distances(x, rows_together(self.columns))).astype(np.float32)
-        own = self.tail.surprise(own).astype(np.float32)
-        return plain + own, plain, own
+            return own
+        plain = self.plain.distances(x, rows_together(self.columns))
+        return _nats(self.plain.tail, plain) + _nats(self.tail, own)
 
-    def _scores(self, cell: Cell, seen: Numbers) -> Numbers:
-        left = seen[2 * self.columns :]
-        squares = np.einsum("ij,ij->j", left, left)
-        near = cell.distances(seen)
+    def plain_explained(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the score of samples, (n,), and what each column adds to it, (n, columns), before they are bounded."""
+        own, found = np.empty(len(x), np.float32), np.empty(x.shape, np.float32)
+        for rows, cell, seen, squares in self._cells(x):
+            own[rows], found[rows] = self._parts(cell, seen, squares)
+        if self.plain is None or self.tail is None:
+            return own, found
+        distances, shares = self.plain.explained(x, rows_together(self.columns))
+        plain, own = _nats(self.plain.tail, distances), _nats(self.tail, own)
+        total = found.sum(1, keepdims=True)
+        found = np.divide(found, total, out=np.full_like(found, 1 / self.columns), where=total > 0)
+        found *= own[:, None]
+        found += plain[:, None] * shares
+        return plain + own, found
+
+    def _score(self, near: Numbers, squares: Numbers) -> Numbers:
+        """Return the score of this view from mean squared distances, which are used up, and squared residuals, (n,)."""
         near /= np.float32(self.detector.typical_distance)
         near += self.weight * squares
         return near
 
-    def parts(self, x: Numbers) -> Numbers:
-        """Return what each column adds to the score, (n, columns)."""
-        found = np.empty(x.shape, np.float32)
-        for rows, cell, seen in self._cells(x):
-            found[rows] = self._parts(cell, seen)
-        if self.plain is None:
-            return found
-        _, plain, own = self._sum(x)
-        total = found.sum(1, keepdims=True)
-        found = np.divide(found, total, out=np.full_like(found, 1 / self.columns), where=total > 0)
-        found *= own[:, None]
-        found += plain[:, None] * self.plain.parts(x, rows_together(self.columns))
-        return np.asarray(found, np.float32)
-
-    def _parts(self, cell: Cell, seen: Numbers) -> Numbers:
-        """Return the parts of some rows: distances by differences of columns, then scaled to add up to the score."""
-        gaps = seen.T - self.neighbours.references[cell.nearest(seen)]
+    def _parts(self, cell: Cell, seen: Numbers, squares: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the scores and parts of some rows: distances by differences of columns, scaled to add up to scores."""
+        nearest, distances = cell.nearest(seen)
+        score = self._score(distances, squares)
+        gaps = seen.T - self.neighbours.references[nearest]
         near = np.square(gaps, out=gaps).mean(0).reshape(-1, 3, self.columns).sum(1)
         parts = near / np.float32(self.detector.typical_distance)
         parts += self.weight * np.square(seen[2 * self.columns :].T)
-        total, score = parts.sum(1, keepdims=True), self._scores(cell, seen)[:, None]
-        factor = np.divide(score, total, out=np.zeros_like(score), where=total > 0)
-        return np.where(total > 0, parts * factor, score / np.float32(self.columns))
+        total, whole = parts.sum(1, keepdims=True), score[:, None]
+        factor = np.divide(whole, total, out=np.zeros_like(whole), where=total > 0)
+        return score, np.where(total > 0, parts * factor, whole / np.float32(self.columns))
+
+
+def _nats(tail: Tail, scores: Numbers) -> Numbers:
+    return tail.surprise(scores).astype(np.float32)
 
 
 def to_extra(detector: Detector) -> Extra:
@@ -176,6 +208,7 @@ def to_extra(detector: Detector) -> Extra:
     if detector.plain is not None and detector.held is not None:
         arrays |= {kept: getattr(detector.plain, name) for name, kept in PLAIN.items()} | {"held": detector.held}
         plain |= {"curved": detector.plain.curved}
+    plain |= {"bound": detector.bound} if math.isfinite(detector.bound) else {}
     return Extra(plain, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
@@ -201,7 +234,11 @@ def from_extra(extra: Extra, columns: int) -> Detector:
         raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")
     views = Views(*(kept[name] for name in VIEWED))
     own = [kept[name] for name in OWN]
-    return Detector(views, *own, *scales, *_plain(extra, columns))  # type: ignore[arg-type]
+    bound = _positive(extra.plain["bound"]) if "bound" in extra.plain else math.inf
+    if bound is None:
+        raise FormatError("The model's detector is damaged (the bound of a column); calibrate it anew.")
+    plain, held = _plain(extra, columns)
+    return Detector(views, *own, *scales, plain, held, bound)  # type: ignore[call-arg,arg-type]
 
 
 def _plain(extra: Extra, columns: int) -> tuple[Plain, Kept] | tuple[None, None]:

@@ -1,15 +1,21 @@
 """Where `decompress` writes: a folder of images, one image or an array."""
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from diabolo.coding.archive.archive import ArchiveReader
+from diabolo.coding.archive.names import is_pattern
 from diabolo.coding.archive.salvage import Damage
+from diabolo.data.images.notes import with_notes
 from diabolo.errors import ArgumentError, FileError, InputError
-from diabolo.files import check_free, written_whole
+from diabolo.files import check_free, names_folder, written_whole
+from diabolo.jobs.compress.archives.selecting import chosen, is_one, selected
 from diabolo.jobs.compress.decompress import Restored, contents, one_item, restored_items, salvaged
 from diabolo.jobs.compress.exact_photos import Codec
 from diabolo.jobs.compress.output import Watcher, joined, picture, to_array, to_folder
+
+MOST_NAMED = 5
 
 
 def archive_items(archive: Path, *, salvage: bool) -> int | None:
@@ -20,21 +26,52 @@ def archive_items(archive: Path, *, salvage: bool) -> int | None:
         return reader.items
 
 
+def means_one(archive: Path, wanted: str, *, salvage: bool) -> bool:
+    """Say whether `wanted` is one item's name or number, not a folder or a pattern."""
+    if salvage:
+        return not is_pattern(wanted) and not wanted.endswith("/")
+    with ArchiveReader(archive) as reader:
+        return is_one(reader, wanted)
+
+
 def write_items(
-    trained: Codec, archive: Path, out: Path, *, salvage: bool, force: bool, watch: Watcher
+    trained: Codec, archive: Path, out: Path, *, wanted: str | None = None, salvage: bool, force: bool, watch: Watcher
 ) -> tuple[int, list[Damage]]:
-    """Write all items; return how many, and what was lost. Raises ArgumentError or FileError for a path of no use."""
+    """Write all items, or those of a folder or pattern; return how many, and what was lost.
+
+    Raises ArgumentError or FileError for a path of no use, InputError if no item is `wanted`.
+    """
     array = out.suffix.lower() == ".npy"
-    if not array and out.suffix:
+    if not array and not names_folder(out):
         raise ArgumentError(f"--out must end in .npy, or be the name of a folder, got {out}.")
     if array:
         check_free(out, force=force)
     else:
         check_folder(out, force=force)
-    pieces, lost = salvaged(trained, archive) if salvage else (contents(trained, archive), [])
+    lost: list[Damage] = []
+    if salvage:
+        pieces, lost = salvaged(trained, archive)
+        pieces = pieces if wanted is None else chosen(pieces, wanted)
+    else:
+        pieces = contents(trained, archive) if wanted is None else selected(trained, archive, wanted)
     if array:
         return to_array(pieces, out, force=force, watch=watch, partly=salvage), lost
     return to_folder(pieces, out, watch=watch, partly=salvage), lost
+
+
+def lost_lines(lost: Sequence[Damage], *, complete: bool) -> list[str]:
+    """Return lines that say which items are lost; complete: whether it is known that nothing followed them."""
+    lost = [damage for damage in lost if damage.count]
+    lines = []
+    for damage in lost[:MOST_NAMED]:
+        names = [thing.name for thing in damage.items if thing.name]
+        shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")
+        last = damage.first + damage.count - 1
+        span = f"item {damage.first}" if damage.count == 1 else f"items {damage.first} to {last}"
+        lines.append(f"Lost: {span}{': ' if shown else ''}{shown}.")
+    hidden = sum(damage.count for damage in lost[MOST_NAMED:])
+    lines += [f"Lost: {hidden} more items in other places."] if hidden else []
+    return lines if complete else [*lines, "The end of the archive is lost: whether more items followed is not known."]
 
 
 def check_folder(out: Path, *, force: bool) -> None:
@@ -71,7 +108,9 @@ def write_item(trained: Codec, archive: Path, name: str, out: Path, *, salvage: 
         elif own and found.file:
             file.write(found.file)
         else:
-            picture(found).save(file, format="PNG")
+            buffer = io.BytesIO()
+            picture(found).save(buffer, format="PNG")
+            file.write(with_notes(buffer.getvalue(), found.notes))
 
 
 def _named(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:

@@ -1,4 +1,4 @@
-"""The commands `compress` and `decompress`."""
+"""The command `compress`."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Out, Quiet, say
+from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Quiet, say
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from diabolo.jobs.compress.compress import Compressed
     from diabolo.training.files.model_file import Trained
 
-MOST_NAMED = 5
 LOSSLESS_DB = 120.0
 Test = Annotated[bool, typer.Option("--test", help="The test part of a data set that has one.")]
 
@@ -68,44 +67,8 @@ def compress(
             trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
         )
     beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
-    told = "the same bytes come back" if lossless else f"PSNR {found.psnr:.2f} dB"
+    told = _same(found, things) if lossless else f"PSNR {found.psnr:.2f} dB"
     _print_archive(found, out, told, beside, as_json=as_json)
-
-
-def decompress(
-    archive: Annotated[Path, typer.Argument(metavar="FILE", help="Archive that `compress` wrote.")],
-    out: Out,
-    model: OrBundled = None,
-    item: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this item: its name, or its number if it has none.")
-    ] = None,
-    salvage: Annotated[bool, typer.Option("--salvage", help="Read what is undamaged of a damaged archive.")] = False,
-    device: Device = "auto",
-    force: Force = False,
-    quiet: Quiet = False,
-) -> None:
-    """Write what an archive holds: a folder of images, one image (.png), or .npy."""
-    from diabolo.app.commands.unpack import archive_items, write_item, write_items
-    from diabolo.app.progress import counted
-    from diabolo.estimator import load
-    from diabolo.jobs.compress.bundled import codec_of
-
-    trained = load(model, device=device).trained_ if model else codec_of(archive, salvage=salvage, device=device)
-    if item is not None:
-        write_item(trained, archive, item, out, salvage=salvage, force=force)
-        print(f"Written: {out}")
-        return
-    with counted("decompress", archive_items(archive, salvage=salvage), quiet=quiet) as watch:
-        count, lost = write_items(trained, archive, out, salvage=salvage, force=force, watch=watch)
-    for damage in lost[:MOST_NAMED]:
-        names = ", ".join(thing.name for thing in damage.items[:MOST_NAMED] if thing.name)
-        if damage.count:
-            say(f"Lost: {damage.count} items from number {damage.first} on{': ' + names if names else ''}.")
-        else:
-            say(f"The index is gone: whether more items followed number {damage.first - 1} is not known.")
-    print(f"{count:,} items: {out}")
-    if lost:
-        raise typer.Exit(1)
 
 
 def _exactly(
@@ -132,10 +95,20 @@ def _exactly(
         )
     with counted("compress", len(pictures), quiet=quiet) as watch:
         found = compress_exactly(pictures, out, max_error=max_error, force=force, watch=watch)
-    same = "the same files come back" if found.kept == found.items else "the same pixels come back"
-    _print_archive(found, out, f"no pixel is off by more than {max_error}" if max_error else same, as_json=as_json)
-    if found.kept < found.items:
-        say("EXIF, colour profiles and text of the pictures that were coded are not kept.")
+    told = f"no pixel is off by more than {max_error}" if max_error else _same(found, pictures)
+    _print_archive(found, out, told, as_json=as_json)
+
+
+def _same(found: "Compressed", data: object) -> str:
+    """Return what comes back of an exact archive."""
+    from diabolo.data.images.mixed import Pictures
+
+    if not isinstance(data, Pictures):
+        return "the same numbers come back"
+    same = "the same pixels, EXIF, colour profiles and text come back"
+    if not found.kept:
+        return same
+    return "the same files come back" if found.kept == found.items else f"{same}; of the files kept, the same files"
 
 
 def _print_archive(
@@ -144,14 +117,16 @@ def _print_archive(
     """Print what an archive holds and promises, and what general codecs need where that was asked for."""
     from dataclasses import asdict
 
-    from diabolo.app.output.tables import columns_text, compared_rows
+    from diabolo.app.output.tables import columns_text, compared_rows, finite
 
     if as_json:
-        compared = {"compare": [asdict(row) for row in beside.rows]} if beside else {}
-        print(json.dumps({"archive": str(out), **asdict(found), **compared}))
+        compared = {"compare": [finite(asdict(row)) for row in beside.rows]} if beside else {}
+        print(json.dumps({"archive": str(out), **asdict(found), **compared}, allow_nan=False))
         return
     if found.kept:
         say(f"{found.kept} files are kept as they are: they take fewer bytes so, or hold more than can be coded.")
+    if found.unreadable:
+        say(f"Kept as files, for they cannot be read, are animated or have many pages: {', '.join(found.unreadable)}.")
     if found.stored:
         say(f"{found.stored} of {found.blocks} blocks are kept by a general coder: the model does not suit them.")
     each = f"{found.size / found.items:.1f} bytes each" if found.items else ""
@@ -210,7 +185,7 @@ def _pictures(data: str) -> "Pictures | None":
     path = Path(data)
     if data in SETS or not path.exists() or not (path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS)):
         return None
-    found = open_pictures(path)
+    found = open_pictures(path, keeping=True)
     if found.others:
         say(f"Files that are not images, left out: {found.others}.")
     return found
