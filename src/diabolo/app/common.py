@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from diabolo.jobs.evaluate.record import Figures
+    from diabolo.training.files.model_file import Trained
     from diabolo.training.loop import Callback
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
@@ -93,13 +95,14 @@ def watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | Non
     return [*found, tracker(track)] if track else found
 
 
-def print_figures(figures: Sequence[object]) -> None:
+def print_figures(trained: "Trained", figures: "Sequence[Figures]") -> None:
+    from diabolo.app.output.likelihood import code_text
     from diabolo.app.output.tables import columns_text, figure_rows
     from diabolo.jobs.evaluate.measure import warnings as warned
 
     model, *baselines = figures
-    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
-    say(*warned(model, baselines))  # type: ignore[arg-type]
+    print(columns_text(figure_rows([model, *baselines])), *code_text(trained), sep="\n")
+    say(*warned(trained, model, baselines))
 
 
 def asked_latent(given: str | None) -> int | str | None:

@@ -24,7 +24,7 @@ from diabolo.training.batches import compacted, expanded
 from diabolo.training.devices import choose_device
 from diabolo.training.files.model_file import Trained
 from diabolo.training.global_draws import GlobalDraws
-from diabolo.training.history import Record
+from diabolo.training.history import Record, collapsed, kept
 from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for
 from diabolo.training.split import FINGERPRINT, SPLIT, Split, draw_split, fingerprint
@@ -117,9 +117,8 @@ def _check_size(config: ModelConfig, modules: Modules | None) -> None:
 
 
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
-    """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
-    active = next((record.active for record in reversed(history) if record.best), 0)
-    if config.bottleneck.has_free_nats and not config.nested and active < config.latent / 4:
+    if collapsed(config, history) and not config.nested:
+        active = getattr(kept(history), "active", 0)
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",

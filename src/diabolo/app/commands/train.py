@@ -214,7 +214,7 @@ def train(
     if READING in about:
         print(reading_text(reading_from_json(about[READING])))
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")
