@@ -159,9 +159,8 @@ def main() -> None:
                     before, cpu = memory(process), psutil.cpu_times_percent(None).idle
                     rate, late, failed = loaded(f"http://127.0.0.1:{port}{path}", body, folder, asked.seconds)
                     cpu = psutil.cpu_times_percent(None).idle
-                    print(
-                        f"| {name} | {rate:.0f} | {late:.0f} | {failed} | {before:.0f}, {memory(process):.0f} | {cpu:.0f} % |"
-                    )
+                    kept = f"{before:.0f}, {memory(process):.0f}"
+                    print(f"| {name} | {rate:.0f} | {late:.0f} | {failed} | {kept} | {cpu:.0f} % |")
 
 
 if __name__ == "__main__":
