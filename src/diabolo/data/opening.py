@@ -13,7 +13,7 @@ from diabolo.data.named import SETS, open_named
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.data.tables.files import open_table
 from diabolo.data.tables.reading.record import Asked
-from diabolo.errors import FileError, FormatError, InputError
+from diabolo.errors import EmptyTableError, FileError, FormatError, InputError
 
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
@@ -89,7 +89,8 @@ def _check_kind(path: Path, name: str) -> None:
     if not name.endswith((*TABLES, *READERS)):
         raise FormatError(f"{path} is of an unknown kind; give {ALLOWED}.")
     if path.stat().st_size == 0:
-        raise FormatError(f"{path} is empty; write it anew.")
+        kind = EmptyTableError if name.endswith(TABLES) else FormatError
+        raise kind(f"{path} is empty; write it anew.")
 
 
 def _check_no_columns(data: str, label: str | None, ignore: Sequence[str]) -> None:

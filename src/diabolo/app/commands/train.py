@@ -21,12 +21,14 @@ from diabolo.app.common import (
     Seed,
     Separator,
     asked_latent,
+    asked_layers,
     asked_window,
     print_curve,
     print_figures,
     say,
     watchers,
 )
+from diabolo.config.networks import ACTIVATIONS
 from diabolo.errors import ArgumentError
 from diabolo.presets.presets import described, preset_of
 
@@ -52,6 +54,23 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Networks of your own, registered under a name by --import (diabolo --help)."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Sizes of the encoder's hidden layers; the decoder mirrors them."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Between layers: {', '.join(ACTIVATIONS)}.")
+    ] = None,
+    penalty: Annotated[
+        float | None, typer.Option(help="Weight of what a sparse, contractive or wasserstein code costs.")
+    ] = None,
+    active: Annotated[int | None, typer.Option(metavar="N", help="Numbers that a k-sparse code keeps.")] = None,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -164,6 +183,11 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        network=network,
+        layers=asked_layers(layers),
+        activation=activation,
+        penalty=penalty,
+        active=active,
         noise=noise,
         beta=beta,
         warm_up=warm_up,
@@ -190,7 +214,7 @@ def train(
     if READING in about:
         print(reading_text(reading_from_json(about[READING])))
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")

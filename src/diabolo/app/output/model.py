@@ -7,6 +7,7 @@ from typing import Any
 from diabolo.app.fit_and_measure import factor_text, shape_text
 from diabolo.app.output.detector import detector_text, facts_of
 from diabolo.app.output.latent_curve import curve_text
+from diabolo.app.output.likelihood import code_text
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.config.json import to_json
 from diabolo.data.tables.reading.record import reading_from_json
@@ -63,6 +64,7 @@ def about_text(trained: Trained) -> str:
             f"Measured on the {about['split']}:",
             columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
         ]
+    lines += code_text(trained)
     curve = curve_text(about)
     lines += ["", curve] if curve else []
     return "\n".join([*lines, "", str(summarise(trained.model))])
