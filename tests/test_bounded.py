@@ -1,74 +1,69 @@
-"""Memory that does not grow with the data, runs that are killed, and a short run of the bench of damage."""
+"""What one column can add to a score is bounded, and the column that is wrong is the one that is blamed."""
 
-import signal
-import subprocess
-import sys
-import tracemalloc
+import math
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from diabolo.coding.archive.layout import Promise
-from diabolo.data.source import ArraySource
-from diabolo.jobs import parallel
-from diabolo.jobs.compress import chunks
-from diabolo.jobs.compress.compress import compress
-from diabolo.jobs.compress.decompress import contents
-from diabolo.jobs.compress.output import to_array
-from test_compress import X, trained
-
-FIXTURES = Path(__file__).parent / "fixtures"
+import diabolo
+from diabolo import Autoencoder
+from diabolo.jobs.detect import members
 
 
-@pytest.mark.parametrize("promise", [Promise.LOSSY, Promise.LOSSLESS])
-def test_memory_does_not_grow_with_the_items(promise: Promise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "ITEMS", 100)
-    monkeypatch.setattr(parallel, "MOST", 1)  # how many blocks are at work at once would depend on the machine's load
-    peaks = []
-    for number, copies in enumerate((1, 1, 3)):
-        data = np.lib.format.open_memmap(tmp_path / f"{number}.npy", "w+", np.uint8, (copies * 800, 8, 8))
-        data[:] = np.concatenate([X[:800]] * copies)
-        tracemalloc.start()
-        compress(trained(), ArraySource(data), tmp_path / f"{number}.dbo", promise=promise)
-        to_array(contents(trained(), tmp_path / f"{number}.dbo"), tmp_path / f"{number}-back.npy", force=False)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[2] < peaks[1] + 70_000  # the data grew by 102 kB
+def shops(count: int, seed: int) -> pl.DataFrame:
+    """Return rows of which b follows a closely, so that a wrong a spoils what is expected of b."""
+    random = np.random.default_rng(seed)
+    a = random.normal(size=count)
+    return pl.DataFrame(
+        {
+            "a": a,
+            "b": a + 0.05 * random.normal(size=count),
+            "amount": np.exp(random.normal(3, 1, count)),
+            "shop": random.choice(["baker", "bank", "bar"], count),
+            "city": random.choice(["x", "y"], count, p=[0.9, 0.1]),
+        }
+    )
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from diabolo.data.source import ArraySource
-from diabolo.estimator import load
-from diabolo.jobs.compress import chunks
-from diabolo.jobs.compress.compress import compress
-chunks.ITEMS = 50
-def told(items):
-    print("block", flush=True)
-    time.sleep(0.05)
-array = np.zeros((20000, 8, 8), np.uint8)
-compress(load(sys.argv[1]).trained_, ArraySource(array), Path(sys.argv[2]), watch=told)
-"""
+@pytest.fixture(scope="module")
+def estimator() -> Autoencoder:
+    return Autoencoder("table", epochs=15, device="cpu").fit(shops(2000, 1))
 
 
-@pytest.mark.parametrize("blocks", [1, 9])
-def test_a_run_that_is_killed_leaves_nothing_under_the_final_name(blocks: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(FIXTURES / "v1.safetensors"), str(tmp_path / "a.dbo")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        for _ in range(blocks):
-            assert run.stdout.readline() == "block\n"
-        run.send_signal(signal.SIGKILL)
-    assert run.returncode == -signal.SIGKILL
-    assert not (tmp_path / "a.dbo").exists()
+WRONG = {"a": 9.0, "b": -9.0, "amount": None, "shop": "casino", "city": None}
 
 
-def test_a_short_run_of_the_bench_of_damage_finds_nothing_wrong() -> None:
-    bench = Path(__file__).parent.parent / "bench" / "archive_damage.py"
-    command = [sys.executable, str(bench), "--trials", "300", "--seed", "7"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert text.startswith("300 damaged archives")
-    assert all(line.endswith("| 0 |") for line in text.splitlines() if line.startswith(("| read", "| salvage |")))
+def test_one_wrong_column_is_blamed_and_adds_no_more_than_its_rarity(estimator: Autoencoder) -> None:
+    rows, most = shops(40, 2), members.of(estimator.trained_).detector.bound  # type: ignore[attr-defined]
+    assert most == pytest.approx(2 * math.log(1801))
+    for number, (name, value) in enumerate(WRONG.items()):
+        wrong = rows.with_columns(pl.lit(value, rows.schema[name]).alias(name))
+        parts = estimator.explain(wrong)
+        assert (parts.argmax(1) == number).mean() >= 0.95, name
+        assert parts.max() <= most * (1 + 1e-5)
+        scores = -estimator.score_samples(wrong)
+        assert np.allclose(parts.sum(1), scores, rtol=1e-4)
+        assert (estimator.predict(wrong) == -1).mean() >= 0.95
+        assert scores.max() < 3 * most  # without the bound: hundreds
+
+
+def test_more_wrong_columns_score_higher(estimator: Autoencoder) -> None:
+    rows = shops(40, 3)
+    one = rows.with_columns(pl.lit("casino").alias("shop"))
+    two = one.with_columns(pl.lit(None, pl.Float64).alias("amount"))
+    assert (estimator.score_samples(two) < estimator.score_samples(one)).all()
+
+
+def test_a_model_of_an_earlier_version_has_no_bound(estimator: Autoencoder, tmp_path: Path) -> None:
+    kept = estimator.trained_.extras["detect"]
+    estimator.save(tmp_path / "m.safetensors")
+    again = diabolo.load(tmp_path / "m.safetensors")
+    assert np.array_equal(again.score_samples(shops(50, 4)), estimator.score_samples(shops(50, 4)))
+    plain = again.trained_.extras["detect"].plain
+    assert plain == kept.plain
+    bound = plain.pop("bound")
+    wrong = shops(50, 4).with_columns(pl.lit("casino").alias("shop"))
+    assert (-again.score_samples(wrong)).min() > bound
+    assert (again.score_samples(wrong) <= estimator.score_samples(wrong)).all()

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diabolo.app.output.reasons import joined, split
+from diabolo.app.output.detection.reasons import joined, split
 from diabolo.app.pages.detection_section import detection_part
 from diabolo.jobs.detect.baselines import BASELINES, baseline_scores
 from diabolo.jobs.detect.ranking import Detection, judged, ranked_beside
@@ -20,9 +20,10 @@ NAMES = ("plain", "<b>bold", "=1+1", "d; e", "tail", "same")
 
 
 def far(rows: np.ndarray, count: int) -> np.ndarray:
-    """Rows of which the first few broke the dependence between columns."""
+    """Rows of which the first few broke the dependence between columns, in two of them: each adds a bounded part."""
     rows = rows.copy()
     rows[:count, 1] += 8
+    rows[:count, 3] -= 8
     return rows
 
 

@@ -35,7 +35,24 @@ def _relu(x: Numbers) -> None:
     np.maximum(x, 0, out=x)
 
 
-ACTIVATIONS: dict[str, Activation] = {"relu": _relu, "linear": lambda _: None, "silu": _silu}
+def _sigmoid(x: Numbers) -> None:
+    np.negative(x, out=x)
+    np.exp(x, out=x)
+    x += 1
+    np.reciprocal(x, out=x)
+
+
+def _tanh(x: Numbers) -> None:
+    np.tanh(x, out=x)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": _relu,
+    "linear": lambda _: None,
+    "silu": _silu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+}
 
 
 def layers(config: ModelConfig, weights: Mapping[str, NDArray[np.floating]]) -> list[tuple[Numbers, str]]:

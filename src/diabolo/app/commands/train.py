@@ -7,20 +7,28 @@ from typing import Annotated
 import typer
 
 from diabolo.app.common import (
+    Columns,
     Contamination,
+    Decimal,
     Device,
+    Encoding,
     Force,
+    Header,
     Json,
     Label,
+    Missing,
     Quiet,
     Seed,
+    Separator,
     asked_latent,
+    asked_layers,
     asked_window,
     print_curve,
     print_figures,
     say,
     watchers,
 )
+from diabolo.config.networks import ACTIVATIONS
 from diabolo.errors import ArgumentError
 from diabolo.presets.presets import described, preset_of
 
@@ -46,6 +54,23 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Networks of your own, registered under a name by --import (diabolo --help)."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Sizes of the encoder's hidden layers; the decoder mirrors them."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Between layers: {', '.join(ACTIVATIONS)}.")
+    ] = None,
+    penalty: Annotated[
+        float | None, typer.Option(help="Weight of what a sparse, contractive or wasserstein code costs.")
+    ] = None,
+    active: Annotated[int | None, typer.Option(metavar="N", help="Numbers that a k-sparse code keeps.")] = None,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +106,12 @@ def train(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     contamination: Contamination = 0.0,
     window: Annotated[
         str | None,
@@ -102,10 +133,13 @@ def train(
     from diabolo.app.learning_data import Wanted, material
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
+    from diabolo.data.tables.reading.record import asked_from, reading_from_json
+    from diabolo.data.tables.reading.words import reading_text
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
     from diabolo.jobs.detect.members import detects
+    from diabolo.jobs.table_input import READING
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
@@ -131,6 +165,7 @@ def train(
         seed,
         record is not None and record.pieces,
         record.patch if record is not None else None,
+        asked_from(columns, encoding, separator, decimal, missing, header),
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
@@ -148,6 +183,11 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        network=network,
+        layers=asked_layers(layers),
+        activation=activation,
+        penalty=penalty,
+        active=active,
         noise=noise,
         beta=beta,
         warm_up=warm_up,
@@ -171,8 +211,10 @@ def train(
         told_of = {"detector": detector} if detector else {}
         print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))
         return
+    if READING in about:
+        print(reading_text(reading_from_json(about[READING])))
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")

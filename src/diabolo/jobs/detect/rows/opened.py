@@ -11,6 +11,7 @@ import numpy as np
 
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.detector import JOB
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together
 from diabolo.jobs.detect.rules import Rule, rule_of
@@ -96,7 +97,9 @@ def opened(trained: Known) -> Opened:
     if entry and entry.model() is trained and entry.extra is extra and entry.version == version:
         return entry.opened
     found = of(trained)
-    made = Opened(found, Scorer(found.detector, trained.forward()))
+    encoding = encoding_of(trained)
+    owners = None if encoding is None else encoding.owners
+    made = Opened(found, Scorer(found.detector, trained.forward(), owners))
     gone = weakref.ref(trained, lambda reference: _drop(key, reference))
     _OPENED[key] = _Entry(gone, trained.extras[JOB], version, made)
     return made

@@ -1,5 +1,6 @@
 """The detector of rows: the score of each sample, and what each of its columns adds to it."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_byte
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.detector import JOB, T, with_rule
+from diabolo.jobs.detect.rows.bounded import bound_of
 from diabolo.jobs.detect.rows.opened import SHARES, Calibrated, of, opened, prepared_block
 from diabolo.jobs.detect.rows.score import Numbers, Scorer, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule
@@ -77,7 +79,8 @@ def _with(trained: "Trained", fitted: Source, held: Source, rule: Rule, contamin
     scores = score(found, kept)
     if not contamination:  # scores in nats would not show by how much an anomaly stands out
         plain = fit_plain(prepared, weights_of(trained), curved=trained.preprocessing.curved)
-        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32))
+        bound = bound_of(len(prepared)) if len(trained.config.shape) == 1 else math.inf
+        detector = replace(detector, plain=plain, held=np.sort(scores).astype(np.float32), bound=bound)
         found = _kept(trained, Calibrated(detector, np.zeros(1), rule, left_out=left_out))
         scores = score(found, kept)
     return with_calibration(found, scores, rule, contamination)

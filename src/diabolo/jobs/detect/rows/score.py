@@ -9,6 +9,7 @@ Where rows were held out, that is one view of two. The other is the plain distan
 nats (`tails`), and the score is their sum. Measured by bench/detect_sets.py.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.errors import FormatError
+from diabolo.jobs.detect.rows.bounded import Bounded
 from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Rows
 from diabolo.jobs.detect.rows.plain import Plain, PlainScorer
 from diabolo.jobs.detect.rows.scales import NODES, Views
@@ -41,6 +43,7 @@ class Detector:
     whitening: (columns, columns), or (columns, 1) where there are too many columns for their covariance.
     typical_distance, typical_residual: medians over training samples of the two terms.
     plain: the other view. held: sorted scores of held-out samples by this one. None: this view is the score.
+    bound: what each column can add at most; infinite in models of earlier versions, and of images.
     """
 
     views: Views
@@ -52,6 +55,7 @@ class Detector:
     typical_residual: float
     plain: Plain | None = None
     held: Kept | None = None
+    bound: float = math.inf
 
     @cached_property
     def whitened(self) -> tuple[Numbers, Numbers]:
@@ -84,14 +88,18 @@ def rows_together(columns: int) -> int:
 
 
 class Scorer:
-    """A detector at work beside its model; it takes prepared samples (n, columns)."""
+    """A detector at work beside its model; it takes prepared samples (n, columns).
 
-    def __init__(self, detector: Detector, reconstruct: Reconstruct) -> None:
+    owners: (columns,), the column of a table that each number is of; None: each is its own.
+    """
+
+    def __init__(self, detector: Detector, reconstruct: Reconstruct, owners: NDArray[np.int64] | None = None) -> None:
         self.detector, self.reconstruct, self.columns = detector, reconstruct, detector.views.columns
         self.neighbours = Neighbours(np.ascontiguousarray(self.seen(detector.references)), detector.centres)
         _ = self.neighbours.cells  # made here, before several threads ask for them
         self.plain = None if detector.plain is None else PlainScorer(detector.plain)
         self.tail = None if detector.held is None else Tail(detector.held, grows=True)
+        self.bounded = Bounded(self, np.arange(self.columns) if owners is None else owners, detector.bound)
 
     def split(self, x: Numbers) -> Iterator[Numbers]:
         """Yield rows (n, ...) in pieces of as many as are looked at together."""
@@ -124,12 +132,29 @@ class Scorer:
             yield from ((rows[cut], cell, seen[:, cut], squares[cut]) for cell, cut in cuts)
 
     @property
+    def references(self) -> Numbers:
+        """Some learnt samples, (r, columns)."""
+        return self.detector.references
+
+    @property
     def weight(self) -> np.float32:
         """What the square of a residual as `seen` has it adds to the score."""
         return np.float32(WEIGHT / SHARE**2 / self.detector.typical_residual)
 
     def scores(self, x: Numbers) -> Numbers:
         """Return the score of samples, (n,)."""
+        return self.bounded.scores(x, self.plain_scores(x))
+
+    def explained(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the score of samples, (n,), as `scores` does, and what each column adds to it, (n, columns)."""
+        return self.bounded.explained(x, *self.plain_explained(x))
+
+    def parts(self, x: Numbers) -> Numbers:
+        """Return what each column adds to the score, (n, columns)."""
+        return self.explained(x)[1]
+
+    def plain_scores(self, x: Numbers) -> Numbers:
+        """Return the score of samples before each column's part is bounded, (n,)."""
         own = np.empty(len(x), np.float32)
         for rows, cell, seen, squares in self._cells(x):
             own[rows] = self._score(cell.distances(seen), squares)
@@ -138,8 +163,8 @@ class Scorer:
         plain = self.plain.distances(x, rows_together(self.columns))
         return _nats(self.plain.tail, plain) + _nats(self.tail, own)
 
-    def explained(self, x: Numbers) -> tuple[Numbers, Numbers]:
-        """Return the score of samples, (n,), as `scores` does, and what each column adds to it, (n, columns)."""
+    def plain_explained(self, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the score of samples, (n,), and what each column adds to it, (n, columns), before they are bounded."""
         own, found = np.empty(len(x), np.float32), np.empty(x.shape, np.float32)
         for rows, cell, seen, squares in self._cells(x):
             own[rows], found[rows] = self._parts(cell, seen, squares)
@@ -152,10 +177,6 @@ class Scorer:
         found *= own[:, None]
         found += plain[:, None] * shares
         return plain + own, found
-
-    def parts(self, x: Numbers) -> Numbers:
-        """Return what each column adds to the score, (n, columns)."""
-        return self.explained(x)[1]
 
     def _score(self, near: Numbers, squares: Numbers) -> Numbers:
         """Return the score of this view from mean squared distances, which are used up, and squared residuals, (n,)."""
@@ -187,6 +208,7 @@ def to_extra(detector: Detector) -> Extra:
     if detector.plain is not None and detector.held is not None:
         arrays |= {kept: getattr(detector.plain, name) for name, kept in PLAIN.items()} | {"held": detector.held}
         plain |= {"curved": detector.plain.curved}
+    plain |= {"bound": detector.bound} if math.isfinite(detector.bound) else {}
     return Extra(plain, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
@@ -212,7 +234,11 @@ def from_extra(extra: Extra, columns: int) -> Detector:
         raise FormatError("The model's detector does not fit its configuration; calibrate it anew.")
     views = Views(*(kept[name] for name in VIEWED))
     own = [kept[name] for name in OWN]
-    return Detector(views, *own, *scales, *_plain(extra, columns))  # type: ignore[arg-type]
+    bound = _positive(extra.plain["bound"]) if "bound" in extra.plain else math.inf
+    if bound is None:
+        raise FormatError("The model's detector is damaged (the bound of a column); calibrate it anew.")
+    plain, held = _plain(extra, columns)
+    return Detector(views, *own, *scales, plain, held, bound)  # type: ignore[call-arg,arg-type]
 
 
 def _plain(extra: Extra, columns: int) -> tuple[Plain, Kept] | tuple[None, None]:
