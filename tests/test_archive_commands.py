@@ -1,5 +1,6 @@
 """What a user does with an archive and no model at hand: list, verify, take some items out, find the model."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 from diabolo.app.cli import app
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.names import matches
+from diabolo.coding.exact.kernel import Kernel
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError
+from diabolo.jobs.compress.archives.model_search import carried_model
 from diabolo.jobs.compress.bundled import PHOTO_CODEC, bundled_codec
 from diabolo.jobs.compress.compress import Promise, compress, identity
 from diabolo.training.files.model_file import save_model
@@ -131,3 +134,34 @@ def test_a_refusal_says_the_path_once(album: Path, tmp_path: Path) -> None:
         pass
     assert str(caught.value).count("cut.dbo") == 1
     assert "--salvage" in str(caught.value)
+
+
+def test_an_archive_that_carries_its_model_needs_nothing_else(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X[:30])
+    save_model(tmp_path / "m.safetensors", trained())
+    ask = ["compress", tmp_path / "x.npy", "-m", tmp_path / "m.safetensors", "--lossless", "--quiet"]
+    status, told = run(*ask, "--out", tmp_path / "a.dbo", "--with-model")
+    assert status == 0, told
+    (tmp_path / "m.safetensors").unlink()
+    assert run("verify", tmp_path / "a.dbo", "--quiet")[0] == 0
+    assert run("decompress", tmp_path / "a.dbo", "--out", tmp_path / "b.npy", "--quiet")[0] == 0
+    assert np.array_equal(np.load(tmp_path / "b.npy"), X[:30])
+    data = bytearray((tmp_path / "a.dbo").read_bytes())
+    for share in (0.4, 0.6, 0.8):
+        data[int(share * len(data))] ^= 1
+    (tmp_path / "a.dbo").write_bytes(data)
+    status, told = run("decompress", tmp_path / "a.dbo", "--out", tmp_path / "c.npy", "--quiet")
+    assert status == 1
+    assert "damaged" in told
+
+
+def test_photos_carry_their_model_and_a_manifest_lists_the_files(album: Path, tmp_path: Path) -> None:
+    ask = ["compress", album / "in", "--lossless", "--out", tmp_path / "x.dbo", "--quiet"]
+    assert run(*ask, "--with-model", "--manifest", tmp_path / "sums.txt")[0] == 0
+    lines = (tmp_path / "sums.txt").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["birds/owl.png", "birds/wren.png", "cat.png"]
+    assert lines[2].split()[0] == hashlib.sha256((album / "in" / "cat.png").read_bytes()).hexdigest()
+    wanted = ArchiveReader(tmp_path / "x.dbo").header.model
+    carried = carried_model(tmp_path / "x.dbo", wanted)
+    assert isinstance(carried, Kernel)
+    assert carried.identity == wanted

@@ -42,6 +42,22 @@ def unstore(payload: bytes, size: int) -> bytes:
     return data
 
 
+def unpacked(payload: bytes, most: int) -> bytes:
+    """Return what `store` was given, at most `most` bytes of it. Raises FormatError for more, or damaged data."""
+    way, packed = payload[:1], payload[1:]
+    ways = {
+        bytes([ZLIB]): inflated,
+        bytes([LZMA]): _unlzma,
+        bytes([PLAIN]): lambda data, size: (data[: size + 1], True),
+    }
+    if way not in ways:
+        raise FormatError("the stored data name no known way of packing; the file is damaged.")
+    data, ended = ways[way](packed, most)
+    if not ended or len(data) > most:
+        raise FormatError(f"the stored data unpack to more than {most} bytes, or are cut off; the file is damaged.")
+    return data
+
+
 def inflated(packed: bytes, size: int) -> tuple[bytes, bool]:
     """Return at most `size` + 1 bytes of a zlib stream, and whether it ended there with nothing after it.
 

@@ -15,6 +15,7 @@ from diabolo.coding.archive.general_coder import store
 from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import DTYPES, Header, Method, Promise
 from diabolo.coding.archive.recovery import add_recovery
+from diabolo.coding.archive.sections import Kind, add_section
 from diabolo.coding.pixels import MOST_ERROR
 from diabolo.data.images.mixed import UNREADABLE, Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
@@ -78,11 +79,13 @@ def compress(
     quality: float | None = None,
     max_error: int = 0,
     recovery: float = 0.0,
+    carried: bytes = b"",
     force: bool = False,
     watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of samples, or of images of any sizes.
 
+    carried: the model's file, if the archive is to carry it.
     recovery: the share of bytes of parity behind it, 0.05 for 5 %; 0 is the usual single part.
     quality: PSNR in dB to reach, for the lossy promise; the model's natural rate if None.
     max_error: for Promise.MAX_ERROR, how far a number may be off, in the data's units.
@@ -91,7 +94,7 @@ def compress(
     """
     _check(trained, data, promise, quality)
     if promise == Promise.LOSSY and trained.model.encoder.bottleneck.has_maps:
-        return _photos(trained, data, path, quality, recovery=recovery, force=force, watch=watch)
+        return _photos(trained, data, path, quality, recovery=recovery, carried=carried, force=force, watch=watch)
     header = _header(trained, data, promise, max_error)
     with written_whole(path, force=force) as temporary:
         for level, floor in _levels(trained, data, quality) if promise == Promise.LOSSY else [(0, -math.inf)]:
@@ -108,7 +111,7 @@ def compress(
                 "train it with a smaller beta, or use max_error or lossless.",
                 stacklevel=2,
             )
-        add_recovery(temporary, recovery)
+        finish(temporary, recovery, carried)
         return replace(found, size=temporary.stat().st_size)
 
 
@@ -119,6 +122,7 @@ def _photos(
     quality: float | None,
     *,
     recovery: float,
+    carried: bytes,
     force: bool,
     watch: Watcher | None,
 ) -> Compressed:
@@ -128,8 +132,15 @@ def _photos(
     floor = -math.inf if quality is None else quality
     with written_whole(path, force=force) as temporary:
         found = written(temporary, header, coder, peak_of(trained), data, floor, watch)
-        add_recovery(temporary, recovery)
+        finish(temporary, recovery, carried)
         return replace(found, size=temporary.stat().st_size)
+
+
+def finish(path: Path, recovery: float, carried: bytes) -> None:
+    """Append to an archive the model's file that it carries, packed, and parity over both."""
+    if carried:
+        add_section(path, Kind.MODEL, store(carried))
+    add_recovery(path, recovery)
 
 
 def _header(trained: Trained, data: Source | Pictures, promise: Promise, max_error: int) -> Header:

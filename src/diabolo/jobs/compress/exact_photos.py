@@ -9,14 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from diabolo.coding.archive.layout import Header, Promise
-from diabolo.coding.archive.recovery import add_recovery
 from diabolo.coding.exact.kernel import CHANNELS, WIDEST, Kernel, bundled
 from diabolo.data.images.mixed import Pictures
 from diabolo.data.source import Array
 from diabolo.errors import FormatError
 from diabolo.files import written_whole
 from diabolo.jobs.compress.coders import CODERS, BlockCoder
-from diabolo.jobs.compress.compress import Compressed, Watcher, header_for, identity, written
+from diabolo.jobs.compress.compress import Compressed, Watcher, finish, header_for, identity, written
 from diabolo.training.files.model_file import Trained
 
 HIGHEST = 255
@@ -68,13 +67,15 @@ def compress_exactly(
     *,
     max_error: int = 0,
     recovery: float = 0.0,
+    with_model: bool = False,
     force: bool = False,
     watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of pictures of any sizes and modes, with the bundled coder.
 
     max_error: how far a pixel may be off, in grey levels. A picture whose file is smaller, or holds more than the
-    pixels that are read, is kept as that file. recovery: as `compress` has it. watch: told how many items
+    pixels that are read, is kept as that file. recovery: as `compress` has it.
+    with_model: whether the archive carries the model. watch: told how many items
     each block held.
     Raises FileError if the archive cannot be written.
     """
@@ -84,7 +85,7 @@ def compress_exactly(
     with written_whole(path, force=force) as temporary:
         coder = ExactPhotos(kernel, max_error)
         found = written(temporary, header, coder, float(HIGHEST), pictures, -math.inf, watch)
-        add_recovery(temporary, recovery)
+        finish(temporary, recovery, kernel.model if with_model else b"")
         return replace(found, size=temporary.stat().st_size)
 
 
