@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from diabolo.errors import FormatError
 from diabolo.jobs.compress.archives.model_search import carried_model
 from diabolo.jobs.compress.bundled import PHOTO_CODEC, bundled_codec
 from diabolo.jobs.compress.compress import Promise, compress, identity
+from diabolo.jobs.compress.decompress import contents
+from diabolo.jobs.compress.output import as_array
 from diabolo.training.files.model_file import save_model
 from test_compress import X, trained
 
@@ -165,3 +168,21 @@ def test_photos_carry_their_model_and_a_manifest_lists_the_files(album: Path, tm
     carried = carried_model(tmp_path / "x.dbo", wanted)
     assert isinstance(carried, Kernel)
     assert carried.identity == wanted
+
+
+@pytest.mark.parametrize("promise", list(Promise))
+def test_what_an_archive_carries_is_small_and_decodes_it_alone(promise: Promise, tmp_path: Path) -> None:
+    error = 2 * (promise == Promise.MAX_ERROR)
+    ask = {"promise": promise, "max_error": error}
+    plain = compress(trained(), ArraySource(X[:30]), tmp_path / "a.dbo", **ask)  # type: ignore[arg-type]
+    whole = compress(trained(), ArraySource(X[:30]), tmp_path / "b.dbo", with_model=True, **ask)  # type: ignore[arg-type]
+    save_model(tmp_path / "m.safetensors", trained())
+    assert whole.size - plain.size < 0.6 * (tmp_path / "m.safetensors").stat().st_size
+    carried = carried_model(tmp_path / "b.dbo", identity(trained()))
+    assert carried is not None
+    assert np.array_equal(
+        as_array(contents(carried, tmp_path / "b.dbo")), as_array(contents(trained(), tmp_path / "a.dbo"))
+    )
+    program = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "reference_decoder.py"))
+    found = np.stack([array for _, array in program["contents"]((tmp_path / "b.dbo").read_bytes(), b"")])
+    assert np.abs(found.astype(int) - expected).max() <= (promise == Promise.LOSSY)

@@ -25,11 +25,6 @@ def bundled_codec(promise: Promise) -> Trained:
         return read_packed(path)
 
 
-def bundled_file(promise: Promise) -> bytes:
-    """Return the file of the bundled model for a promise."""
-    return (files("diabolo.jobs.compress") / BUNDLED[promise]).read_bytes()
-
-
 def bundled_for(wanted: bytes, device: str = "cpu") -> Codec | None:
     """Return the bundled model of that SHA-256, or None; device: that computes what is no whole number."""
     if bundled_kernel().identity == wanted:

@@ -22,6 +22,7 @@ from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
+from diabolo.jobs.compress.archives.carried import carried_file
 from diabolo.jobs.compress.blocks import Coded, blocks_of
 from diabolo.jobs.compress.chunks import (
     Piece,
@@ -35,6 +36,7 @@ from diabolo.jobs.compress.chunks import (
 )
 from diabolo.jobs.compress.coders import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
+from diabolo.jobs.compress.packed_model import packed_file
 from diabolo.jobs.compress.photos import PHOTO, Photos, photo_settings
 from diabolo.jobs.parallel import together
 from diabolo.jobs.table_input import check_shape
@@ -79,13 +81,13 @@ def compress(
     quality: float | None = None,
     max_error: int = 0,
     recovery: float = 0.0,
-    carried: bytes = b"",
+    with_model: bool = False,
     force: bool = False,
     watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of samples, or of images of any sizes.
 
-    carried: the model's file, if the archive is to carry it.
+    with_model: whether the archive carries what decodes it.
     recovery: the share of bytes of parity behind it, 0.05 for 5 %; 0 is the usual single part.
     quality: PSNR in dB to reach, for the lossy promise; the model's natural rate if None.
     max_error: for Promise.MAX_ERROR, how far a number may be off, in the data's units.
@@ -94,7 +96,7 @@ def compress(
     """
     _check(trained, data, promise, quality)
     if promise == Promise.LOSSY and trained.model.encoder.bottleneck.has_maps:
-        return _photos(trained, data, path, quality, recovery=recovery, carried=carried, force=force, watch=watch)
+        return _photos(trained, data, path, quality, recovery=recovery, with_model=with_model, force=force, watch=watch)
     header = _header(trained, data, promise, max_error)
     with written_whole(path, force=force) as temporary:
         for level, floor in _levels(trained, data, quality) if promise == Promise.LOSSY else [(0, -math.inf)]:
@@ -111,6 +113,8 @@ def compress(
                 "train it with a smaller beta, or use max_error or lossless.",
                 stacklevel=2,
             )
+        own = level if promise == Promise.LOSSY else None
+        carried = carried_file(trained, header.model, promise, own) if with_model else b""
         finish(temporary, recovery, carried)
         return replace(found, size=temporary.stat().st_size)
 
@@ -122,7 +126,7 @@ def _photos(
     quality: float | None,
     *,
     recovery: float,
-    carried: bytes,
+    with_model: bool,
     force: bool,
     watch: Watcher | None,
 ) -> Compressed:
@@ -132,7 +136,7 @@ def _photos(
     floor = -math.inf if quality is None else quality
     with written_whole(path, force=force) as temporary:
         found = written(temporary, header, coder, peak_of(trained), data, floor, watch)
-        finish(temporary, recovery, carried)
+        finish(temporary, recovery, packed_file(trained) if with_model else b"")
         return replace(found, size=temporary.stat().st_size)
 
 

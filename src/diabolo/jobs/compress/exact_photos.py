@@ -14,13 +14,14 @@ from diabolo.data.images.mixed import Pictures
 from diabolo.data.source import Array
 from diabolo.errors import FormatError
 from diabolo.files import written_whole
+from diabolo.jobs.compress.archives.carried import Carried
 from diabolo.jobs.compress.coders import CODERS, BlockCoder
 from diabolo.jobs.compress.compress import Compressed, Watcher, finish, header_for, identity, written
 from diabolo.training.files.model_file import Trained
 
 HIGHEST = 255
-Codec = Trained | Kernel
-"""What opens an archive: a trained model, or the bundled exact coder."""
+Codec = Trained | Carried | Kernel
+"""What opens an archive: a trained model, what an archive carries of one, or the bundled exact coder."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,13 @@ def compress_exactly(
 
 def identity_of(codec: Codec) -> bytes:
     """Return the SHA-256, 32 bytes, by which an archive names its codec."""
-    return codec.identity if isinstance(codec, Kernel) else identity(codec)
+    return identity(codec) if isinstance(codec, Trained) else codec.identity
 
 
 def coder_of(codec: Codec, header: Header) -> BlockCoder:
     """Return the coder of an archive's blocks. Raises FormatError if the header names a promise that it cannot keep."""
     if not isinstance(codec, Kernel):
-        return CODERS[header.promise](codec, header)
+        return CODERS[header.promise](codec.trained if isinstance(codec, Carried) else codec, header)
     if header.promise == Promise.LOSSY or header.max_error >= HIGHEST:
         raise FormatError("the exact coder keeps no such promise; the archive is damaged.")
     return ExactPhotos(codec, header.max_error)

@@ -61,7 +61,7 @@ def compress(
     from diabolo.coding.archive.layout import Promise
     from diabolo.estimator import load
     from diabolo.files import check_free
-    from diabolo.jobs.compress.bundled import bundled_codec, bundled_file
+    from diabolo.jobs.compress.bundled import bundled_codec
     from diabolo.jobs.compress.compress import compress as compressed
     from diabolo.jobs.compress.compress import promised
 
@@ -75,7 +75,6 @@ def compress(
         _exactly(pictures, out, error, share, with_model=with_model, force=force, quiet=quiet, as_json=as_json)
         _write_manifest(manifest, pictures, force=force)
         return
-    carried = b"" if not with_model else model.read_bytes() if model else bundled_file(promise)
     trained = load(model, device=device).trained_ if model else bundled_codec(promise).on(device)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
@@ -88,7 +87,7 @@ def compress(
             quality=quality,
             max_error=error,
             recovery=share,
-            carried=carried,
+            with_model=with_model,
             force=force,
             watch=watch,
         )

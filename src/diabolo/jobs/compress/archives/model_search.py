@@ -10,6 +10,7 @@ from diabolo.coding.archive.salvage import Salvage
 from diabolo.coding.archive.sections import Kind, sections
 from diabolo.coding.exact.kernel import Kernel
 from diabolo.errors import DiaboloError, FileError, FormatError, InputError
+from diabolo.jobs.compress.archives.carried import Carried, read_carried
 from diabolo.jobs.compress.bundled import bundled_for
 from diabolo.jobs.compress.compress import identity
 from diabolo.jobs.compress.exact_photos import Codec
@@ -33,7 +34,7 @@ def codec_for(archive: Path, given: Path | None, *, salvage: bool = False, devic
     wanted = wanted_model(archive, salvage=salvage)
     found = bundled_for(wanted, device)
     if found is None:
-        found = carried_model(archive, wanted, device)
+        found = carried_model(archive, wanted)
     if found is None and given is not None:
         found = _in_folder(given, wanted, device)
     if found is None:
@@ -53,7 +54,7 @@ def wanted_model(archive: Path, *, salvage: bool = False) -> bytes:
         return reader.header.model
 
 
-def carried_model(archive: Path, wanted: bytes, device: str = "cpu") -> Codec | None:
+def carried_model(archive: Path, wanted: bytes) -> Codec | None:
     """Return the model that an archive carries, or None. Raises FormatError if it is damaged, or another one."""
     with archive.open("rb") as file:
         _, there = sections(file, file.seek(0, 2))
@@ -67,12 +68,21 @@ def carried_model(archive: Path, wanted: bytes, device: str = "cpu") -> Codec | 
         path = Path(folder) / f"carried{ENDING}"
         path.write_bytes(content)
         try:
-            trained = load_model(path)
+            carried = read_carried(path)
         except FormatError:
-            trained = read_packed(path)
-    if identity(trained) != wanted:
+            trained = _either(path)
+            carried = Carried(trained, identity(trained))
+    if carried.identity != wanted:
         raise FormatError(f"{archive} carries another model than the one it names; give that with -m.")
-    return trained.on(device)
+    return carried
+
+
+def _either(path: Path) -> Trained:
+    """Return the model of a packed model file, or of another one."""
+    try:
+        return read_packed(path)
+    except FormatError:
+        return load_model(path)
 
 
 def _in_folder(folder: Path, wanted: bytes, device: str) -> Trained | None:
