@@ -180,9 +180,8 @@ def test_what_an_archive_carries_is_small_and_decodes_it_alone(promise: Promise,
     assert whole.size - plain.size < 0.6 * (tmp_path / "m.safetensors").stat().st_size
     carried = carried_model(tmp_path / "b.dbo", identity(trained()))
     assert carried is not None
-    assert np.array_equal(
-        as_array(contents(carried, tmp_path / "b.dbo")), as_array(contents(trained(), tmp_path / "a.dbo"))
-    )
+    expected = as_array(contents(trained(), tmp_path / "a.dbo"))
+    assert np.array_equal(as_array(contents(carried, tmp_path / "b.dbo")), expected)
     program = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "reference_decoder.py"))
     found = np.stack([array for _, array in program["contents"]((tmp_path / "b.dbo").read_bytes(), b"")])
     assert np.abs(found.astype(int) - expected).max() <= (promise == Promise.LOSSY)

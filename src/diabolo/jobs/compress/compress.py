@@ -2,7 +2,6 @@
 
 import math
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,17 +22,15 @@ from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
 from diabolo.jobs.compress.archives.carried import carried_file
-from diabolo.jobs.compress.blocks import Coded, blocks_of
+from diabolo.jobs.compress.blocks import blocks_of
 from diabolo.jobs.compress.chunks import (
     Piece,
     can_be_cut,
-    deep,
-    part,
-    part_counts,
     pieces_of_pictures,
     pieces_of_source,
     tiles,
 )
+from diabolo.jobs.compress.code_pieces import coded_pieces
 from diabolo.jobs.compress.coders import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
 from diabolo.jobs.compress.packed_model import packed_file
@@ -47,9 +44,6 @@ TRIED = 2000
 """Samples on which `quality` chooses the level."""
 FAR = 6.0
 """dB below what the model reaches on its training data from which on a block counts as badly served."""
-PROBE = 1 << 20
-"""Bytes at the start of a block whose packing tells whether a general coder may do better."""
-
 Watcher = Callable[[int], None]
 
 
@@ -293,7 +287,7 @@ def _write(
                 unreadable.append(piece.items[0].name)
             yield piece
 
-    made = together(lambda piece: _coded(piece, len(data), coder, peak, header, floor), pieces())
+    made = together(lambda piece: coded_pieces(piece, len(data), coder, peak, header, floor), pieces())
     pictures = data if isinstance(data, Pictures) else None
     for out in blocks_of((coded for _, many in made for coded in many), pictures):
         writer.add_block(out.content, out.items, method=out.method)
@@ -310,46 +304,3 @@ def _write(
             watch(out.count)
     writer.finish()
     return replace(total, psnr=psnr_of(error, numbers, peak), unreadable=tuple(unreadable))
-
-
-def _coded(piece: Piece, total: int, coder: BlockCoder, peak: float, header: Header, floor: float) -> list[Coded]:
-    """Return the blocks of a piece, each by the model, or by a general coder if that serves it better."""
-    if piece.kept:
-        return [Coded(piece, b"", 0.0, Method.FILES)]
-    counts = part_counts(piece, total, coder.least)
-    ends = np.cumsum(counts).tolist()
-    parts = [part(piece, end - count, end) for count, end in zip(counts, ends, strict=True)]
-    nothing: list[bytes | None] = [None] * len(parts)
-    payloads = nothing if deep(piece.strip.mode) else coder.encode_parts(piece.array, counts)
-    payloads = [_if_smaller(payload, one.array) for payload, one in zip(payloads, parts, strict=True)]
-    wrong = [0.0] * len(parts) if header.promise == Promise.LOSSLESS else _errors(parts, payloads, coder)
-    found = []
-    for one, payload, error in zip(parts, payloads, wrong, strict=True):
-        if payload is not None and psnr_of(error, one.array.size, peak) >= floor:  # NaN in the data reaches nothing
-            found.append(Coded(one, payload, error, Method.MODEL))
-        else:
-            plain = np.ascontiguousarray(one.array, header.dtype).tobytes()
-            found.append(Coded(one, store(plain), 0.0, Method.STORED))
-    return found
-
-
-def _errors(parts: list[Piece], payloads: list[bytes | None], coder: BlockCoder) -> list[float]:
-    """Return the squared error of each part as it comes back; 0 for those without a payload."""
-    chosen = [(one, payload) for one, payload in zip(parts, payloads, strict=True) if payload is not None]
-    if not chosen:
-        return [0.0] * len(parts)
-    counts = [len(one.items) for one, _ in chosen]
-    back = coder.decode_parts([payload for _, payload in chosen], counts, chosen[0][0].array.shape[1:])
-    errors = map(squared_error, (one.array for one, _ in chosen), np.split(back, np.cumsum(counts)[:-1]))
-    return [0.0 if payload is None else next(errors) for payload in payloads]
-
-
-def _if_smaller(payload: bytes | None, array: Array) -> bytes | None:
-    """Return a payload, or None if a general coder takes fewer bytes."""
-    if payload is None:
-        return None
-    plain = np.ascontiguousarray(array).tobytes()
-    probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
-    if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None
-    return payload
