@@ -26,6 +26,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for p
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
 ]
+Anomaly = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
+]
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
 ]
