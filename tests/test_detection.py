@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diabolo.app.output.reasons import joined, split
+from diabolo.app.output.detection.reasons import joined, split
 from diabolo.app.pages.detection_section import detection_part
 from diabolo.jobs.detect.baselines import BASELINES, baseline_scores
 from diabolo.jobs.detect.ranking import Detection, judged, ranked_beside

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from diabolo import Autoencoder
-from diabolo.app.output.reasons import reasons
+from diabolo.app.output.detection.reasons import reasons
 from diabolo.data.source import Subset
 from diabolo.data.tables.encoding import fit_encoding
 from diabolo.data.tables.files import open_table

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diabolo import Autoencoder
-from diabolo.app.output.alerts import ranked
+from diabolo.app.output.detection.alerts import ranked
 from diabolo.data.tables.columns import Dates, Numbers, Words
 from diabolo.data.tables.dates import FORMS
 from diabolo.data.tables.encoding import Encoding, fit_encoding

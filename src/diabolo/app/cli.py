@@ -8,12 +8,14 @@ import typer
 
 from diabolo.app.commands.archives.compress import compress
 from diabolo.app.commands.archives.decompress import decompress
-from diabolo.app.commands.archives.inspect import list_archive, verify
+from diabolo.app.commands.archives.inspect import list_archive, repair, verify
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
-from diabolo.app.commands.detect import calibrate, detect
+from diabolo.app.commands.detection.calibrate import calibrate
+from diabolo.app.commands.detection.detect import detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
@@ -39,12 +41,15 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "decompress": decompress,
     "list": list_archive,
     "verify": verify,
+    "repair": repair,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,
+    "export": export,
+    "check": check,
     "score": score,
     "serve": serve,
     "studio": studio,

@@ -11,8 +11,8 @@ import polars as pl
 from diabolo.app.drawing import markup
 from diabolo.app.drawing.canvas import FIRST, MUTED, SECOND, draw
 from diabolo.app.model_data import open_for
-from diabolo.app.output.alerts import ranked
-from diabolo.app.output.reasons import split
+from diabolo.app.output.detection.alerts import ranked
+from diabolo.app.output.detection.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
