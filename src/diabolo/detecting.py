@@ -13,6 +13,7 @@ from diabolo.data.tables.other_libraries import as_library, as_polars, is_frame
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import members as detectors
 from diabolo.jobs.detect.days import days_of
+from diabolo.jobs.detect.detector import traits_of
 from diabolo.jobs.detect.events import Merging
 from diabolo.jobs.detect.labels import anomalous
 from diabolo.jobs.detect.listing.alerts import ranked
@@ -85,11 +86,9 @@ class Detecting:
         'table': of alerts, and of the 1,000 highest scores).
         """
         check_is_fitted(self)
-        detector = detectors.detector_of(self.trained_)
-        if detector.name != "rows":
-            raise InputError(
-                f"detect lists rows, and this model scores {detector.item}s; use score_samples and explain."
-            )
+        traits = traits_of(self.trained_)
+        if not traits.tabular:
+            raise InputError(f"detect lists rows, and this model scores {traits.item}s; use score_samples and explain.")
         source = source_of(self, self._known(X))
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         ranking = ranked(self.trained_, source, names or None)

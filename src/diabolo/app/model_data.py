@@ -12,7 +12,7 @@ from diabolo.data.tables.reading.record import Asked
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs import table_input
-from diabolo.jobs.detect.detector import name_in, window_of
+from diabolo.jobs.detect.detector import traits_of, window_of
 from diabolo.model.forward import is_dense
 from diabolo.training.files.contents import Kept, Known, read_kept
 
@@ -42,7 +42,7 @@ def open_model(path: Path, device: str = "cpu") -> "Kept | Trained":
 
 def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
     """Return whether a model is for images of any size; none of those is `Kept`."""
-    return name_in(trained) == "images"
+    return traits_of(trained).any_size
 
 
 def open_for(trained: Known, data: str | Path, label: str | None = None, asked: Asked | None = None) -> Dataset:

@@ -15,7 +15,7 @@ from diabolo.data.tables.columns import Words
 from diabolo.data.tables.frames import frame_of, frames_of
 from diabolo.jobs import table_input
 from diabolo.jobs.detect import members
-from diabolo.jobs.detect.detector import name_in
+from diabolo.jobs.detect.detector import traits_of
 from diabolo.jobs.detect.labels import marks
 from diabolo.jobs.detect.rules import RULES
 from diabolo.jobs.detect.thresholds import passing
@@ -34,7 +34,7 @@ def facts_of(trained: Trained) -> dict[str, Any]:
 
 def _of_rows(trained: Trained) -> bool:
     """Return whether a model has a usable detector of single rows: what is said below is of columns and labels."""
-    return name_in(trained) == "rows" and members.usable(trained)
+    return traits_of(trained).tabular and members.usable(trained)
 
 
 def detector_text(facts: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from diabolo.data.tables.encoding import Encoding, plain_encoding
 from diabolo.data.tables.values import Reader, Refusal, Row, seen, shown
 from diabolo.errors import ArgumentError, FileError, FormatError, InputError
 from diabolo.jobs.columns import encoding_of, encoding_of_numbers
-from diabolo.jobs.detect.detector import name_in
+from diabolo.jobs.detect.detector import traits_of
 from diabolo.jobs.detect.rows.named import named
 from diabolo.jobs.detect.rows.opened import Opened, opened, prepared_block
 from diabolo.jobs.detect.rules import FalseAlarms, Rule
@@ -199,7 +199,7 @@ def open_model(path: Path, *, false_alarms: float | None = None) -> TableModel:
     Raises FileError or FormatError if it cannot be read, InputError if it scores no rows or its network needs torch.
     """
     kept = read_kept(path)
-    if name_in(kept) != "rows" or len(kept.config.shape) != 1:
+    if not traits_of(kept).tabular or len(kept.config.shape) != 1:
         raise InputError(f"{path} has no detector of table rows; `diabolo train TABLE --preset table` makes one.")
     if not is_dense(kept.config):
         raise InputError(f"{path} has a network that needs torch; a model of the preset 'table' needs NumPy alone.")

@@ -254,7 +254,7 @@ def explain(trained: Trained, images: SizedImages) -> Array:
 class Images:
     """The detector of images of any size, as `diabolo.jobs.detect.detector` asks for it."""
 
-    name, item, contaminated = "images", "image", False
+    name = "images"
 
     def fit(self, trained: Trained, source: Pieces, contamination: float = 0.0) -> Trained:
         del contamination

@@ -1,6 +1,6 @@
 """One protocol for every detector, whether it scores rows, steps of a series, or images of any size."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +16,32 @@ if TYPE_CHECKING:
 JOB, MAPS, WINDOW = "detect", "maps", "window"
 """Where a model file holds a detector of rows or steps, one of images, and the length of a window."""
 T = TypeVar("T", bound=Known)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a detector works on.
+
+    item: what is scored, in a word. contaminated: whether a share of anomalies can be left out of what it is fitted to.
+    tabular: whether its samples are rows of columns, each with reasons. in_events: whether alerts join to events.
+    cut: whether its samples are cut for it. any_size: whether they are images of any size.
+    """
+
+    item: str
+    contaminated: bool = False
+    tabular: bool = False
+    in_events: bool = False
+    cut: bool = False
+    any_size: bool = False
+
+
+TRAITS = {
+    "rows": Traits("row", contaminated=True, tabular=True),
+    "series": Traits("step", in_events=True, cut=True),
+    "images": Traits("image", cut=True, any_size=True),
+}
+"""By the name of a detector; its class is in `diabolo.jobs.detect.members`."""
+NO_TRAITS = Traits("sample")
 
 
 class Fitted(Protocol):
@@ -40,13 +66,10 @@ class Fitted(Protocol):
 class Detector(Protocol):
     """What a detector can do; a model is an argument, and a changed one is returned.
 
-    name: in the table of `diabolo.jobs.detect.members`. item: what is scored, in a word.
-    contaminated: whether a share of anomalies can be left out of what it is fitted to.
+    name: in the tables TRAITS and `diabolo.jobs.detect.members`.
     """
 
     name: str
-    item: str
-    contaminated: bool
 
     def fit(self, trained: "Trained", source: Any, contamination: float = 0.0) -> "Trained":
         """Return the model with a detector: fitted on samples it was trained on, calibrated on those it held out."""
@@ -84,6 +107,11 @@ def name_in(trained: Known) -> str | None:
     if JOB not in trained.extras:
         return None
     return "rows" if window_of(trained) is None else "series"
+
+
+def traits_of(trained: Known) -> Traits:
+    """Return what a model's detector works on; for a model without one nothing is true."""
+    return TRAITS.get(name_in(trained) or "", NO_TRAITS)
 
 
 def with_rule(trained: T, rule: Rule) -> T:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, FormatError, InputError
-from diabolo.jobs.detect.detector import Detector, Fitted, name_in
+from diabolo.jobs.detect.detector import TRAITS, Detector, Fitted, name_in
 from diabolo.jobs.detect.rules import Rule
 from diabolo.jobs.detect.thresholds import Scores, check_contamination
 from diabolo.training.files.contents import Known
@@ -39,13 +39,14 @@ def _images() -> Detector:
 
 
 DETECTORS: dict[str, Callable[[], Detector]] = {"rows": _rows, "series": _series, "images": _images}
-FOR_CUT = ("series", "images")
-"""Detectors of samples that are cut for them: such a source names its detector in `cut_for`."""
 
 
 def name_for(source: Source, wanted: str | None) -> str | None:
-    """Return the detector that samples get. wanted: the preset's; one that needs cut samples is not for others."""
-    return getattr(source, "cut_for", None) or (None if wanted in FOR_CUT else wanted)
+    """Return the detector that samples get. wanted: the preset's; one that needs cut samples is not for others.
+
+    A source that is cut for a detector names it in `cut_for`.
+    """
+    return getattr(source, "cut_for", None) or (None if wanted and TRAITS[wanted].cut else wanted)
 
 
 def detects(trained: Known) -> bool:
@@ -78,7 +79,7 @@ def usable(trained: Known) -> bool:
 def checked(contamination: object, source: Source, wanted: str | None) -> float:
     """Return the share of anomalies to leave out. Raises ArgumentError if the detector `wanted` cannot leave any."""
     share, name = check_contamination(contamination), name_for(source, wanted)
-    if share and (name is None or not DETECTORS[name]().contaminated):
+    if share and (name is None or not TRAITS[name].contaminated):
         raise ArgumentError("contamination is for the preset 'table', of single rows; leave it out, or at 0.")
     return share
 

@@ -205,7 +205,7 @@ def _needed(trained: Known) -> int:
 class Series:
     """The detector of the steps of a series, as `diabolo.jobs.detect.detector` asks for it."""
 
-    name, item, contaminated = "series", "step", False
+    name = "series"
 
     def fit(self, trained: "Trained", source: Windows, contamination: float = 0.0) -> "Trained":
         del contamination

@@ -127,9 +127,9 @@ def calibrate(
 
 def _warn_of_learnt(trained: "Trained", source: "Source") -> None:
     """Say so where a model is calibrated on the rows that it learnt from."""
-    from diabolo.jobs.detect.detector import name_in
+    from diabolo.jobs.detect.detector import traits_of
 
-    if name_in(trained) != "rows":
+    if not traits_of(trained).tabular:
         return
     from diabolo.jobs.detect.members import usable
     from diabolo.jobs.detect.rows.learnt import share_learnt

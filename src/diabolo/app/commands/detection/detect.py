@@ -98,10 +98,6 @@ def _steps() -> "Listing":
 
 LISTINGS: "dict[str, Callable[[], Listing]]" = {"rows": _rows, "series": _steps}
 """By detector: what makes the table of alerts."""
-IN_EVENTS = ("series",)
-"""Detectors whose alerts are merged to events."""
-DRIFTING = ("rows",)
-"""Detectors whose columns are compared with those of training, one by one."""
 
 
 def detect(
@@ -147,7 +143,7 @@ def detect(
     from diabolo.app.output.steps import check_window
     from diabolo.data.lists import STANDARD, check_list, write_list
     from diabolo.jobs.detect import members
-    from diabolo.jobs.detect.detector import window_of
+    from diabolo.jobs.detect.detector import traits_of, window_of
     from diabolo.jobs.detect.listing.alerts import empty
     from diabolo.jobs.detect.listing.beside import beside_of
 
@@ -179,7 +175,7 @@ def detect(
         raise ArgumentError("--maps is for models of images of any size: train one with --preset surface.")
     members.of(trained)
     detector = members.detector_of(trained)
-    in_events = detector.name in IN_EVENTS
+    in_events = traits_of(trained).in_events
     if not in_events and (steps or adapt or mute or gap is not None or at_least is not None):
         raise ArgumentError(
             "--steps, --gap, --at-least, --mute and --adapt are for series; train with --preset series."
@@ -207,7 +203,7 @@ def detect(
     facts |= {} if events is None else {"events": len(events)}
     facts |= promise_of(trained, interval=as_json or report is not None)
     facts |= _measured(opened, table, label)
-    drifted = _drifted(trained, opened) if detector.name in DRIFTING else []
+    drifted = _drifted(trained, opened) if traits_of(trained).tabular else []
     facts["drift"] = [name for name, _ in drifted]
     if report is not None:
         from diabolo.app.pages.detection import detect_page, page_of

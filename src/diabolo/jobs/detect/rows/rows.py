@@ -184,7 +184,7 @@ def expected(trained: Known, source: Source, numbers: NDArray[np.bool_]) -> Arra
 class Rows:
     """The detector of single rows, as `diabolo.jobs.detect.detector` asks for it."""
 
-    name, item, contaminated = "rows", "row", True
+    name = "rows"
 
     def fit(self, trained: "Trained", source: Source, contamination: float = 0.0) -> "Trained":
         return with_detector(trained, source, contamination)
