@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from diabolo import Autoencoder
-from diabolo.data.writing import write_pieces
+from diabolo.data.lists import write_list
 
 PIECE, TRAINED, HIDDEN = 2**17, 20_000, 5
 
@@ -43,7 +43,7 @@ def pieces(count: int, columns: int) -> Iterator[pl.DataFrame]:
 def measured(count: int, columns: int, folder: Path) -> str:
     """Return a line of the time and the peak of memory that `detect` took."""
     table, model, out = (folder / name for name in ("rows.parquet", "m.safetensors", "alerts.parquet"))
-    write_pieces(table, partial(pieces, count, columns), rows=PIECE, force=True)
+    write_list(table, partial(pieces, count, columns), force=True)
     names = [f"c{i}" for i in range(columns)]
     Autoencoder("table", epochs=1, random_state=0).fit(pl.DataFrame(rows(TRAINED, columns, 0), schema=names)).save(
         model

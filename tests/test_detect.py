@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
 from diabolo.app.output.model import about_json, about_text
-from diabolo.app.output.reasons import reasons
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.drift import drift
 from diabolo.jobs.detect.labels import anomalous
+from diabolo.jobs.detect.listing.reasons import reasons
 from diabolo.jobs.detect.rows import rows as detect
 from diabolo.jobs.detect.rules import FalseAlarms
 from diabolo.jobs.detect.thresholds import resampled_rates
@@ -172,12 +172,17 @@ def test_the_commands_train_detect_and_calibrate(tmp_path: Path, capsys: pytest.
     assert (code, facts["alerts"], facts["samples"]) == (0, 30, 600)
     assert facts["auroc"] > 0.95
     ranked = pl.read_csv(out)
-    assert ranked.columns == ["row", "score", "p_value", "alert", "reasons"]
+    assert ranked.columns == ["row", "Class", "score", "p_value", "rarity", "alert", "reasons", "nearest"]
+    assert ranked["Class"].to_list() == labels[ranked["row"]].tolist()
+    assert ranked["rarity"][0] == "higher than all 57 normal rows held out"
     assert (ranked["score"].diff().drop_nulls() <= 0).all()
     assert "expected" in ranked["reasons"][0]
-    words = ("calibrate", new, "-m", model, "--label", "Class", "--cost-miss", 50, "--cost-alarm", 1)
+    words = ("calibrate", new, "-m", model, "--in-place", "--label", "Class", "--cost-miss", 50, "--cost-alarm", 1)
     assert "threshold" in run(capsys, *words)[1]
-    assert "0.1" in run(capsys, "calibrate", new, "-m", model, "--label", "Class", "--false-alarms", "0.1")[1]
+    assert (
+        "0.1"
+        in run(capsys, "calibrate", new, "-m", model, "--in-place", "--label", "Class", "--false-alarms", "0.1")[1]
+    )
     assert (
         json.loads(run(capsys, "detect", new, "-m", model, "--out", out, "--force", "--label", "Class", "--json")[1])[
             "rule"
@@ -203,7 +208,7 @@ def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
     assert "It ranks the held-out samples, 59, and 6 anomalies: AUROC " in told
     assert f"Next: diabolo detect NEW -m {model}" in told
     assert "--ignore id" in told
-    assert "Column n counts the rows" in told
+    assert "Column n grows with the rows" in told
     assert "too few: nothing will be an alert; calibrate on 99" in told
     heads = next(line for line in told.splitlines() if "latent" in line)
     assert heads.split() == ["latent", "parameters", "MSE"]
@@ -226,9 +231,14 @@ def test_reasons_are_no_small_shares_and_expect_nothing_that_is_there(
     rows = correlated(2, 14)
     monkeypatch.setattr(detect, "expected", lambda *_: np.where(np.arange(6) == 2, rows + 1, rows))
     told = reasons(large.trained_, ArraySource(rows), np.arange(2), list("abcdef"))
-    seen = [[f"{value:.6g}" for value in row] for row in rows]
-    assert told[0] == f"a: {seen[0][0]} (90%); c: {seen[0][2]}, expected {rows[0, 2] + 1:.6g} (6%)"
-    assert told[1] == f"b: {seen[1][1]} (50%); c: {seen[1][2]}, expected {rows[1, 2] + 1:.6g} (48%)"
+    seen, other = [[f"{value:.6g}" for value in row] for row in rows], [f"{row[2] + 1:.6g}" for row in rows]
+    first, second = told[0].split("; "), told[1].split("; ")
+    assert first[0].startswith(f"a: {seen[0][0]}, usually ")
+    assert first[0].endswith(" (90%)")
+    assert first[1].startswith(f"c: {seen[0][2]}, expected {other[0]}, usually ")
+    assert first[1].endswith(" (6%)")
+    assert len(first) == 2
+    assert [line.split(",")[0] for line in second] == [f"b: {seen[1][1]}", f"c: {seen[1][2]}"]
 
 
 def test_bad_input_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +251,9 @@ def test_bad_input_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     lacking = table(tmp_path / "lacking.csv", rows[:, 1:], names="bcdef")
     out = tmp_path / "o.csv"
     assert "lacks the columns a" in fails(capsys, 1, "detect", lacking, "-m", model, "--out", out)
-    assert ".csv or .parquet" in fails(capsys, 2, "detect", lacking, "-m", model, "--out", tmp_path / "o.txt")
+    assert ".csv, .parquet, .xlsx, .json, .jsonl" in fails(
+        capsys, 2, "detect", lacking, "-m", model, "--out", tmp_path / "o.txt"
+    )
     full = table(tmp_path / "full.csv", rows)
     both = ("--alerts", 3, "--false-alarms", 0.1)
     assert "two rules" in fails(capsys, 2, "detect", full, "-m", model, "--out", out, *both)
@@ -255,12 +267,28 @@ def test_what_is_written_is_no_formula(tmp_path: Path, capsys: pytest.CaptureFix
     frame.write_csv(tmp_path / "t.csv")
     run(capsys, "train", tmp_path / "t.csv", "--preset", "table", "--epochs", "1", "--out", model, "-q")
     run(capsys, "detect", tmp_path / "t.csv", "-m", model, "--out", out)
-    assert all(text.startswith("'") for text in pl.read_csv(out)["reasons"])
+    assert all(text.startswith(("'", "no column stands out")) for text in pl.read_csv(out)["reasons"])
 
 
-def test_words_are_no_labels_of_anomalies() -> None:
-    with pytest.raises(InputError, match="0 \\(normal\\) or 1 \\(anomaly\\), got 2 values: fraud, legit"):
-        anomalous(np.array(["legit", "fraud", "legit"]))
+@pytest.mark.parametrize(
+    ("labels", "anomaly", "expected"),
+    [
+        ([0, 1, 0], None, [0, 1, 0]),
+        ([1, -1, 1], None, [0, 1, 0]),
+        (["ok", "fraud", "ok"], None, [0, 1, 0]),
+        (["Legit", "chargeback", "Legit"], None, [0, 1, 0]),
+        (["No", "Yes", "No"], None, [0, 1, 0]),
+        (["a", "b", "c"], "b", [0, 1, 0]),
+        ([0, 2, 0], "2", [0, 1, 0]),
+    ],
+)
+def test_labels_say_which_rows_are_anomalies(labels: list[object], anomaly: str | None, expected: list[int]) -> None:
+    assert anomalous(np.array(labels), anomaly).astype(int).tolist() == expected
+
+
+def test_labels_that_do_not_say_which_are_refused() -> None:
+    with pytest.raises(InputError, match="got 2 values: red, white; say which of them is the anomaly: --anomaly VALUE"):
+        anomalous(np.array(["white", "red", "white"]))
 
 
 def test_an_earlier_detector_is_fitted_anew_by_calibrate() -> None:

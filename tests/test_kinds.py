@@ -1,5 +1,7 @@
 """The kinds that every course teaches: each against its paper's formula; layers and penalties as options."""
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from diabolo.config.networks import ACTIVATIONS, DenseConfig
 from diabolo.errors import ArgumentError, DiaboloError
 from diabolo.estimator import Autoencoder, load
 from diabolo.jobs.apply import score
+from diabolo.jobs.evaluate.measure import remedy
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks.contractive import Contractive, slope
 from diabolo.model.bottlenecks.sparse import KSparse, Sparse
@@ -44,7 +47,7 @@ def test_a_sparse_code_costs_its_absolute_sum() -> None:
     torch.testing.assert_close(coded.penalty, 0.5 * latent.abs().sum(1))
     assert torch.equal(coded.seen, latent)
     share = [
-        (Autoencoder("sparse", latent=20, penalty=penalty, epochs=60, batch_size=40).fit(X).encode(X) > 1e-6).mean()
+        (Autoencoder("sparse", latent=20, penalty=penalty, epochs=40, batch_size=40).fit(X).encode(X) > 1e-6).mean()
         for penalty in (0.0, 5.0)
     ]
     assert share[1] < 0.7 * share[0], share
@@ -80,7 +83,7 @@ def test_the_contractive_penalty_is_the_papers() -> None:
 
 def test_a_contractive_code_changes_less() -> None:
     def fitted(penalty: float) -> float:
-        model = Autoencoder("contractive", latent=8, penalty=penalty, epochs=60, batch_size=40).fit(X).autoencoder
+        model = Autoencoder("contractive", latent=8, penalty=penalty, epochs=40, batch_size=40).fit(X).autoencoder
         with torch.no_grad():
             return float(slope(model.encoder, torch.from_numpy(X / 255).float(), seeded()).mean())
 
@@ -179,3 +182,31 @@ def test_penalties_are_no_part_of_a_score() -> None:
     np.testing.assert_allclose(sparse.score_samples(X), -terms.distortion.numpy(), rtol=1e-5)
     with pytest.raises(ArgumentError):
         Autoencoder("sparse", beta=2.0, epochs=1).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"preset": "dense"}, "train longer, or use PCA"),
+        ({"preset": "sparse"}, "train longer, or lower penalty"),
+        ({"preset": "k-sparse"}, "train longer, or raise active"),
+        ({"preset": "vae", "beta": 0.001}, "train longer, or lower beta"),
+    ],
+)
+def test_advice_fits_the_kind(options: dict[str, Any], words: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator = Autoencoder(latent=4, epochs=1, batch_size=40, **options).fit(X)
+    assert remedy(estimator.trained_, "PCA") == words
+    silent = replace(estimator.trained_, history=(replace(estimator.history_[0], active=0),))
+    assert ("collapsed; lower beta, or give warm_up" in remedy(silent, "PCA")) == (options["preset"] == "vae")
+
+
+def test_rate_and_active_numbers_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", X)
+    train = ("train", tmp_path / "x.npy", "--latent", 4, "--epochs", 1, "--out", tmp_path / "m.safetensors", "-q")
+    code, out, _ = run(capsys, *train, "--preset", "vae")
+    assert code == 0
+    assert "nats, weighted by beta 1, and " in out
+    assert "of 4 numbers of the code vary" in run(capsys, "info", tmp_path / "m.safetensors")[1]
+    assert "numbers of the code vary" not in run(capsys, *train, "--force")[1]

@@ -21,6 +21,10 @@ class FormatError(InputError):
     """A file is damaged, too large, of another kind or of a newer version."""
 
 
+class EmptyTableError(FormatError):
+    """A table has no rows; a command that lists its rows lists none."""
+
+
 class TrainingError(DiaboloError, RuntimeError):
     """Training cannot go on."""
 

@@ -11,9 +11,11 @@ from diabolo.app.commands.archives.decompress import decompress
 from diabolo.app.commands.archives.inspect import list_archive, repair, verify
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
-from diabolo.app.commands.detect import calibrate, detect
+from diabolo.app.commands.detection.calibrate import calibrate
+from diabolo.app.commands.detection.detect import detect
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
@@ -21,7 +23,7 @@ from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
 from diabolo.app.common import run_file
-from diabolo.app.running import run
+from diabolo.app.running import announced, run
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
@@ -46,12 +48,16 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,
+    "export": export,
+    "check": check,
     "score": score,
     "serve": serve,
     "studio": studio,
     "playground": playground,
     "map": map_codes,
 }
+WITHOUT_TORCH = {"info", "datasets", "list", "verify", "detect", "score", "serve", "playground"}
+"""Commands that answer without PyTorch, of most models."""
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -78,7 +84,7 @@ def root(
 
 
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(command if name in WITHOUT_TORCH else announced(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

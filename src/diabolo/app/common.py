@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from diabolo.jobs.evaluate.record import Figures
+    from diabolo.training.files.model_file import Trained
     from diabolo.training.loop import Callback
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
@@ -25,6 +27,30 @@ Device = Annotated[str, typer.Option(help="auto (the GPU if there is one), cpu, 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=KIND",
+        help="Table: kinds of columns, as amount=number,when=date:%d/%m/%Y; or word, time, duration, yes/no.",
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Table of text: its encoding, as utf-8 or windows-1252.")
+]
+Separator = Annotated[
+    str | None, typer.Option(metavar="CHAR", help="Table of text: what parts its cells: ',', ';', '|' or tab.")
+]
+Decimal = Annotated[
+    str | None, typer.Option(metavar="CHAR", help="Table of text: the decimal sign of its numbers, '.' or ','.")
+]
+Missing = Annotated[str | None, typer.Option(metavar="WORDS", help="Table: words that mean an empty cell, as '?,N/A'.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Table of text: whether its first line holds names.")
+]
+Anomaly = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
 ]
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
@@ -73,13 +99,14 @@ def watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | Non
     return [*found, tracker(track)] if track else found
 
 
-def print_figures(figures: Sequence[object]) -> None:
+def print_figures(trained: "Trained", figures: "Sequence[Figures]") -> None:
+    from diabolo.app.output.likelihood import code_text
     from diabolo.app.output.tables import columns_text, figure_rows
     from diabolo.jobs.evaluate.measure import warnings as warned
 
     model, *baselines = figures
-    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
-    say(*warned(model, baselines))  # type: ignore[arg-type]
+    print(columns_text(figure_rows([model, *baselines])), *code_text(trained), sep="\n")
+    say(*warned(trained, model, baselines))
 
 
 def asked_latent(given: str | None) -> int | str | None:

@@ -1,11 +1,14 @@
 """A command line at work: its arguments in, its exit status out, each error one line on standard error."""
 
 import gc
+import json
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
 
 import typer
 
@@ -13,8 +16,23 @@ from diabolo.app.common import say
 from diabolo.errors import ArgumentError, DiaboloError
 
 
+def announced(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that tells somebody at a terminal at once that it is at work: to load PyTorch takes seconds.
+
+    Where standard error goes to a program, an error stays its one line.
+    """
+
+    @wraps(command)
+    def run_command(**options: Any) -> Any:
+        if sys.stderr.isatty() and not (options.get("quiet") or options.get("as_json")):
+            say("Loading PyTorch ...")
+        return command(**options)
+
+    return run_command
+
+
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit: 0 done, 1 the work failed, 2 wrong usage. An error is one line on stderr."""
+    """Run a command line and exit: 0 done, 1 failed, 2 wrong usage. An error is one line, with --json also JSON."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     gc.set_threshold(100_000)  # what imports make stays: to look it through again and again takes a tenth of the start
@@ -31,5 +49,8 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
             raise
         known = isinstance(error, DiaboloError)
         text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug shows where."
-        say(f"diabolo: {' '.join(text.split())}")
-        sys.exit(2 if isinstance(error, ArgumentError) else 1)
+        text, status = " ".join(text.split()), 2 if isinstance(error, ArgumentError) else 1
+        if "--json" in given:
+            print(json.dumps({"error": text, "status": status}))
+        say(f"diabolo: {text}")
+        sys.exit(status)

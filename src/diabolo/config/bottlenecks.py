@@ -2,6 +2,7 @@
 
 is_latent: whether the code is the latent itself. has_rate: whether a code costs anything.
 has_free_nats: whether training can leave a part of the rate uncharged.
+freer: what to do so that the code tells more of a sample; '' where nothing but its size holds it back.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ class PlainConfig:
     is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class VariationalConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = True
+    freer: ClassVar[str] = "lower beta"
 
     free_nats: float = 0.0
     couplings: int = 0
@@ -49,6 +52,7 @@ class RoundedConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     components: int = 3
 
@@ -66,6 +70,7 @@ class VectorQuantisedConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "give a larger latent"
 
     size: int = 256
     width: int = 16
@@ -83,6 +88,7 @@ class SparseConfig:
     is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 0.5
 
@@ -97,6 +103,7 @@ class KSparseConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "raise active"
 
     active: int = 25
 
@@ -114,6 +121,7 @@ class ContractiveConfig:
     is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 0.1
 
@@ -131,6 +139,7 @@ class WassersteinConfig:
     is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
 
     penalty: float = 100.0
 
@@ -148,6 +157,7 @@ class HyperpriorConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     places: int
     height: int

@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -55,23 +55,6 @@ def are_pictures(shape: tuple[int, ...], dtype: np.dtype[np.generic], *, unit: b
     shown = dtype in (np.uint8, np.uint16, np.bool_) or (dtype.kind == "f" and unit)
     colour_ok = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3) and dtype != np.uint16)
     return shown and colour_ok
-
-
-def write_pieces(path: Path, pieces: "Callable[[], Iterator[pl.DataFrame]]", *, rows: int, force: bool) -> None:
-    """Write a table, given in pieces that `rows` rows of it make, by the path's ending, in bounded memory."""
-    import polars as pl
-    from polars.io.plugins import register_io_source
-
-    table = register_io_source(lambda *_: pieces(), schema=next(pieces()).schema)
-    with written_whole(path, force=force) as temporary:
-        try:
-            if path.suffix.lower() == ".csv":
-                for_spreadsheets(table).sink_csv(temporary)
-            else:
-                # of random digits zstd's level 1 packs 5 % less than polars' 3, in half the time
-                table.sink_parquet(temporary, compression="zstd", compression_level=1, row_group_size=rows)
-        except pl.exceptions.PolarsError as error:
-            raise OSError(str(error)) from error
 
 
 def write_samples(

@@ -124,7 +124,8 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     choice = _choice(source, asked, dials, labels)
     configured = asked.configured(choice.latent if choice else asked.latent, labels, modules)
     trained = fit(source, configured, asked.recipe_of, dials, labels, split=split, **asked.scaling)
-    trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
+    told = table_input.told_of(source)
+    trained = replace(trained, about={**trained.about, **about, **told, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)
     bottleneck = trained.model.encoder.bottleneck

@@ -55,18 +55,27 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+def layers(config: ModelConfig, weights: Mapping[str, NDArray[np.floating]]) -> list[tuple[Numbers, str]]:
+    """Return the weights of each layer and its biases beside them, (outputs, inputs + 1), and what follows it.
+
+    Raises FormatError if they do not fit the configuration.
+    """
+    network = config.network.perceptron
+    assert network is not None
+    sizes = [prod(config.shape), *network.widths, config.latent]
+    between = [network.hidden] * len(network.widths)
+    factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)
+    return list(zip(factors, (*between, network.code, *between, "linear"), strict=True))
+
+
 def dense(
     config: ModelConfig,
     weights: Mapping[str, NDArray[np.floating]],
     activations: Mapping[str, Activation] = ACTIVATIONS,
 ) -> Reconstruct:
     """Return the autoencoder of weights as the model file names them. Raises FormatError if they do not fit."""
-    network = config.network.perceptron
-    assert network is not None
-    sizes = [prod(config.shape), *network.widths, config.latent]
-    between = [network.hidden] * len(network.widths)
-    factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)
-    after = [activations[name] for name in (*between, network.code, *between, "linear")]
+    found = layers(config, weights)
+    factors, after = [factor for factor, _ in found], [activations[name] for _, name in found]
 
     def reconstruct(x: Numbers) -> Numbers:
         filled = with_ones(x.shape)

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -24,13 +24,21 @@ from diabolo.training.batches import compacted, expanded
 from diabolo.training.devices import choose_device
 from diabolo.training.files.model_file import Trained
 from diabolo.training.global_draws import GlobalDraws
-from diabolo.training.history import Record
+from diabolo.training.history import Record, collapsed, kept
 from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for
 from diabolo.training.split import FINGERPRINT, SPLIT, Split, draw_split, fingerprint
 from diabolo.version import __version__
 
 START_ROWS = 4096
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A callback that looks at the model while it learns; after each epoch the model is as it is then."""
+
+    def on_model(self, model: AutoencoderModel, preprocessing: Preprocessing) -> None:
+        """Training starts with this model on samples that are so prepared; neither may be changed."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,9 @@ def fit(
         start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
         start_at(model, start, generator_for("cpu", dials.seed, 4))
     known = {FINGERPRINT: seen, **({"labels_sha256": labels.digest} if labels else {})}
+    for callback in dials.callbacks:
+        if isinstance(callback, Looking):
+            callback.on_model(model, preprocessing)
     task = Task(learnt, prepared, rows, held_out, " ".join(known.values()))
     callbacks = (*dials.callbacks, GlobalDraws(dials.seed)) if model.own_networks else dials.callbacks
     watched = {"callbacks": callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
@@ -117,9 +128,8 @@ def _check_size(config: ModelConfig, modules: Modules | None) -> None:
 
 
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
-    """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
-    active = next((record.active for record in reversed(history) if record.best), 0)
-    if config.bottleneck.has_free_nats and not config.nested and active < config.latent / 4:
+    if collapsed(config, history) and not config.nested:
+        active = getattr(kept(history), "active", 0)
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",

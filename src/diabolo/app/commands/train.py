@@ -7,13 +7,20 @@ from typing import Annotated
 import typer
 
 from diabolo.app.common import (
+    Anomaly,
+    Columns,
     Contamination,
+    Decimal,
     Device,
+    Encoding,
     Force,
+    Header,
     Json,
     Label,
+    Missing,
     Quiet,
     Seed,
+    Separator,
     asked_latent,
     asked_layers,
     asked_window,
@@ -97,9 +104,16 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    anomaly: Anomaly = None,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     contamination: Contamination = 0.0,
     window: Annotated[
         str | None,
@@ -119,12 +133,16 @@ def train(
     """Learn the code of DATA and write a model file."""
     from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
     from diabolo.app.learning_data import Wanted, material
+    from diabolo.app.model_data import with_marks
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
+    from diabolo.data.tables.reading.record import asked_from, reading_from_json
+    from diabolo.data.tables.reading.words import reading_text
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
     from diabolo.jobs.detect.members import detects
+    from diabolo.jobs.table_input import READING
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
@@ -150,10 +168,12 @@ def train(
         seed,
         record is not None and record.pieces,
         record.patch if record is not None else None,
+        asked_from(columns, encoding, separator, decimal, missing, header),
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
     length = asked_window(window, preset)
+    whole = with_marks(whole, label, anomaly) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)
@@ -195,8 +215,10 @@ def train(
         told_of = {"detector": detector} if detector else {}
         print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))
         return
+    if READING in about:
+        print(reading_text(reading_from_json(about[READING])))
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from diabolo.app.common import say
+from diabolo.app.output.detection.outcome import outcome_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,9 +132,12 @@ def print_alerts(facts: "dict[str, object]", table: "pl.DataFrame") -> None:
     print(f"{facts['alerts']:,} alerts in {facts['samples']:,} samples, by {rule_text(facts)}: {facts['out']}")
     if "contamination" in facts:
         print(f"Contamination {facts['contamination']:g}: {worst(facts)}")  # type: ignore[arg-type]
+    else:
+        print(promise_words(facts).strip())  # type: ignore[arg-type]
     for row in table.head(SHOWN).iter_rows(named=True):
-        name = row.get("item") or f"row {row['row']}"
-        print(f"  {name}: score {row['score']:.4g}, p = {row['p_value']:.2g}. {row['reasons']}")
+        place = f"line {row['line']}" if "line" in row else f"row {row['row']}"
+        name, rare = row.get("item") or place, row.get("rarity") or f"p = {row['p_value']:.2g}"
+        print(f"  {name}: score {row['score']:.4g}, {rare}. {row['reasons']}")
     for line in measured_lines(facts):
         print(line)
 
@@ -142,4 +146,5 @@ def measured_lines(facts: "dict[str, object]") -> list[str]:
     """Return a line on how good the scores are; none where that is not known."""
     if "auroc" not in facts:
         return []
-    return [f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"]
+    lines = [f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"]
+    return [*lines, outcome_text(facts["outcome"])] if "outcome" in facts else lines  # type: ignore[arg-type]

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.alerts import Ranking
-from diabolo.app.output.reasons import joined
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
 from diabolo.jobs.detect import members, series
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.detector import window_of
+from diabolo.jobs.detect.listing.alerts import Ranking
+from diabolo.jobs.detect.listing.beside import Beside
+from diabolo.jobs.detect.listing.reasons import joined
 from diabolo.jobs.detect.rows.named import COLUMNS_NAMED, LEAST_SHARE
 from diabolo.training.files.contents import Known
 
@@ -25,7 +26,11 @@ def check_window(trained: Known, asked: int | None) -> None:
 
 
 def stepwise(
-    trained: Known, source: Source, columns: Sequence[str] | None, items: Sequence[str] | None = None
+    trained: Known,
+    source: Source,
+    columns: Sequence[str] | None,
+    items: Sequence[str] | None = None,
+    beside: Beside | None = None,
 ) -> Ranking:
     """Return the steps, in the order of the series, with the columns that add most to each."""
     del items
@@ -36,7 +41,7 @@ def stepwise(
     share = np.take_along_axis(parts, most, 1) / np.maximum(scores[:, None], 1e-30)
     told = [_told(names, *both) for both in zip(most, share, strict=True)]
     alarms = raised(scores, found.calibration, found.rule, source)
-    return Ranking(scores, np.arange(len(scores)), alarms, found.calibration, told)
+    return Ranking(scores, np.arange(len(scores)), alarms, found.calibration, told, beside=beside)
 
 
 def _told(names: Sequence[str], most: NDArray[np.int64], share: NDArray[np.float32]) -> str:

@@ -31,7 +31,7 @@ from diabolo.data.tables.reading.content import Content
 from diabolo.data.tables.reading.record import Asked
 from diabolo.data.tables.reading.stored import described, read_stored
 from diabolo.data.tables.reading.text import Text, read_text
-from diabolo.errors import FormatError, InputError
+from diabolo.errors import EmptyTableError, FormatError, InputError
 
 EXACT_IN_FLOAT32 = (pl.Boolean, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.Float32)
 ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
@@ -235,7 +235,8 @@ def _check_names(names: Sequence[str], label: str | None, ignore: Sequence[str],
 
 def check_shape(rows: int, columns: int, what: str) -> None:
     if rows == 0 or columns == 0:
-        raise InputError(f"{what} has {rows} rows and {columns} columns; give at least one of each.")
+        kind = EmptyTableError if columns else InputError
+        raise kind(f"{what} has {rows} rows and {columns} columns; give at least one of each.")
 
 
 def is_number(dtype: pl.DataType) -> bool:

@@ -1,6 +1,7 @@
 """Reasons: which columns made a row suspicious, what was seen there and what the others let expect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,43 +11,70 @@ from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
+from diabolo.jobs.detect.listing.usual import Usual, digits_of, usual_of, worded
 from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.rows.named import named
+from diabolo.jobs.detect.rows.nearest import nearest_of
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:
     import polars as pl
 
 FEWEST_ROWS, MOST_NUMBERS = 1000, 2**22
-LONGEST, BETWEEN = 60, "; "
-Words = NDArray[np.object_]
+BETWEEN, STANDS_OUT = "; ", 2.0
+"""Between lines; a column stands out that adds twice what it would if all added alike."""
+Cells = NDArray[np.object_]
 
 
 def reasons(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[str]:
     """Return for each of the rows the columns that add most, with their share of the score: three, but for small ones.
 
-    What the others let expect there is told where it is something else: a value may be rare only among such rows.
+    Each in the table's own units: the value, what the other columns let expect there, and what is usual.
     """
+    return [joined(row.lines) for row in told(trained, source, rows, columns)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of one row. lines: a column each. nearest: those columns in the normal row that is most like it."""
+
+    lines: list[str]
+    nearest: str
+
+
+def told(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[Told]:
+    """Return for each of the rows what is said of it; rows are looked at some thousand at a time."""
+    encoding = table_input.encoding_of(trained)
+    names = encoding.names if encoding else columns or [f"column {number}" for number in range(source.shape[0])]
     size = max(FEWEST_ROWS, MOST_NUMBERS // source.shape[0])
-    found: list[str] = []
+    usual = usual_of(trained, names) if len(rows) else None
+    found: list[Told] = []
     for start in range(0, len(rows), size):
-        found += _reasons(trained, loaded(source, rows[start : start + size]), columns)
+        assert usual is not None
+        found += _told(trained, loaded(source, rows[start : start + size]), names, *usual)
     return found
 
 
-def _reasons(trained: Known, chosen: Source, columns: Sequence[str] | None) -> list[str]:
+def _told(
+    trained: Known, chosen: Source, names: Sequence[str], normal: "pl.DataFrame", usual: Mapping[str, Usual]
+) -> list[Told]:
     most, share, named_too = named(table_input.by_column(trained, detector.explain(trained, chosen)))
-    encoding = table_input.encoding_of(trained)
-    names = encoding.names if encoding else columns or [f"column {number}" for number in range(chosen.shape[0])]
-    table = _table(chosen, names)
-    told: list[list[str]] = [[] for _ in most]
+    table, like = _table(chosen, names), nearest_of(trained, chosen)
+    digits = {name: digits_of(table[name]) for name in names}
+    lines: list[list[str]] = [[] for _ in most]
+    near: list[list[str]] = [[] for _ in most]
     for place, column in enumerate(most.T):
-        seen, wanted = _worded(table, names, column), _worded(_expected(trained, chosen, column, names), names, column)
+        seen, wanted = _cells(table, names, column), _cells(_expected(trained, chosen, column, names), names, column)
+        beside = _cells(normal[like], names, column)
         for i, j in enumerate(column):
             if named_too[i, place]:
-                other = "" if seen[i] == wanted[i] else f", expected {wanted[i]}"
-                told[i].append(f"{names[j]}: {seen[i]}{other} ({share[i, place]:.0%})")
-    return [joined(lines) for lines in told]
+                name = names[j]
+                words = usual[name].told(seen[i], wanted[i], digits[name])
+                lines[i].append(f"{name}: {words} ({share[i, place]:.0%})")
+                near[i].append(f"{name}: {worded(beside[i], digits[name])}")
+    flat = share[:, 0] < min(STANDS_OUT / len(names), 0.5)
+    lines = [["no column stands out", *told] if dull else told for told, dull in zip(lines, flat, strict=True)]
+    return [Told(one, joined(other)) for one, other in zip(lines, near, strict=True)]
 
 
 def joined(lines: Sequence[str]) -> str:
@@ -78,12 +106,13 @@ def _expected(trained: Known, source: Source, column: NDArray[np.int64], names: 
     return encoding.decode(back) if encoding else pl.DataFrame(back, list(names), orient="row")
 
 
-def _worded(table: "pl.DataFrame", names: Sequence[str], column: NDArray[np.int64]) -> Words:
-    """Return the value of one column of each row as text."""
+def _cells(table: "pl.DataFrame", names: Sequence[str], column: NDArray[np.int64]) -> Cells:
+    """Return the value of one column of each row."""
     found = np.empty(len(column), object)
     for j in np.unique(column):
         rows, values = np.flatnonzero(column == j), _values(table[names[j]])
-        found[rows] = [_word(values[row]) for row in rows]
+        for row in rows:
+            found[row] = values[row]
     return found
 
 
@@ -92,12 +121,3 @@ def _values(column: "pl.Series") -> list[Any]:
         return column.to_list()
     except (OverflowError, ValueError):  # a date beyond the year 9999, for which Python has no object
         return column.dt.to_string().to_list()
-
-
-def _word(value: Any) -> str:
-    """Return numbers in six digits, dates by ISO 8601, gaps as 'missing'."""
-    if value is None or value != value:
-        return "missing"
-    if isinstance(value, bool | int) or not isinstance(value, float):
-        return " ".join(str(value)[:LONGEST].split())
-    return f"{value:.6g}"

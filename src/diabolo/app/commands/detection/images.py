@@ -30,14 +30,14 @@ def detect_images(
     """Rank the images of a folder or zip, write the alerts and, where they are asked for, the maps and the page."""
     from diabolo.app.pages.detection import detect_page
     from diabolo.app.pages.image_alerts import look, page_of_images, ranked_images
-    from diabolo.data.writing import write_samples
+    from diabolo.data.lists import write_list
     from diabolo.jobs.detect import anomaly_maps
 
     trained = anomaly_maps.with_rule(trained, rule) if rule else trained
     images = opened(trained, data)
     looked = look(trained, images, folder, good, force=force)
     table = ranked_images(trained, images, looked)
-    write_samples(out, table, force=force)
+    write_list(out, lambda: iter([table]), force=force)
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table["alert"].sum())}
     found = anomaly_maps.of(trained)
     facts |= promise(found.calibration, found.rule)
