@@ -76,9 +76,9 @@ def test_quality_is_reached_and_costs_bytes(tmp_path: Path) -> None:
     assert cheaper.size < found.size
 
 
-def test_a_quality_beyond_the_model_is_reached_by_storing(tmp_path: Path) -> None:
+def test_a_quality_beyond_the_model_is_reached_exactly(tmp_path: Path) -> None:
     found = compress(trained(), ArraySource(X[1500:]), tmp_path / "a.dbo", quality=60)
-    assert found.stored == found.blocks
+    assert found.psnr >= 60
     assert np.array_equal(restored(trained(), tmp_path / "a.dbo"), X[1500:])
 
 
@@ -382,3 +382,14 @@ def test_a_quality_that_is_missed_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         found = compress(trained(), ArraySource(X[1500:1600]), tmp_path / "a.dbo", quality=12)
     assert found.psnr == 10.0
     assert 1 < len(written) <= 6  # of 31 levels
+
+
+def test_the_smallest_archive_that_keeps_the_quality_is_written(tmp_path: Path) -> None:
+    exact = compress(trained(), ArraySource(X[:200]), tmp_path / "e.dbo", promise=Promise.LOSSLESS)
+    found = compress(trained(), ArraySource(X[:200]), tmp_path / "a.dbo", quality=40.0)
+    assert found.psnr >= 40
+    assert found.size < exact.size
+    back = restored(trained(), tmp_path / "a.dbo")
+    error = np.square(back.astype(float) - X[:200]).mean()
+    assert 10 * np.log10(255**2 / error) == pytest.approx(found.psnr, abs=0.01)
+    assert [path.name for path in tmp_path.iterdir()].count("a.dbo") == len(list(tmp_path.glob("*a.dbo*"))) == 1

@@ -38,7 +38,7 @@ def read(archive: Path, model: bytes) -> list[tuple[Any, Any]]:
 
 def test_it_is_short_and_needs_numpy_alone() -> None:
     lines = [line for line in PROGRAM.read_text().splitlines() if line.strip()]
-    assert len(lines) <= 650
+    assert len(lines) <= 660
     text = "import sys; sys.modules['torch'] = None; sys.modules['diabolo'] = None; import runpy; "
     text += f"runpy.run_path({str(PROGRAM)!r}); print(sum(name.startswith('PIL') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", text], capture_output=True, text=True).stdout == "0\n"
