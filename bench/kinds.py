@@ -67,18 +67,20 @@ def row(kind: str, model: Autoencoder, digits: np.ndarray) -> tuple[str, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kinds", nargs="*", default=KINDS, choices=KINDS)
+    parser.add_argument("kinds", nargs="*", help=", ".join(KINDS))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--samples", type=int)
     parser.add_argument("--models", type=Path)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
+    if not set(given.kinds) <= set(KINDS):
+        parser.error(f"KIND must be of {', '.join(KINDS)}, got {' '.join(given.kinds)}")
     torch.set_num_threads(1)
     data = open_data("mnist")
     assert data.test is not None
     digits = data.test.take(np.arange(len(data.test)))
     table = [HEADS]
-    for kind in given.kinds:
+    for kind in given.kinds or KINDS:
         table.append(row(kind, trained(kind, data, given), digits))
         print(*table[-1], sep=" | ", flush=True)
     print(columns_text(table))

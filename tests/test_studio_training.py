@@ -67,8 +67,7 @@ def test_it_stops_and_goes_on_and_trains_one_at_a_time() -> None:
     done = len(view.history)
     bench.go_on()
     until_seen(bench, done + 1)
-    bench.stop()
-    bench.wait()
+    bench.close()
     later = bench.view
     assert later is not None
     assert later.history[:done] == view.history

@@ -103,5 +103,7 @@ def serve(shelf: Shelf, listening: socket.socket, *, browser: bool) -> None:
             pass
         finally:
             listening.close()
+            for close in shelf.closing:
+                close()
     gc.freeze()  # else Python spends more than a second on collecting what torch and Gradio made, only to exit
     print("The Studio has stopped.", flush=True)

@@ -1,6 +1,6 @@
 """The models and the data that the Studio shows; a model is read anew when its file has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -24,7 +24,10 @@ class Opened:
 
 
 class Shelf:
-    """Models by their names, and data that they are shown on, if any were given."""
+    """Models by their names, and data that they are shown on, if any were given.
+
+    closing: what is to be done when the server stops.
+    """
 
     def __init__(self, models: Sequence[Path], data: Dataset | None = None, device: str = "cpu") -> None:
         """Open all models, which compute on `device`. Raises FileError or FormatError for one that cannot be used."""
@@ -32,6 +35,7 @@ class Shelf:
         short = [path.name for path in given]
         self.paths = {path.name if short.count(path.name) == 1 else str(path): path.absolute() for path in given}
         self.data, self.device = data, device
+        self.closing: list[Callable[[], None]] = []
         self._kept: dict[str, Opened] = {}
         self._lock = Lock()
         for name in self.names:

@@ -131,6 +131,11 @@ class Bench:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def close(self) -> None:
+        """Stop what runs, before Python ends under it."""
+        self.stop()
+        self.wait()
+
     def _run(self, data: Dataset, options: dict[str, Any], title: str, *, resume: bool) -> None:
         with self._lock:
             if self._thread is not None and self._thread.is_alive():

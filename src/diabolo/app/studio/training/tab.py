@@ -23,6 +23,8 @@ from diabolo.presets.presets import PRESETS
 
 EVERY = 1.0
 """Seconds between looks at the training."""
+LEAST_SHOWN = 56
+"""Pixels of a side, from which on a sample is shown as it is."""
 OFFERED = [name for name, preset in PRESETS.items() if preset.detector is None and preset.patch is None]
 NONE_YET = '<p class="lead">Choose a preset and start. The page shows each epoch as it is done.</p>'
 
@@ -71,13 +73,15 @@ def _samples(view: View, whose: str) -> str:
         ]
         head = ["number", "given", "reconstruction"]
         return markup.table(head, body, numeric=[True] * 3, caption=f"The first of the {whose}")
-    both = np.concatenate([originals, back])
+    times = max(1, LEAST_SHOWN // max(originals.shape[1:3]))
+    both = np.concatenate([originals, back]).repeat(times, 1).repeat(times, 2)
     return figures.rows_of(both, f"{whose}, and their reconstructions below", columns=len(originals))
 
 
 def train_tab(shelf: Shelf, tab: gr.Tab) -> None:
     """Build the tab. The server trains one model at a time; every page that is open sees it."""
     bench = Bench()
+    shelf.closing.append(bench.close)
 
     def options(preset: str, latent: float | None, epochs: float) -> dict[str, Any]:
         size = int(latent) if latent and PRESETS[preset].free_latent else None
