@@ -3,16 +3,19 @@
 import gzip
 import json
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from diabolo.app.cli import main
+from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset
 from diabolo.data.tables.files import open_table
 from diabolo.data.tables.frames import frames_of, lines_of, reading_of
@@ -157,6 +160,7 @@ REFUSED: Mapping[str, tuple[str | bytes, str]] = {
         "'1,234' in line 2, which has .*--decimal",
     ),
     "two readings of a point": ("a;b\n1.234;x\n2.345;y\n", "'1.234' in line 2, which has thousands or .*--decimal"),
+    "two readings of a point without names": ("\n0;0\n1.000;0\n", "'1.000' in line 3, which has thousands"),
     "two currencies": ("a,b\n$1.50,x\n\u20ac2.50,y\n", "holds numbers in .* in line 3; bring them to one unit"),
     "percent and shares": ("a,b\n12%,x\n0.5,y\n", "percentages, and '0.5' in line 3 has no %"),
     "two separators": ("a,b;c\nx,y;z\nu,v;w\n", r"parted by ',' or by ';'; say which with --separator"),
@@ -308,3 +312,28 @@ def test_info_and_training_say_how_a_table_is_read(tmp_path: Path, capsys: pytes
 def test_a_random_dialect_gives_its_values_back_or_is_refused_with_a_place(written: Written) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outcome(written, Path(folder) / "t.csv")
+
+
+def test_a_table_in_a_zip_or_of_feather_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sales/t.csv", "amount;b\n1.234,50;1\n2,00;2\n-3,25;3\n")
+        archive.writestr("__MACOSX/t.csv", "")
+    assert values(open_data(tmp_path / "t.zip"))["amount"] == AMOUNTS["amount"]
+    pl.DataFrame({"amount": ["1.234,50", "2,00", "-3,25"], "t": [time(1), time(2), None]}).write_ipc(
+        tmp_path / "t.feather"
+    )
+    found = values(open_data(tmp_path / "t.feather"))
+    assert found == {"amount": AMOUNTS["amount"], "t": [time(1), time(2), None]}
+    (tmp_path / "t.feather").write_bytes((tmp_path / "t.feather").read_bytes()[:100])
+    with pytest.raises(FormatError, match=r"t\.feather could not be read as a table"):
+        open_data(tmp_path / "t.feather")
+
+
+def test_arrays_as_keras_names_them(tmp_path: Path) -> None:
+    images = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
+    parts = {"x_test": images[3:], "x_train": images[:3], "y_train": np.array([0, 1, 2]), "y_test": np.array([3, 4])}
+    np.savez(tmp_path / "k.npz", **parts)
+    opened = open_data(tmp_path / "k.npz")
+    assert opened.test is not None
+    assert (len(opened.train), len(opened.test)) == (3, 2)
+    assert (opened.labels.tolist(), opened.test_labels.tolist()) == ([0, 1, 2], [3, 4])  # type: ignore[union-attr]

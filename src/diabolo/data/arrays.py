@@ -13,6 +13,7 @@ from diabolo.data.source import Array, ArraySource, Dataset
 from diabolo.errors import FormatError, InputError
 
 SAMPLES = ("images", "X", "x")
+KERAS = ("x_train", "y_train", "x_test", "y_test")
 LABELS = ("labels", "y", "person")
 CHANNELS = (1, 3)
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -81,18 +82,38 @@ def open_npy(path: Path) -> Dataset:
 def open_npz(path: Path) -> Dataset:
     """Open an archive of arrays.
 
-    The samples are `images`, `X`, `x` or the only array; the labels are `labels`, `y` or `person`.
+    The samples are `images`, `X`, `x` or the only array; the labels are `labels`, `y` or `person`. As Keras names them
+    they are `x_train` and `x_test`, with labels `y_train` and `y_test`.
     Raises FileError if it cannot be read, FormatError if it is damaged, too large or has no such array,
     InputError if `check_array` refuses the array.
     """
     with reading(path, "a .npz archive"), zipfile.ZipFile(path) as archive:
         names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+        if KERAS[0] in names:
+            return _of_keras(archive, names, path)
         chosen = _chosen(names, path)
         array = check_array(_member(archive, chosen, path), what=f"{chosen} in {path}")
         beside = [name for name in LABELS if name in names and name != chosen]
         labels = as_labels(_member(archive, beside[0], path), len(array)) if beside else None
     notes = (f"{beside[0]} is left out: it is not one label for each sample.",) if beside and labels is None else ()
     return Dataset(path.stem, ArraySource(array), labels=labels, origin=str(path), notes=notes)
+
+
+def _of_keras(archive: zipfile.ZipFile, names: list[str], path: Path) -> Dataset:
+    """Return the two parts of an archive as Keras writes it; it may lack labels, or the part to test on."""
+    x_train, y_train, x_test, y_test = (
+        check_array(_member(archive, name, path), what=f"{name} in {path}")
+        if name in names and name.startswith("x")
+        else (_member(archive, name, path) if name in names else None)
+        for name in KERAS
+    )
+    assert x_train is not None
+    if x_test is not None and x_test.shape[1:] != x_train.shape[1:]:
+        raise FormatError(f"x_train and x_test in {path} must hold samples of one shape; write them anew.")
+    test = None if x_test is None else ArraySource(x_test)
+    labels = None if y_train is None else as_labels(y_train, len(x_train))
+    test_labels = None if y_test is None or x_test is None else as_labels(y_test, len(x_test))
+    return Dataset(path.stem, ArraySource(x_train), test, labels, test_labels, origin=str(path))
 
 
 def _chosen(names: list[str], path: Path) -> str:

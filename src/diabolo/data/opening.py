@@ -11,13 +11,13 @@ from diabolo.data.images.one_size import ENDINGS, open_images
 from diabolo.data.limits import reading
 from diabolo.data.named import SETS, open_named
 from diabolo.data.source import ArraySource, Dataset
-from diabolo.data.tables.files import open_table
+from diabolo.data.tables.files import open_table, zipped_table
 from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import EmptyTableError, FileError, FormatError, InputError
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".feather", ".arrow")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
-PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV, TSV or Parquet"
+PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV (also in a zip), TSV, Parquet or Feather"
 ALLOWED = f"the name of a data set, or {PATHS}"
 
 
@@ -55,8 +55,12 @@ def open_data(
 
 
 def is_table(data: str | Path) -> bool:
-    """Return whether data are the path of a table."""
-    return not (isinstance(data, str) and data in SETS) and str(data).lower().endswith(TABLES)
+    """Return whether data are the path of a table, or of a zip that holds one table of text alone."""
+    if isinstance(data, str) and data in SETS:
+        return False
+    return str(data).lower().endswith(TABLES) or (
+        Path(data).suffix.lower() == ".zip" and zipped_table(Path(data)) is not None
+    )
 
 
 def _names(ignore: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def _open_path(
     name = path.name.lower()
     if path.is_file():
         _check_kind(path, name)
-        if name.endswith(TABLES):
+        if is_table(path):
             return open_table(path, label, ignore, only, asked)
     _check_no_columns(str(path), label, ignore)
     check_no_table(str(path), asked)

@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from diabolo.data.arrays import as_labels
-from diabolo.data.limits import LARGE_CSV_BYTES, held, is_small
+from diabolo.data.limits import LARGE_CSV_BYTES, check_member, held, is_small
 from diabolo.data.source import Array, ArraySource, Dataset, Source, follow
 from diabolo.data.tables.encoding import fits
 from diabolo.data.tables.frames import (
@@ -33,6 +34,7 @@ from diabolo.data.tables.reading.stored import described, read_stored
 from diabolo.data.tables.reading.text import Text, read_text
 from diabolo.errors import EmptyTableError, FormatError, InputError
 
+TEXTS, FEATHER = (".csv", ".tsv", ".txt"), (".feather", ".arrow")
 EXACT_IN_FLOAT32 = (pl.Boolean, pl.Int8, pl.Int16, pl.UInt8, pl.UInt16, pl.Float32)
 ONE_FILE: dict[str, Any] = {"glob": False, "hive_partitioning": False}
 PROBE = """
@@ -159,6 +161,8 @@ def open_table(
 
 def _opened(path: Path, asked: Asked, needed: Callable[[Sequence[str]], Sequence[str]], label: str | None) -> Text:
     """Return a table of any kind of file, with the kinds of its columns decided."""
+    if path.suffix.lower() in FEATHER:
+        return read_stored(pl.read_ipc(path).lazy(), asked, needed, str(path))
     if path.suffix.lower() != ".parquet":
         return read_text(_content(path), asked, needed, large=LARGE_CSV_BYTES, label=label)
     return read_stored(_scan_parquet(path), asked, needed, str(path))
@@ -214,12 +218,29 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path, **ONE_FILE)
 
 
+def zipped_table(path: Path) -> str | None:
+    """Return the name of the table of text that is alone in a zip, None where there is no such zip."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
+    return names[0] if len(names) == 1 and names[0].lower().endswith(TEXTS) else None
+
+
 def _content(path: Path) -> Content:
     """Return the bytes of a table of text, unpacked. Raises FormatError for more than 256 MiB of unpacked text."""
-    if path.suffix.lower() != ".gz":
+    member = zipped_table(path) if path.suffix.lower() == ".zip" else None
+    if path.suffix.lower() != ".gz" and member is None:
         return Content(path)
-    with gzip.open(path, "rb") as stream:
-        content = cast(IO[bytes], stream).read(LARGE_CSV_BYTES + 1)
+    if member is not None:
+        with zipfile.ZipFile(path) as archive:
+            check_member(archive.getinfo(member), path)
+            with archive.open(member) as packed:
+                content = packed.read(LARGE_CSV_BYTES + 1)
+    else:
+        with gzip.open(path, "rb") as stream:
+            content = cast(IO[bytes], stream).read(LARGE_CSV_BYTES + 1)
     if len(content) > LARGE_CSV_BYTES:
         raise FormatError(f"{path} unpacks to more than {LARGE_CSV_BYTES} bytes; unpack it to a plain CSV first.")
     return Content(path, content)

@@ -193,7 +193,7 @@ def _holds_names(first: Sequence[str], rest: Sequence[Sequence[str]], path: Path
         if _is_clear(cells)
     }
     given = [name for name in above.values() if name.lower() not in MISSING]
-    bare = [name for name, cells in zip(first, columns, strict=True) if not any(cells)]
+    bare = [name for name, cells in zip(first, columns, strict=True) if all(one.lower() in MISSING for one in cells)]
     if not above and any(NUMERIC.match(name) or TIMED.match(name) for name in bare):
         raise _either(first, path)
     if above and not given:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Plain:
         return table.rename({old: new for old, new in zip(given, self.names, strict=True) if old != new})
 
     def _options(self, kinds: dict[str, Any]) -> dict[str, Any]:
-        places = [f"column_{place}" for place in range(1, len(self.names) + 1)]
+        places = [f"column_{place}" for place in range(_first(), _first() + len(self.names))]
         given = dict(zip(self.names, self.raw if self.header else places, strict=True))
         return {
             "separator": self.separator,
@@ -64,6 +65,12 @@ class Plain:
             "schema_overrides": {given[name]: kind for name, kind in kinds.items()},
             "glob": False,
         }
+
+
+@cache
+def _first() -> int:
+    """Return the number of the first column without a name: 1 for polars before 2, then 0."""
+    return int(pl.read_csv(b"0\n", has_header=False).columns[0].removeprefix("column_"))
 
 
 def _check_width(found: int, wanted: int) -> None:
