@@ -78,7 +78,7 @@ def measured(frame: pl.DataFrame) -> tuple[list[float], list[float]]:
     hits, alerts = [], []
     for kind in KINDS:
         made = wrecked(others, learnt, kind)
-        parts = None if made is None else estimator.explain(made[0])
+        parts = None if made is None else estimator.explain(made[0]).to_numpy()
         hits.append(np.nan if parts is None or made is None else float((parts.argmax(1) == made[1]).mean()))
         rare = None if parts is None else p_values(parts.sum(1).astype(float), calibration) <= RATE
         alerts.append(np.nan if rare is None else float(rare.mean()))

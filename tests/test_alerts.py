@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from diabolo.app.output.detection.alerts import rarity
-from diabolo.app.output.detection.usual import Usual, digits_of
+from diabolo.jobs.detect.listing.alerts import rarity
+from diabolo.jobs.detect.listing.usual import Usual, digits_of
 from test_cli import run
 
 

@@ -27,6 +27,7 @@ ROOMS = (
     "jobs",
     "samples",
     "learnt",
+    "detecting",
     "estimator",
 )
 ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")

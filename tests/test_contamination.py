@@ -156,14 +156,16 @@ def test_the_commands_take_a_share_say_so_and_refuse_it_beside_labels(
     assert "at worst it is 0.121" in page.read_text()
     assert "at worst it is 0.121" in run(capsys, *words[:-1], "--force")[1]
     assert "0.1 of its training rows" in page.read_text()
-    calibrated = run(capsys, "calibrate", past, "-m", model, "--contamination", 0.2, "--false-alarms", 0.02)[1]
+    calibrated = run(
+        capsys, "calibrate", past, "-m", model, "--in-place", "--contamination", 0.2, "--false-alarms", 0.02
+    )[1]
     assert (
         "contamination 0.2: the rate holds as far as what was left out were anomalies, at worst it is 0.27"
         in calibrated
     )
-    assert "contamination" not in run(capsys, "calibrate", new, "-m", model, "--label", "Class")[1]
+    assert "contamination" not in run(capsys, "calibrate", new, "-m", model, "--in-place", "--label", "Class")[1]
     both = ("--label", "Class", "--contamination", 0.1)
-    assert "give one of the two" in fails(capsys, 2, "calibrate", new, "-m", model, *both)
+    assert "give one of the two" in fails(capsys, 2, "calibrate", new, "-m", model, "--in-place", *both)
     words = ("--epochs", 1, "--out", tmp_path / "n.safetensors", "-q")
     assert "give one of the two" in fails(capsys, 2, "train", new, "--preset", "table", *words, *both)
     bad = ("--contamination", 0.7)

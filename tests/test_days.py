@@ -71,7 +71,7 @@ def test_the_commands_count_by_the_day(tmp_path: Path, capsys: pytest.CaptureFix
     pl.DataFrame(rows, schema=["a", "b"]).write_csv(tmp_path / "past.csv")
     pl.DataFrame(rows, schema=["a", "b"]).with_columns(pl.Series("when", seconds)).write_csv(table)
     run(capsys, "train", tmp_path / "past.csv", "--preset", "table", "--epochs", "1", "--out", model, "-q")
-    run(capsys, "calibrate", tmp_path / "past.csv", "-m", model, "--alerts", 4, "--per-day", "when")
+    run(capsys, "calibrate", tmp_path / "past.csv", "-m", model, "--in-place", "--alerts", 4, "--per-day", "when")
     facts = json.loads(run(capsys, "detect", table, "-m", model, "--out", out, "--json")[1])
     assert (facts["alerts"], facts["per_day"]) == (12, "when")
     raised = pl.read_parquet(out).filter("alert")["row"].to_numpy()

@@ -11,12 +11,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from diabolo import Autoencoder, load
-from diabolo.app.output.detection.reasons import reasons
 from diabolo.app.output.model import about_json, about_text
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.drift import drift
 from diabolo.jobs.detect.labels import anomalous
+from diabolo.jobs.detect.listing.reasons import reasons
 from diabolo.jobs.detect.rows import rows as detect
 from diabolo.jobs.detect.rules import FalseAlarms
 from diabolo.jobs.detect.thresholds import resampled_rates
@@ -177,9 +177,12 @@ def test_the_commands_train_detect_and_calibrate(tmp_path: Path, capsys: pytest.
     assert ranked["rarity"][0] == "higher than all 57 normal rows held out"
     assert (ranked["score"].diff().drop_nulls() <= 0).all()
     assert "expected" in ranked["reasons"][0]
-    words = ("calibrate", new, "-m", model, "--label", "Class", "--cost-miss", 50, "--cost-alarm", 1)
+    words = ("calibrate", new, "-m", model, "--in-place", "--label", "Class", "--cost-miss", 50, "--cost-alarm", 1)
     assert "threshold" in run(capsys, *words)[1]
-    assert "0.1" in run(capsys, "calibrate", new, "-m", model, "--label", "Class", "--false-alarms", "0.1")[1]
+    assert (
+        "0.1"
+        in run(capsys, "calibrate", new, "-m", model, "--in-place", "--label", "Class", "--false-alarms", "0.1")[1]
+    )
     assert (
         json.loads(run(capsys, "detect", new, "-m", model, "--out", out, "--force", "--label", "Class", "--json")[1])[
             "rule"
@@ -205,7 +208,7 @@ def test_training_says_what_the_detector_is_worth_and_what_to_leave_out(
     assert "It ranks the held-out samples, 59, and 6 anomalies: AUROC " in told
     assert f"Next: diabolo detect NEW -m {model}" in told
     assert "--ignore id" in told
-    assert "Column n counts the rows" in told
+    assert "Column n grows with the rows" in told
     assert "too few: nothing will be an alert; calibrate on 99" in told
     heads = next(line for line in told.splitlines() if "latent" in line)
     assert heads.split() == ["latent", "parameters", "MSE"]
@@ -267,9 +270,25 @@ def test_what_is_written_is_no_formula(tmp_path: Path, capsys: pytest.CaptureFix
     assert all(text.startswith(("'", "no column stands out")) for text in pl.read_csv(out)["reasons"])
 
 
-def test_words_are_no_labels_of_anomalies() -> None:
-    with pytest.raises(InputError, match="0 \\(normal\\) or 1 \\(anomaly\\), got 2 values: fraud, legit"):
-        anomalous(np.array(["legit", "fraud", "legit"]))
+@pytest.mark.parametrize(
+    ("labels", "anomaly", "expected"),
+    [
+        ([0, 1, 0], None, [0, 1, 0]),
+        ([1, -1, 1], None, [0, 1, 0]),
+        (["ok", "fraud", "ok"], None, [0, 1, 0]),
+        (["Legit", "chargeback", "Legit"], None, [0, 1, 0]),
+        (["No", "Yes", "No"], None, [0, 1, 0]),
+        (["a", "b", "c"], "b", [0, 1, 0]),
+        ([0, 2, 0], "2", [0, 1, 0]),
+    ],
+)
+def test_labels_say_which_rows_are_anomalies(labels: list[object], anomaly: str | None, expected: list[int]) -> None:
+    assert anomalous(np.array(labels), anomaly).astype(int).tolist() == expected
+
+
+def test_labels_that_do_not_say_which_are_refused() -> None:
+    with pytest.raises(InputError, match="got 2 values: red, white; say which of them is the anomaly: --anomaly VALUE"):
+        anomalous(np.array(["white", "red", "white"]))
 
 
 def test_an_earlier_detector_is_fitted_anew_by_calibrate() -> None:

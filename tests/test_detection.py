@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diabolo.app.output.detection.reasons import joined, split
 from diabolo.app.pages.detection_section import detection_part
 from diabolo.jobs.detect.baselines import BASELINES, baseline_scores
+from diabolo.jobs.detect.listing.reasons import joined, split
 from diabolo.jobs.detect.ranking import Detection, judged, ranked_beside
 from test_cli import fails, run
 from test_detect import correlated, table

@@ -234,7 +234,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], estima
     assert heat.sum(dtype=np.float64) == pytest.approx(table["score"][0], rel=1e-5)
     with Image.open(shown / table["item"][0]) as drawn:
         assert (*drawn.size[::-1], drawn.mode) == (*heat.shape, "RGB")
-    text = run(capsys, "calibrate", tmp_path / "tiles", "-m", model, "--label", "good", "--false-alarms", 0.2)[1]
+    text = run(
+        capsys, "calibrate", tmp_path / "tiles", "-m", model, "--in-place", "--label", "good", "--false-alarms", 0.2
+    )[1]
     assert "calibrated on 12 samples" in text
 
 

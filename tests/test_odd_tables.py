@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from diabolo import Autoencoder
-from diabolo.app.output.detection.reasons import reasons
 from diabolo.data.source import Subset
 from diabolo.data.tables.encoding import fit_encoding
 from diabolo.data.tables.files import open_table
@@ -18,6 +17,7 @@ from diabolo.data.tables.frames import Encoded, FrameSource, in_memory, loaded
 from diabolo.data.tables.other_libraries import open_frame
 from diabolo.errors import InputError
 from diabolo.jobs import table_input
+from diabolo.jobs.detect.listing.reasons import reasons
 
 
 def test_long_words_are_read_a_block_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diabolo import Autoencoder
-from diabolo.app.output.detection.alerts import ranked
 from diabolo.data.tables.columns import Dates, Numbers, Words
 from diabolo.data.tables.dates import FORMS
 from diabolo.data.tables.encoding import Encoding, fit_encoding
@@ -23,6 +22,7 @@ from diabolo.data.tables.frames import in_memory
 from diabolo.data.tables.values import Reader, seen, shown
 from diabolo.deploy.runtime.table import TableModel, open_model, rows_of_csv
 from diabolo.errors import ArgumentError, FormatError, InputError
+from diabolo.jobs.detect.listing.alerts import ranked
 from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.rules import MostSuspicious, Threshold
 from diabolo.jobs.table_input import seen_by

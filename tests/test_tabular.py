@@ -68,13 +68,17 @@ def test_what_is_odd_is_found_and_its_column_named(estimator: Autoencoder) -> No
     frame = odd(payments(400, 1))
     scores = -estimator.score_samples(frame)
     assert set(np.argsort(-scores)[:3]) == {0, 1, 2}
-    assert [COLUMNS[column] for column in estimator.explain(frame)[:3].argmax(1)] == ["country", "amount", "amount"]
+    assert [COLUMNS[column] for column in estimator.explain(frame).to_numpy()[:3].argmax(1)] == [
+        "country",
+        "amount",
+        "amount",
+    ]
     assert (estimator.predict(frame)[:3] == -1).all()
 
 
 def test_the_parts_are_by_column_and_add_up(estimator: Autoencoder) -> None:
     frame = odd(payments(300, 2))
-    parts = estimator.explain(frame)
+    parts = estimator.explain(frame).to_numpy()
     assert parts.shape == (300, len(COLUMNS))
     np.testing.assert_allclose(parts.sum(1, dtype=np.float64), -estimator.score_samples(frame), rtol=1e-5)
 
@@ -144,7 +148,7 @@ def test_gaps_in_a_table_that_had_none_are_evidence() -> None:
         .select(pl.when(pl.col("index") == 7).then(None).otherwise(pl.col("a")).alias("a"), "b", "c")
     )
     assert fitted.score_samples(gap).argmin() == 7
-    assert fitted.explain(gap)[7].argmax() == 0
+    assert fitted.explain(gap).to_numpy()[7].argmax() == 0
     np.testing.assert_allclose(fitted.score_samples(gap)[8:], fitted.score_samples(frame.head(50))[8:], rtol=1e-5)
 
 

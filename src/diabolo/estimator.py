@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from diabolo.data.source import Array
+from diabolo.data.source import Array, Dataset
+from diabolo.detecting import Detecting, normal_samples
 from diabolo.jobs import apply
 from diabolo.jobs.compress.compress import Compressed, compress, promised
 from diabolo.jobs.compress.decompress import unpacked
@@ -19,10 +19,6 @@ from diabolo.jobs.compress.output import as_array
 from diabolo.jobs.denoise.stacks import denoise_images
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.detect import members as detectors
-from diabolo.jobs.detect.days import days_of
-from diabolo.jobs.detect.events import Merging
-from diabolo.jobs.detect.stream import Stream
-from diabolo.jobs.detect.thresholds import Scores
 from diabolo.jobs.learn import Asked, learn
 from diabolo.jobs.parameters import plain, seed_of
 from diabolo.learnt import Learnt
@@ -36,13 +32,7 @@ from diabolo.training.labelled import classes_of
 from diabolo.training.loop import Callback
 
 
-def _detects(estimator: "Autoencoder") -> bool:
-    """Return whether an estimator has a detector, or will have one once it is fitted."""
-    trained = getattr(estimator, "trained_", None)
-    return estimator._record.detector is not None if trained is None else detectors.detects(trained)
-
-
-class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a code of `latent` numbers for samples of any shape, and the way back.
 
     Parameters
@@ -158,7 +148,9 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         checkpoint: str | Path | None = None,
         resume: bool = False,
     ) -> Self:
-        """Learn from samples; `y` is looked at by a conditional model only (a Dataset brings its own).
+        """Learn from samples. `y`: the classes of a conditional model (a Dataset brings its own).
+
+        For presets that detect `y` are labels, 0 and 1, -1 and 1 or words: the normal samples are learnt from.
 
         checkpoint: a file that each epoch is saved to; with `resume`, a run that was killed goes on from there.
         Raises InputError for data or parameters that cannot be used, TrainingError if the loss fails twice.
@@ -173,6 +165,8 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _fitted(
         self, X: Samples, y: object, callbacks: Sequence[Callback], checkpoint: str | Path | None, *, resume: bool
     ) -> Self:
+        if y is not None and self._record.detector is not None and not isinstance(X, Dataset):
+            X = normal_samples(X, y)
         asked = Asked(**{**self.get_params(), "random_state": seed_of(self.random_state)})
         source = source_of(self, X, asked.random_state, pieces=self._record.pieces)
         labels = classes_of(X, y, len(source)) if self.conditional else None
@@ -255,37 +249,10 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         It is -(distortion + beta * rate), in nats; with a detector (preset 'table') minus its score.
         """
         check_is_fitted(self)
-        if _detects(self):
+        if detectors.detects(self.trained_):
             return -self._suspicion(X).astype(np.float32)
         terms = apply.score(self.trained_, source_of(self, X))
         return np.asarray(-self.trained_.model.loss(terms).numpy())
-
-    @available_if(_detects)  # type: ignore[untyped-decorator]
-    def predict(self, X: Samples) -> NDArray[np.int64]:
-        """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
-        check_is_fitted(self)
-        found = detectors.of(self.trained_)
-        days = days_of(source_of(self, X), found.rule.per_day) if found.rule.per_day else None
-        raised = found.rule.raised(self._suspicion(X), found.calibration, days)
-        return np.where(raised, -1, 1)
-
-    def stream(self, *, gap: int | None = None, adapt: bool = False) -> Stream:
-        """Return a stream to feed with steps (preset 'series'): `update(step)` returns events that begin or end.
-
-        gap: most steps without an alert inside an event, half a window if not given. adapt: see `Adaptive`.
-        Raises InputError for a model of single rows.
-        """
-        check_is_fitted(self)
-        return Stream(self.trained_, None if gap is None else Merging(gap=gap), adapt=adapt)
-
-    @available_if(_detects)  # type: ignore[untyped-decorator]
-    def explain(self, X: Samples) -> Array:
-        """Return what each number (of a table: column) of each sample adds to the detector's score, (n, *shape).
-
-        Of images of several sizes (preset 'surface') an array of maps, each of its image's size.
-        """
-        check_is_fitted(self)
-        return detectors.detector_of(self.trained_).explain(self.trained_, self._detected(X))
 
     def score(self, X: Samples, y: object = None) -> float:
         """Return the mean of `score_samples`."""
@@ -307,18 +274,11 @@ class Autoencoder(Learnt, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """The preset's record. Raises ArgumentError for an unknown name."""
         return preset_of(self.preset)
 
-    def _suspicion(self, X: Samples) -> Scores:
-        """Return the detector's score of each sample, (n,): higher is more suspicious."""
-        return detectors.score(self.trained_, self._detected(X))
-
-    def _detected(self, X: Samples) -> Any:
-        """Return samples as the model's detector takes them."""
-        detector = detectors.detector_of(self.trained_)
-        return detector.samples(X if self._record.pieces else source_of(self, X))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        if self._record.detector is not None:
+            tags.estimator_type = "outlier_detector"  # so that scorers take `decision_function`
         return tags
 
 

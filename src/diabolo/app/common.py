@@ -48,6 +48,10 @@ Missing = Annotated[str | None, typer.Option(metavar="WORDS", help="Table: words
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Table of text: whether its first line holds names.")
 ]
+Anomaly = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
+]
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
 ]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diabolo.data.opening import is_table, open_data
-from diabolo.data.source import Dataset, Reordered
+from diabolo.data.source import Array, Dataset, Reordered
 from diabolo.data.tables.reading.record import Asked
 from diabolo.data.tables.windows import Windows
-from diabolo.errors import FormatError, InputError
+from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs import table_input
 from diabolo.jobs.detect.detector import name_in, window_of
 from diabolo.model.forward import is_dense
@@ -54,6 +54,31 @@ def open_for(trained: Known, data: str | Path, label: str | None = None, asked: 
     if is_table(data):
         return matched(open_data(data, label=label, only=known, asked=table_input.asked_of(trained, asked)), trained)
     return matched(open_data(data, label=label, asked=asked), trained)
+
+
+def with_marks(data: Dataset, label: str | None, anomaly: str | None) -> Dataset:
+    """Return labelled data with 0 for normal samples and 1 for anomalies.
+
+    anomaly: the value that marks these. Raises ArgumentError for a value without a label, InputError where labels do
+    not say which of them is the anomaly.
+    """
+    from diabolo.jobs.detect.labels import told
+
+    if anomaly is not None and label is None:
+        raise ArgumentError("--anomaly names a value of the column of labels; give --label COLUMN too.")
+    if label is None or data.labels is None:
+        return data
+    marked = told(data.labels, anomaly)
+    values = np.unique(data.labels[marked])
+    note = () if set(values.tolist()) <= {1} else (f"{_labels_text(values, label)}: {int(marked.sum()):,} anomalies",)
+    if anomaly is not None and not len(values):
+        note = (f"No row has {label} = {anomaly}: there are no anomalies.",)
+    tested = None if data.test_labels is None else told(data.test_labels, anomaly).astype(np.int64)
+    return replace(data, labels=marked.astype(np.int64), test_labels=tested, notes=(*data.notes, *note))
+
+
+def _labels_text(values: Array, label: str) -> str:
+    return f"{label} = {', '.join(str(value) for value in values)}"
 
 
 def matched(data: Dataset, trained: Known) -> Dataset:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from diabolo.app.common import (
+    Anomaly,
     Columns,
     Contamination,
     Decimal,
@@ -103,6 +104,7 @@ def train(
         typer.Option(metavar="LABELS", help="Tell the decoder labels: 'labels' for the data's own, or TABLE:COLUMN."),
     ] = None,
     label: Label = None,
+    anomaly: Anomaly = None,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
@@ -131,6 +133,7 @@ def train(
     """Learn the code of DATA and write a model file."""
     from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
     from diabolo.app.learning_data import Wanted, material
+    from diabolo.app.model_data import with_marks
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
     from diabolo.data.tables.reading.record import asked_from, reading_from_json
@@ -170,6 +173,7 @@ def train(
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
     length = asked_window(window, preset)
+    whole = with_marks(whole, label, anomaly) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)

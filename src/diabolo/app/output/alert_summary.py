@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from diabolo.app.common import say
+from diabolo.app.output.detection.outcome import outcome_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,4 +146,5 @@ def measured_lines(facts: "dict[str, object]") -> list[str]:
     """Return a line on how good the scores are; none where that is not known."""
     if "auroc" not in facts:
         return []
-    return [f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"]
+    lines = [f"AUROC {facts['auroc']:.4f}, average precision {facts['average_precision']:.4f}"]
+    return [*lines, outcome_text(facts["outcome"])] if "outcome" in facts else lines  # type: ignore[arg-type]

@@ -21,8 +21,9 @@ from diabolo.jobs.detect.rules import RULES
 from diabolo.jobs.detect.thresholds import passing
 from diabolo.training.files.model_file import Trained
 
-LOOKED_AT, NAMELIKE = 1000, 0.05
-"""Rows looked at for a counter; share of rows whose word occurs twice or more, below which words are names."""
+LOOKED_AT, NAMELIKE, FEWEST, OFTEN = 1000, 0.05, 20, 0.1
+"""Rows looked at for a counter; share of rows whose word occurs twice or more, below which words are names;
+fewest rows that show a column to grow, and the share of them in which it rises."""
 
 
 def facts_of(trained: Trained) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def advice(trained: Trained, data: Dataset) -> tuple[str, ...]:
     for column in encoding.columns if encoding else ():
         if isinstance(column, Words) and column.total > 1 and sum(column.counts) < NAMELIKE * column.total:
             lines.append(_left_out(column.name, "holds a different word in nearly every row, as an id does"))
-    lines += [_left_out(name, "counts the rows, so that new ones always lie beyond it") for name in _counting(data)]
+    lines += [_left_out(name, "grows with the rows, so that new ones always lie beyond it") for name in _growing(data)]
     if data.labels is None and not members.of(trained).shares().get("contamination"):
         lines.append("All rows were taken for normal; where some may not be, say what share: --contamination 0.01")
     return tuple(lines)
@@ -102,11 +103,12 @@ def _left_out(name: str, why: str) -> str:
     return f"Column {name} {why}: it is best left out, --ignore {shlex.quote(name)}"
 
 
-def _counting(data: Dataset) -> list[str]:
-    """Return the columns of numbers in which each of the first rows is one more than the row before."""
+def _growing(data: Dataset) -> list[str]:
+    """Return the columns of numbers that never fall in the first rows and often rise, as row numbers and clocks do."""
     rows, table = np.arange(min(len(data.train), LOOKED_AT)), frames_of(data.train)
-    if table is None or len(rows) < 3:
+    if table is None or len(rows) < FEWEST:
         return []
     frame = frame_of(data.train, rows)
     numbers = [name for name, kind in frame.schema.items() if kind.is_numeric() and not frame[name].null_count()]
-    return [name for name in numbers if (np.diff(frame[name].to_numpy()) == 1).all()]
+    steps = {name: np.diff(frame[name].cast(float).to_numpy()) for name in numbers}
+    return [name for name, step in steps.items() if (step >= 0).all() and (step > 0).mean() >= OFTEN]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diabolo.app.output.detection.alerts import Ranking
 from diabolo.errors import ArgumentError
 from diabolo.jobs.detect.events import Event, Merging, adapted, events_of
+from diabolo.jobs.detect.listing.alerts import Ranking
 from diabolo.jobs.detect.rules import Rule
 from diabolo.jobs.detect.thresholds import p_values
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.detection.alerts import Ranking
-from diabolo.app.output.detection.beside import Beside
-from diabolo.app.output.detection.reasons import joined
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError
 from diabolo.jobs.detect import members, series
 from diabolo.jobs.detect.days import raised
 from diabolo.jobs.detect.detector import window_of
+from diabolo.jobs.detect.listing.alerts import Ranking
+from diabolo.jobs.detect.listing.beside import Beside
+from diabolo.jobs.detect.listing.reasons import joined
 from diabolo.jobs.detect.rows.named import COLUMNS_NAMED, LEAST_SHARE
 from diabolo.training.files.contents import Known
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from diabolo.app.drawing import markup, pictures
 from diabolo.app.output.alert_summary import DRIFT_NOTE, Facts, promise_words
-from diabolo.app.output.detection.alerts import Ranking
-from diabolo.app.output.detection.reasons import split
 from diabolo.app.pages.detection_section import detection_part
 from diabolo.data.source import Dataset, Source
 from diabolo.jobs.detect.drift import Drift
 from diabolo.jobs.detect.labels import marks
+from diabolo.jobs.detect.listing.alerts import Ranking
+from diabolo.jobs.detect.listing.reasons import split
 from diabolo.jobs.detect.ranking import Detection, detection_of
 from diabolo.training.files.contents import Known
 

@@ -11,14 +11,14 @@ import polars as pl
 from diabolo.app.drawing import markup
 from diabolo.app.drawing.canvas import FIRST, MUTED, SECOND, draw
 from diabolo.app.model_data import open_for
-from diabolo.app.output.detection.alerts import ranked
-from diabolo.app.output.detection.reasons import split
 from diabolo.app.studio import figures
 from diabolo.app.studio.atlas import is_picture
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import dropped, message, on, on_shown, told
 from diabolo.data.source import Array, Dataset
 from diabolo.jobs.detect import members as job
+from diabolo.jobs.detect.listing.alerts import ranked
+from diabolo.jobs.detect.listing.reasons import split
 from diabolo.jobs.detect.rules import FalseAlarms
 from diabolo.jobs.detect.thresholds import Scores, rate_interval, worst_rate
 from diabolo.training.files.model_file import Trained

@@ -81,7 +81,7 @@ def export_table(path: Path, out: Path, *, rows: Sequence[Any] = (), force: bool
     if bound < threshold < np.inf:
         raise InputError(
             f"The threshold of {path}, {threshold:.4g}, lies above what one column can add, {bound:.4g}, which an "
-            "exported file does not bound; `diabolo calibrate NORMAL -m MODEL --false-alarms 0.05` lowers the threshold."
+            "exported file does not bound; `diabolo calibrate NORMAL -m MODEL --false-alarms 0.05` lowers it."
         )
     compared = [*_usable(model, rows), *_usable(model, rows_kept(model))]
     if not compared:

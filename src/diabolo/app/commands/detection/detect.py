@@ -11,6 +11,7 @@ import typer
 from diabolo.app.commands.detection.images import detect_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
 from diabolo.app.common import (
+    Anomaly,
     Columns,
     Data,
     Decimal,
@@ -42,11 +43,10 @@ from diabolo.errors import ArgumentError, EmptyTableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from diabolo.app.output.detection.alerts import Ranking
-    from diabolo.app.output.detection.beside import Beside
     from diabolo.data.source import Dataset, Source
     from diabolo.jobs.detect.drift import Drift
-    from diabolo.jobs.detect.thresholds import Scores
+    from diabolo.jobs.detect.listing.alerts import Ranking
+    from diabolo.jobs.detect.listing.beside import Beside
     from diabolo.training.files.contents import Known
 
     Listing = Callable[[Known, Source, Sequence[str] | None, Sequence[str] | None, Beside | None], Ranking]
@@ -85,7 +85,7 @@ Place = Annotated[
 
 
 def _rows() -> "Listing":
-    from diabolo.app.output.detection.alerts import ranked
+    from diabolo.jobs.detect.listing.alerts import ranked
 
     return ranked
 
@@ -118,6 +118,7 @@ def detect(
     decimal: Decimal = None,
     missing: Missing = None,
     header: Header = None,
+    anomaly: Anomaly = None,
     keep: Keep = None,
     maps: Maps = None,
     window: Window = None,
@@ -141,14 +142,14 @@ def detect(
     DATA - reads its steps from standard input and prints events as they come.
     """
     from diabolo.app.commands.detection.stream import check_plain, detect_stream
-    from diabolo.app.model_data import of_images, open_for, open_model
-    from diabolo.app.output.detection.alerts import empty
-    from diabolo.app.output.detection.beside import beside_of
+    from diabolo.app.model_data import of_images, open_for, open_model, with_marks
     from diabolo.app.output.events import event_lines, event_table, following, merging
     from diabolo.app.output.steps import check_window
     from diabolo.data.lists import STANDARD, check_list, write_list
     from diabolo.jobs.detect import members
     from diabolo.jobs.detect.detector import window_of
+    from diabolo.jobs.detect.listing.alerts import empty
+    from diabolo.jobs.detect.listing.beside import beside_of
 
     if data == "-":
         check_plain((out, report, maps, train, steps, label))
@@ -187,13 +188,13 @@ def detect(
     check_window(trained, window)
     asked = asked_from(columns, encoding, separator, decimal, missing, header)
     try:
-        opened = open_for(trained, data, label, asked).unseen
+        opened = with_marks(open_for(trained, data, label, asked).unseen, label, anomaly)
     except EmptyTableError:
         say(f"{data} has no rows: the list is empty.")
         _write_empty(out, empty(members.of(trained).calibration), force=force, as_json=as_json)
         return
     say(*opened.notes)
-    normal = None if train is None else _normal(trained, train, label, asked)
+    normal = None if train is None else _normal(trained, train, label, anomaly, asked)
     beside = beside_of(opened.train, trained.about.get("columns") or opened.columns or (), keep or ())
     if beside.left_out:
         say(f"Too large to be carried along: {', '.join(beside.left_out)}; name the columns you need with --keep.")
@@ -205,7 +206,7 @@ def detect(
     facts: dict[str, Any] = {"out": str(out), "samples": len(table), "alerts": int(table.raised.sum())}
     facts |= {} if events is None else {"events": len(events)}
     facts |= promise_of(trained, interval=as_json or report is not None)
-    facts |= _measured(opened, table.scores, label)
+    facts |= _measured(opened, table, label)
     drifted = _drifted(trained, opened) if detector.name in DRIFTING else []
     facts["drift"] = [name for name, _ in drifted]
     if report is not None:
@@ -235,28 +236,32 @@ def _write_empty(out: Path, table: "Ranking", *, force: bool, as_json: bool) -> 
         print(json.dumps({"out": str(out), "samples": 0, "alerts": 0}))
 
 
-def _normal(trained: "Known", train: str, label: str | None, asked: Asked) -> "Source":
+def _normal(trained: "Known", train: str, label: str | None, anomaly: str | None, asked: Asked) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
-    from diabolo.app.model_data import open_for
+    from diabolo.app.model_data import open_for, with_marks
 
-    opened = open_for(trained, train, label, asked)
+    opened = with_marks(open_for(trained, train, label, asked), label, anomaly)
     return opened.train if label is None else normal_of(opened).train
 
 
-def _measured(opened: "Dataset", scores: "Scores", label: str | None) -> dict[str, float]:
-    """Return AUROC and average precision on labelled samples that have both kinds.
+def _measured(opened: "Dataset", table: "Ranking", label: str | None) -> dict[str, Any]:
+    """Return AUROC, average precision and the outcome of the rule on labelled samples that have both kinds.
 
-    Raises InputError for a column of labels that are not 0 and 1; those that data bring along may be others.
+    Labels that data bring along, without --label, may be others than 0 and 1.
     """
     import numpy as np
 
+    from diabolo.app.output.detection.outcome import outcome
     from diabolo.jobs.detect.labels import anomalous, marks
 
     if not np.any(opened.labels):
         return {}
     marked = marks(opened.labels) if label is None else anomalous(opened.labels)
-    return {} if marked is None else measured(marked, scores, opened.weight)
+    found = {} if marked is None else measured(marked, table.scores, opened.weight)
+    if marked is None or not found:
+        return {}
+    return {**found, "outcome": outcome(marked, table.raised, weight=opened.weight)}
 
 
 def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":

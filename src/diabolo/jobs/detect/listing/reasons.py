@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.detection.usual import Usual, digits_of, usual_of, worded
 from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
+from diabolo.jobs.detect.listing.usual import Usual, digits_of, usual_of, worded
 from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.rows.named import named
 from diabolo.jobs.detect.rows.nearest import nearest_of

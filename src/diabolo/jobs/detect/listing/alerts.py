@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.app.output.detection.beside import Beside
-from diabolo.app.output.detection.reasons import joined, told
 from diabolo.data.source import Source
 from diabolo.data.writing import unformulated
 from diabolo.jobs.detect.days import raised
+from diabolo.jobs.detect.listing.beside import Beside
+from diabolo.jobs.detect.listing.reasons import joined, told
 from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.thresholds import Scores, p_values
