@@ -15,6 +15,8 @@ from diabolo import Autoencoder
 from diabolo.deploy.export.compare import Answers, first_difference
 from diabolo.deploy.runtime.table import TableModel, open_model
 from diabolo.errors import FileError, FormatError, InputError
+from diabolo.jobs.detect.detector import with_rule
+from diabolo.jobs.detect.rules import FalseAlarms
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -41,7 +43,10 @@ def table(count: int, seed: int) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("export") / "shop.safetensors"
-    Autoencoder("table", latent=2, epochs=1, validation=0.4).fit(table(300, 0)).save(found)
+    estimator = Autoencoder("table", latent=2, epochs=1, validation=0.4).fit(table(300, 0))
+    estimator.save(found.with_name("high.safetensors"))
+    estimator.trained_ = with_rule(estimator.trained_, FalseAlarms(0.05))
+    estimator.save(found)
     return found
 
 
@@ -64,8 +69,10 @@ def test_a_file_answers_as_its_model(file: Path, model: TableModel, count: int) 
     rows[0] |= {"amount": 1e6, "city": "Cusco", "score": None}
     got = answers_of(session_of(str(file)), tables.feed(model, rows))
     wanted = onnx_file.model_answers(model, rows)
-    assert first_difference(wanted, got, model.columns) is None
-    np.testing.assert_allclose(got.score, wanted.score, rtol=1e-3, atol=1e-3)
+    bound = model.detector.found.detector.bound
+    assert first_difference(wanted, got, model.columns, bound) is None
+    below = got.score <= bound
+    np.testing.assert_allclose(got.score[below], wanted.score[below], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(got.contribution.sum(1), got.score, rtol=1e-4)
     assert got.alert[0]
     assert got.score.shape == (count,)
@@ -162,6 +169,11 @@ def test_other_files_are_refused(path: Path, file: Path, tmp_path: Path) -> None
     Autoencoder("dense", latent=2, epochs=1).fit(np.random.default_rng(0).random((20, 8, 8))).save(tmp_path / "m")
     with pytest.raises(InputError, match="no detector of table rows"):
         export_table(tmp_path / "m", tmp_path / "z.onnx")
+
+
+def test_a_threshold_above_the_bound_of_a_column_is_refused(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--false-alarms"):
+        export_table(path.with_name("high.safetensors"), tmp_path / "x.onnx")
 
 
 def answers(*parts: list[float], alert: bool = False) -> Answers:

@@ -76,7 +76,8 @@ def test_rows_have_the_answers_of_the_estimator(estimator: Autoencoder, model: T
     assert [answer.alert for answer in answers] == listed["alert"].to_list()
     assert any(answer.alert for answer in answers)
     for answer, told in zip(answers, listed["reasons"], strict=True):
-        assert [part.split(":")[0] for part in told.split("; ")] == [reason.column for reason in answer.reasons]
+        named = [part.split(":")[0] for part in told.split("; ") if part != "no column stands out"]
+        assert named == [reason.column for reason in answer.reasons]
 
 
 def test_a_reason_says_what_was_seen_and_what_was_expected(model: TableModel) -> None:
@@ -187,7 +188,7 @@ def test_a_model_of_plain_numbers(tmp_path: Path) -> None:
     assert model.score([[1.0, None, 2.0, 3.0]]).refused[0].column == "column 1"
 
 
-@pytest.mark.parametrize("text", ["a,b\n1\n", 'a,b\n"1,2\n'])
+@pytest.mark.parametrize("text", ["a,b\n1\n", 'a,b\n"1,2\n', "a,a\n1,2\n"])
 def test_a_damaged_csv_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(FormatError, match="line"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from diabolo.data.tables.columns import GAP, TURN, WEEK, Column, Dates, Numbers, Words
+from diabolo.data.tables.columns import GAP, TURN, WEEK, Column, Dates, Numbers, Times, Words
 from diabolo.data.tables.dates import DAY
 from diabolo.deploy.export.graph import Graph, Value
 from diabolo.deploy.export.inputs import NO_DATE, missing_word
@@ -54,7 +54,22 @@ def _dates(graph: Graph, column: Dates, given: Value) -> Value:
     return graph.do("Concat", *parts, axis=1)
 
 
-PLACED: dict[type[Column], Callable[[Graph, Any, Value], Value]] = {Numbers: _numbers, Words: _words, Dates: _dates}
+def _times(graph: Graph, column: Times, given: Value) -> Value:
+    del column
+    empty = graph.do("Equal", given, graph.constant(np.int64(NO_DATE)))
+    missing, there = (graph.cast(which, "float64") for which in (empty, graph.do("Not", empty)))
+    since = graph.cast(graph.do("Where", empty, graph.constant(np.int64(0)), given), "float64")
+    turn = graph.do("Mul", graph.do("Div", since, graph.constant(np.float64(DAY))), graph.constant(np.float64(TURN)))
+    circle = [graph.do("Mul", graph.do(kind, turn), there) for kind in ("Sin", "Cos")]
+    return graph.do("Concat", graph.do("Mul", missing, graph.constant(np.float64(GAP))), *circle, axis=1)
+
+
+PLACED: dict[type[Column], Callable[[Graph, Any, Value], Value]] = {
+    Numbers: _numbers,
+    Words: _words,
+    Dates: _dates,
+    Times: _times,
+}
 
 
 def placed(graph: Graph, column: Column, given: Value) -> Value:

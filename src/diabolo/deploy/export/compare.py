@@ -1,5 +1,6 @@
 """An exported file beside its model: scores within a tolerance, alerts and reasons equal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,22 +33,27 @@ class Difference:
     what: str
 
 
-def first_difference(wanted: Answers, got: Answers, columns: Sequence[str]) -> Difference | None:
+def first_difference(
+    wanted: Answers, got: Answers, columns: Sequence[str], bound: float = math.inf
+) -> Difference | None:
     """Return the first row whose score is off by more than the tolerance, or whose alert or reasons differ.
+
+    bound: a row that scores more in the file is compared by its alert alone, see `diabolo.jobs.detect.rows.bounded`.
 
     The columns that are named, and their order, are equal; two of them may change places only where both add the same,
     to 1e-4 of the score.
     """
     off = np.abs(got.score - wanted.score) > TOLERANCE * (1 + np.abs(wanted.score))
     for row in range(len(wanted.score)):
-        if off[row]:
+        below = got.score[row] <= bound
+        if off[row] and below:
             return Difference(row, f"its score is {got.score[row]:.6g} instead of {wanted.score[row]:.6g}")
         if got.alert[row] != wanted.alert[row]:
             return Difference(
                 row, f"it raises {'an' if got.alert[row] else 'no'} alert; its score, {got.score[row]:.6g}"
             )
         told = [reasons(answers.contribution[row]) for answers in (wanted, got)]
-        if told[0] != told[1] and not _tied(wanted.contribution[row], *told):
+        if below and told[0] != told[1] and not _tied(wanted.contribution[row], *told):
             names = [", ".join(columns[column] for column in some) for some in told]
             return Difference(row, f"its reasons are {names[1]} instead of {names[0]}")
     return None

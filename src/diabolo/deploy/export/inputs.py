@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diabolo.data.tables.columns import Column, Dates, Numbers, Words
+from diabolo.data.tables.columns import Column, Dates, Numbers, Times, Words
 
 NO_DATE = -(2**63)
 """What stands for a date that is missing."""
@@ -30,6 +30,7 @@ INPUTS: dict[type[Column], Callable[[Any], Input]] = {
     Numbers: lambda _: Input("float64", None),
     Words: lambda column: Input("string", missing_word(column)),
     Dates: lambda _: Input("int64", NO_DATE),
+    Times: lambda _: Input("int64", NO_DATE),
 }
 
 

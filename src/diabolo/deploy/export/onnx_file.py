@@ -27,11 +27,18 @@ class DifferentError(DiaboloError):
 
 @dataclass(frozen=True)
 class Checked:
-    """rows: that were compared. alerts: among them. largest: difference of a score."""
+    """rows: that were compared. alerts: among them. largest: difference of a score. beyond: rows above the bound."""
 
     rows: int
     alerts: int
     largest: float
+    beyond: int
+
+
+def _checked(wanted: Answers, got: Answers, bound: float) -> Checked:
+    below = got.score <= bound
+    largest = float(np.abs(got.score - wanted.score)[below].max(initial=0))
+    return Checked(len(below), int(wanted.alert.sum()), largest, int((~below).sum()))
 
 
 def session_of(content: bytes | str) -> Any:
@@ -64,12 +71,18 @@ def export_table(path: Path, out: Path, *, rows: Sequence[Any] = (), force: bool
     Raises DifferentError with the first row that differs, InputError for a model that scores no table.
     """
     from diabolo.deploy.export.samples import rows_kept, spread
-    from diabolo.deploy.export.tables import graph_of
+    from diabolo.deploy.export.tables import graph_of, threshold_of
     from diabolo.deploy.runtime.table import open_model
     from diabolo.files import check_free, written_whole
 
     check_free(out, force=force)
     model = open_model(path)
+    threshold, bound = threshold_of(model), model.detector.found.detector.bound
+    if bound < threshold < np.inf:
+        raise InputError(
+            f"The threshold of {path}, {threshold:.4g}, lies above what one column can add, {bound:.4g}, which an "
+            "exported file does not bound; `diabolo calibrate NORMAL -m MODEL --false-alarms 0.05` lowers it."
+        )
     compared = [*_usable(model, rows), *_usable(model, rows_kept(model))]
     if not compared:
         raise InputError("None of the rows can be scored, so that the file cannot be compared with its model.")
@@ -99,13 +112,14 @@ def _compared(model: Any, session: Any, rows: Sequence[Any]) -> Checked:
     from diabolo.deploy.export.tables import feed
 
     wanted, got = model_answers(model, rows), answers_of(session, feed(model, rows))
-    difference = first_difference(wanted, got, model.columns)
+    bound = model.detector.found.detector.bound
+    difference = first_difference(wanted, got, model.columns, bound)
     if difference is not None:
         raise DifferentError(
             f"The exported file differs from the model in row {difference.row}, {rows[difference.row]}: "
             f"{difference.what}; nothing is written."
         )
-    return Checked(len(rows), int(wanted.alert.sum()), float(np.abs(got.score - wanted.score).max()))
+    return _checked(wanted, got, bound)
 
 
 def described(model: Any, sha256: str, rows: Sequence[Any]) -> dict[str, Any]:
@@ -114,7 +128,7 @@ def described(model: Any, sha256: str, rows: Sequence[Any]) -> dict[str, Any]:
     from diabolo.version import __version__
 
     wanted, fed = model_answers(model, rows), feed(model, rows)
-    inputs, threshold = inputs_of(model), threshold_of(model)
+    inputs, threshold, bound = inputs_of(model), threshold_of(model), model.detector.found.detector.bound
     own = {
         name: {"column": column.name, "kind": one.kind, "missing": one.missing}
         for column, (name, one) in zip(model.encoding.columns, inputs.items(), strict=True)
@@ -130,6 +144,7 @@ def described(model: Any, sha256: str, rows: Sequence[Any]) -> dict[str, Any]:
         "encoding": model.encoding.to_json(),
         "rule": model.rule.to_json(),
         "threshold": threshold if np.isfinite(threshold) else None,
+        "bound": bound if np.isfinite(bound) else None,
         "calibrated_on": len(model.detector.found.calibration),
         "score_unit": "nats",
         "reasons": "contribution: what each column adds to the score, in nats; the highest are the reasons",
@@ -159,14 +174,15 @@ def check(path: Path) -> Checked:
         given, answers = plain["samples"]["inputs"], plain["samples"]["answers"]
         fed = {name: column_of(given[name], one) for name, one in inputs.items()}
         wanted = Answers(*(np.array(answers[name]) for name in NAMES))
-        columns, threshold = plain["columns"], plain["threshold"]
+        columns, threshold, bound = plain["columns"], plain["threshold"], plain["bound"]
+        bound = np.inf if bound is None else float(bound)
         threshold = np.inf if threshold is None else float(threshold)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is no export of diabolo, or its metadata is damaged: {error}") from error
     got = answers_of(session, fed, threshold)
-    difference = first_difference(wanted, got, columns)
+    difference = first_difference(wanted, got, columns, bound)
     if difference is not None:
         raise DifferentError(
             f"{path} answers otherwise here than where it was made, in sample {difference.row}: {difference.what}."
         )
-    return Checked(len(wanted.score), int(wanted.alert.sum()), float(np.abs(got.score - wanted.score).max()))
+    return _checked(wanted, got, bound)

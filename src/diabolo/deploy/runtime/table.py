@@ -209,14 +209,19 @@ def open_model(path: Path, *, false_alarms: float | None = None) -> TableModel:
 def rows_of_csv(path: Path) -> Iterator[list[dict[str, str | None]]]:
     """Yield the rows of a CSV file with names in its first line, some at a time; an empty cell is a gap.
 
-    Raises FileError if it cannot be read, FormatError if a row has another number of cells than the first line.
+    Raises FileError if it cannot be read, FormatError if a row has another number of cells than the first
+    line, or that has a name twice.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)
             names = next(lines, [])
+            if len(set(names)) < len(names):
+                raise FormatError(f"{path} has two columns of one name in its first line; rename one of them.")
             some: list[dict[str, str | None]] = []
             for cells in lines:
+                if not cells:
+                    continue  # an empty line
                 if len(cells) != len(names):
                     raise FormatError(f"{path}, line {lines.line_num}: {len(cells)} cells, {len(names)} are named.")
                 some.append({name: cell or None for name, cell in zip(names, cells, strict=True)})

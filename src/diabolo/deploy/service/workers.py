@@ -22,14 +22,18 @@ class _Workers:
         self.work, self.running, self.stopping = work, set[int](), False
 
     def start(self) -> None:
+        """Begin a process. Signals wait meanwhile, so that none is lost in it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         process = os.fork()
         if process:
             self.running.add(process)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             return
         status = 1
         try:
             for number in STOPPING:
                 signal.signal(number, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             self.work()
             status = 0
         except BaseException:

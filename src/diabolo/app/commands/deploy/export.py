@@ -42,6 +42,11 @@ def export(
         f"Compared with the model on {found.rows:,} rows: {found.alerts:,} alerts and all reasons are the same; "
         f"scores differ by {found.largest:.1g} nats at most."
     )
+    if found.beyond:
+        print(
+            f"{found.beyond:,} of them score above the bound of a column: their alerts are the same, and the file "
+            "gives them a higher score than the model."
+        )
     print(f"On the machine where it is to run: diabolo check {out.name}")
 
 
