@@ -21,6 +21,7 @@ PROJECT = ROOT / "runtime" / "pyproject.toml"
 DOORS = (
     "diabolo.app.light",
     "diabolo.app.output.answers",
+    "diabolo.deploy.export.onnx_file",
     "diabolo.deploy.runtime.table",
     "diabolo.deploy.service.app",
     "diabolo.deploy.service.run",
@@ -93,7 +94,7 @@ def main() -> None:
         (folder / "mixed.safetensors").rename(folder / "model.safetensors")
         (folder / "mixed.csv").rename(folder / "rows.csv")
         full = answers([sys.executable, "-m", "diabolo"], folder, {"PYTHONPATH": str(ROOT / "src")})
-        for what in ("", "[serve]"):
+        for what in ("", "[serve]", "[onnx]"):
             python, weight = environment(folder, what)
             own = answers([str(python.parent / "diabolo")], folder, {})
             loaded = subprocess.run(

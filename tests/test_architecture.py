@@ -32,7 +32,7 @@ ROOMS = (
 )
 ORDER = (*ROOMS, "deploy", "app", "__main__", "__init__")
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-PUBLIC = ["Autoencoder", "__version__", "load", "open_data"]
+PUBLIC = ["Autoencoder", "__version__", "load", "open_data", "register_networks"]
 HEAVY = ("torch", "sklearn", "numpy", "scipy", "polars", "matplotlib", "PIL")
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 

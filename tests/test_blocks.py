@@ -51,7 +51,7 @@ def test_an_album_of_packed_files_does_not_grow(promise: Promise, tmp_path: Path
     data = open_pictures(album(tmp_path / "photos"))
     error = int(promise == Promise.MAX_ERROR)
     found = compress(trained(), data, tmp_path / "a.dbo", promise=promise, max_error=error)
-    assert found.size <= size_of(tmp_path / "photos") + 600
+    assert found.size <= size_of(tmp_path / "photos") + 900
     assert (found.items, found.raw) == (9, size_of(tmp_path / "photos"))
     assert found.kept >= 5
     to_folder(contents(trained(), tmp_path / "a.dbo"), tmp_path / "back")
@@ -73,7 +73,7 @@ def test_many_tiny_files_of_all_sizes_do_not_grow(tmp_path: Path) -> None:
         noise = RNG.integers(0, 256, (1 + number % 9, 1 + number // 9)).astype(np.uint8)
         Image.fromarray(noise).save(tmp_path / "photos" / f"{number}.png")
     found = compress(trained(), open_pictures(tmp_path / "photos"), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
-    assert found.size <= size_of(tmp_path / "photos") + 1000
+    assert found.size <= size_of(tmp_path / "photos") + 1500
 
 
 def test_a_kept_file_comes_as_pixels_too(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_large_file_is_kept_or_cut_whole(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(chunks, "NUMBERS", 8000)
     found = compress(trained(), open_pictures(album(tmp_path / "photos")), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
     assert found.items == 9
-    assert found.size <= size_of(tmp_path / "photos") + 600
+    assert found.size <= size_of(tmp_path / "photos") + 900
 
 
 @pytest.mark.parametrize("payload", [b"", b"\1", b"\2\0\0\0a", b"\0\0\0\0a"])

@@ -10,9 +10,12 @@ from torch.distributions import Normal, kl_divergence
 from diabolo.config.bottlenecks import BottleneckConfig, PlainConfig, VariationalConfig
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.bottlenecks.base import Coded
+from diabolo.model.bottlenecks.contractive import Contractive
 from diabolo.model.bottlenecks.plain import Plain
+from diabolo.model.bottlenecks.sparse import KSparse, Sparse
 from diabolo.model.bottlenecks.table import BOTTLENECKS
 from diabolo.model.bottlenecks.variational import Variational, own_noise
+from diabolo.model.bottlenecks.wasserstein import Wasserstein
 from diabolo.model.networks.couplings import couplings
 from diabolo.model.networks.layers import draw_weights
 from diabolo.model.networks.starts import start_at
@@ -21,6 +24,8 @@ from diabolo.presets.presets import PRESETS, configure
 each_preset = pytest.mark.parametrize("preset", PRESETS)
 RATE_ALONE = re.compile(r"bottleneck\.(prior|side_\w+|map_gain)\.")
 """Weights of a hyperprior that change what numbers cost, and not which numbers the decoder gets."""
+FREE = (Plain, Sparse, KSparse, Contractive, Wasserstein)
+"""Bottlenecks whose codes have no rate."""
 each_unit = pytest.mark.parametrize("unit", [True, False])
 
 
@@ -120,7 +125,7 @@ def test_the_loss_is_the_sum_of_its_terms_by_beta(preset: str) -> None:
     torch.testing.assert_close(model.loss(terms), wanted)
     closed = getattr(model.encoder.bottleneck, "flow", None) is None
     rate = terms.rate if closed else model.encoder.bottleneck.rate(model.encoder.network(x)).mean()
-    assert bool((rate > 0).all()) == (not isinstance(model.encoder.bottleneck, Plain))
+    assert bool((rate > 0).all()) == (not isinstance(model.encoder.bottleneck, FREE))
 
 
 @each_preset
@@ -133,7 +138,7 @@ def test_the_reconstruction_depends_on_the_input_through_the_code_alone(
     seen: list[Tensor] = []
     model.decoder.network.register_forward_hook(lambda *made: seen.append(made[2]))
     told = model.encoder.bottleneck.embed(code).detach()
-    monkeypatch.setattr(model.encoder.bottleneck, "draw", lambda latent, _: Coded(told, latent.new_zeros(len(latent))))
+    monkeypatch.setattr(model.encoder.bottleneck, "draw", lambda latent, *_: Coded(told, latent.new_zeros(len(latent))))
     model.terms(x, seeded())
     model.terms(1 - x, seeded())
     assert torch.equal(seen[0], seen[1])

@@ -1,6 +1,7 @@
 """Compress and decompress: samples and images through archives, every promise, bad input, other machines' threads."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 import zipfile
@@ -89,7 +90,7 @@ def test_an_archive_is_never_larger_than_the_input(promise: Promise, kind: str, 
     samples = made.get(kind, np.full(shape, 255)).astype(np.uint8)
     error = 2 if promise == Promise.MAX_ERROR else 0
     found = compress(trained(), ArraySource(samples), tmp_path / "a.dbo", promise=promise, max_error=error)
-    assert found.size <= samples.nbytes + 400
+    assert found.size <= 1.01 * samples.nbytes + 500 + 4 * math.isqrt(samples.nbytes)  # block headers, parity
     back = restored(trained(), tmp_path / "a.dbo")
     if promise != Promise.LOSSY:
         assert np.abs(back.astype(int) - samples).max() <= error
@@ -270,7 +271,7 @@ def test_damaged_archives_are_refused_or_read_right(tmp_path: Path) -> None:
             assert np.array_equal(restored(trained(), tmp_path / "b.dbo"), held)
         except DiaboloError:
             refused += 1
-    assert refused > 290
+    assert refused > 250  # the others are hurt in their parity alone
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_an_archive_of_many_items_holds_them_in_order(tmp_path: Path) -> None:
     many = np.concatenate([X] * 12)
     compress(trained(), ArraySource(many), tmp_path / "a.dbo", promise=Promise.LOSSY)
     with ArchiveReader(tmp_path / "a.dbo") as reader:
-        assert reader.blocks == 2
+        assert reader.blocks >= 2
     back = restored(trained(), tmp_path / "a.dbo")
     assert np.array_equal(back[: len(X)], back[len(X) : 2 * len(X)])
 
@@ -362,7 +363,7 @@ def test_a_zip_of_files_that_pack_well_does_not_grow(tmp_path: Path) -> None:
             file.write(path, path.name)
     given = (tmp_path / "a.zip").stat().st_size
     found = compress(trained(), open_pictures(tmp_path / "a.zip"), tmp_path / "a.dbo", promise=Promise.LOSSLESS)
-    assert found.size <= given + 400
+    assert found.size <= given + 500 + 4 * math.isqrt(given)
     to_folder(contents(trained(), tmp_path / "a.dbo"), tmp_path / "back")
     for path in tmp_path.glob("*.bmp"):
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()

@@ -178,7 +178,7 @@ def test_a_number_too_large_for_a_float_is_refused(path: tuple[Any, ...]) -> Non
         (VariationalConfig(), {"couplings": 65}),
         (DenseConfig(), {"widths": (0,)}),
         (DenseConfig(), {"widths": (4,) * 65}),
-        (DenseConfig(), {"code": "tanh"}),
+        (DenseConfig(), {"code": "swish"}),
         (ConvolutionalConfig(), {"channels": ()}),
         (ConvolutionalConfig(), {"channels": (8, 0)}),
         (GaussianNoiseConfig(0), {"sigma": -1}),

@@ -1,6 +1,7 @@
 """Small tables as banks, spreadsheets, pandas and databases write them: each is read right or refused."""
 
 import gzip
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from diabolo.app.cli import main
 from diabolo.data.source import Dataset
 from diabolo.data.tables.files import open_table
-from diabolo.data.tables.frames import frames_of, lines_of
-from diabolo.errors import DiaboloError
+from diabolo.data.tables.frames import frames_of, lines_of, reading_of
+from diabolo.data.tables.reading.record import Asked, Reading, asked_from, reading_from_json
+from diabolo.errors import ArgumentError, DiaboloError, FormatError, InputError
 
 LATE = 2_000
 """Rows before the cell that is unlike the others: more than a look at the first lines sees."""
@@ -195,3 +198,103 @@ def test_the_lines_of_rows_are_those_of_the_file(tmp_path: Path) -> None:
     ):
         train = open_table(write(tmp_path, content)).train
         assert lines_of(train, np.arange(2)).tolist() == wanted  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "wanted"),
+    [
+        ("a;b\n1.234;x\n2.345;y\n", {"decimal": "."}, {"a": [1.234, 2.345]}),
+        ("a;b\n1.234;x\n2.345;y\n", {"decimal": ","}, {"a": [1234, 2345]}),
+        (
+            "d,a\n01/02/2024,1\n03/04/2024,2\n",
+            {"columns": ["d=date:%m/%d/%Y"]},
+            {"d": [date(2024, 1, 2), date(2024, 3, 4)]},
+        ),
+        ("a,b\n007,1\n012,2\n", {"columns": ["a=word,b=number"]}, {"a": ["007", "012"], "b": [1, 2]}),
+        ("a,b\n1,yes\n2,no\n", {"columns": ["b=yes/no"]}, {"b": [True, False]}),
+        ("a,b\n12:30,1\n1:15,2\n", {"columns": ["a=duration"]}, {"a": [timedelta(minutes=750), timedelta(minutes=75)]}),
+        ("a,b\n-999,x\n2,none\n", {"missing": "-999,none"}, {"a": [None, 2], "b": ["x", None]}),
+        ("1,2\n3,4\n", {"header": True}, {"1": [3], "2": [4]}),
+        ("a,b\nc,d\n", {"header": False}, {"column_1": ["a", "c"], "column_2": ["b", "d"]}),
+        ("a,b;c\n1,2;3\n", {"separator": "comma"}, {"a": [1], "b;c": ["2;3"]}),
+        ("a~b\n1~2\n", {"separator": "~"}, {"a": [1], "b": [2]}),
+        ("a,b\n\u0416,1\n".encode("windows-1251"), {"encoding": "windows-1251"}, {"a": ["\u0416"], "b": [1]}),
+    ],
+)
+def test_an_option_settles_it(tmp_path: Path, content: str, options: Any, wanted: Mapping[str, list[Any]]) -> None:
+    found = values(open_table(write(tmp_path, content), asked=asked_from(**options)))
+    assert {name: found[name] for name in wanted} == dict(wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"columns": ["a=money"]}, "one of number, word, .* got a=money"),
+        ({"columns": ["a=number:%d"]}, "got a=number:%d"),
+        ({"columns": ["a"]}, "NAME=KIND, .* got a"),
+        ({"encoding": "klingon"}, "--encoding must be utf-8"),
+        ({"separator": "::"}, "--separator must be one character"),
+        ({"decimal": "'"}, "--decimal must be '.' or ','"),
+    ],
+)
+def test_an_option_that_cannot_be_meant(options: Any, reason: str) -> None:
+    with pytest.raises(ArgumentError, match=reason):
+        asked_from(**options)
+
+
+def test_a_decision_is_kept_and_applied_to_what_a_new_file_leaves_open(tmp_path: Path) -> None:
+    first = reading_of(open_table(write(tmp_path, "d;a;b;s\n31/01/2024;1.234,5;x;yes\n01/02/2024;2,5;1;no\n")).train)
+    assert first is not None
+    kept = reading_from_json(json.loads(json.dumps(first.to_json())))
+    assert kept == first
+    assert [(one.kind, one.words) for one in kept.columns] == [
+        ("date", "as %d/%m/%Y"),
+        ("number", "decimal comma, thousands by '.'"),
+        ("word", ""),
+        ("yes/no", ""),
+    ]
+    before = Asked(before=kept)
+    found = values(open_table(write(tmp_path, "d;a;b;s\n03/04/2024;1.234;7;yes\n"), asked=before))
+    assert found == {"d": [date(2024, 4, 3)], "a": [1234.0], "b": ["7"], "s": ["yes"]}
+    found = values(open_table(write(tmp_path, "d,a,b,s\n2024-04-03,1234.25,7,no\n"), asked=before))
+    assert found == {"d": [date(2024, 4, 3)], "a": [1234.25], "b": ["7"], "s": ["no"]}
+    with pytest.raises(InputError, match="'much' in line 2 is no number as the others are"):
+        open_table(write(tmp_path, "d;a;b;s\n03/04/2024;much;7;yes\n"), asked=before)
+    unnamed = reading_of(open_table(write(tmp_path, "1.5,x\n2.5,y\n")).train)
+    for text in ("7,z\n", "column_1,column_2\n7,z\n"):
+        again = open_table(write(tmp_path, text), asked=Asked(before=unnamed))
+        assert values(again) == {"column_1": [7], "column_2": ["z"]}
+
+
+@pytest.mark.parametrize("change", [{"columns": 3}, {"columns": [{"name": "a"}]}, {"header": 1}, {"more": 1}])
+def test_a_damaged_decision_is_refused(change: dict[str, Any]) -> None:
+    plain = Reading().to_json()
+    with pytest.raises(FormatError, match="how its table is read is damaged"):
+        reading_from_json(plain | change)
+
+
+def test_info_and_training_say_how_a_table_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        said = capsys.readouterr()
+        return said.out if ended.value.code in (0, None) else said.err
+
+    rows = "".join(f"{1 + i % 28}.{1 + i % 12}.2024;{i},5 \u20ac;{'?' if i % 9 else 'x'}\n" for i in range(60))
+    table, model = str(write(tmp_path, f"day;amount;note\n{rows}")), str(tmp_path / "m.safetensors")
+    said = ["by semicolons", "date: day (as %d.%m.%Y)", "number: amount (decimal comma, in \u20ac)", "1 word: note"]
+    told = json.loads(run("info", table, "--missing", "?", "--json"))
+    kinds = {one["name"]: one["kind"] for one in told["columns"]}
+    assert kinds == {"day": "date", "amount": "number", "note": "word"}
+    assert told["columns"][2]["missing"] == pytest.approx(53 / 60)
+    for words in (
+        ("info", table),
+        ("train", table, "--preset", "table", "--epochs", "1", "-q", "--out", model),
+        ("info", model),
+    ):
+        out = run(*words)
+        assert all(line in out for line in said)
+    new = str(write(tmp_path, "day;amount;note\n1.1.2024;1.234;x\n", "new.csv"))
+    run("detect", new, "-m", model, "--out", str(tmp_path / "alerts.csv"))
+    assert "amount: 1234" in (tmp_path / "alerts.csv").read_text()
+    assert "--decimal says how a table is read, and mnist is none" in run("info", "mnist", "--decimal", ",")

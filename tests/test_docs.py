@@ -13,8 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL)
+OWN_NETWORKS = (ROOT / "docs/own_networks.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page, flags=re.DOTALL)
 
 
 def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +28,23 @@ def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         path = tmp_path / "program.py"
         path.write_text(program, encoding="utf-8")
         runpy.run_path(str(path))
+
+
+def test_the_networks_of_ones_own_run_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    modules, functions, use = blocks("python", OWN_NETWORKS)
+    assert len(modules.strip().splitlines()) <= 22
+    for program in (modules, functions + use):
+        path = tmp_path / "program.py"
+        path.write_text(program, encoding="utf-8")
+        runpy.run_path(str(path))
+    (tmp_path / "nets.py").write_text(functions, encoding="utf-8")
+    (lines,) = re.findall(r"```\n(diabolo.*?)```", OWN_NETWORKS, flags=re.DOTALL)
+    for line in lines.splitlines():
+        with pytest.raises(SystemExit) as end:
+            main([*shlex.split(line)[1:], *(["--force", "--epochs", "1"] if " train " in line else [])])
+        assert end.value.code in (0, None), line
+    assert (tmp_path / "gelu.html").is_file()
 
 
 def test_the_readme_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

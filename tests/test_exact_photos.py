@@ -129,7 +129,7 @@ def test_the_command_needs_no_model_and_brings_every_pixel_back(folder: Path, tm
     done = CliRunner().invoke(app, ["compress", str(folder), "--lossless", "--out", str(archive), "--quiet"])
     assert done.exit_code == 0, done.output
     assert "the same pixels, EXIF, colour profiles and text come back" in done.output
-    assert archive.stat().st_size < sum(file.stat().st_size for file in folder.iterdir()) + 600
+    assert archive.stat().st_size < sum(file.stat().st_size for file in folder.iterdir()) + 1200
     done = CliRunner().invoke(app, ["decompress", str(archive), "--out", str(out), "--quiet"])
     assert done.exit_code == 0, done.output
     for file in folder.iterdir():

@@ -7,10 +7,16 @@ from diabolo.version import __version__
 if TYPE_CHECKING:
     from diabolo.data.opening import open_data
     from diabolo.estimator import Autoencoder, load
+    from diabolo.model.networks.own import register_networks
 
-__all__ = ["Autoencoder", "__version__", "load", "open_data"]
+__all__ = ["Autoencoder", "__version__", "load", "open_data", "register_networks"]
 
-_HOMES = {"Autoencoder": "diabolo.estimator", "load": "diabolo.estimator", "open_data": "diabolo.data.opening"}
+_HOMES = {
+    "Autoencoder": "diabolo.estimator",
+    "load": "diabolo.estimator",
+    "open_data": "diabolo.data.opening",
+    "register_networks": "diabolo.model.networks.own",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from diabolo.data.source import Array, Dataset
 from diabolo.detecting import Detecting, normal_samples
@@ -18,10 +19,10 @@ from diabolo.jobs.compress.output import as_array
 from diabolo.jobs.denoise.stacks import denoise_images
 from diabolo.jobs.denoise.strength import Dial
 from diabolo.jobs.detect import members as detectors
-from diabolo.jobs.generate import density, sample
 from diabolo.jobs.learn import Asked, learn
 from diabolo.jobs.parameters import plain, seed_of
 from diabolo.learnt import Learnt
+from diabolo.model.networks.own import given_modules
 from diabolo.presets.presets import preset_of
 from diabolo.presets.record import Preset
 from diabolo.samples import Samples, forget_features, in_own_units, source_of
@@ -36,9 +37,9 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
 
     Parameters
     ----------
-    preset : 'dense', 'deep', 'conv', 'vae', 'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep',
-        'denoise-photo', 'table', 'series' (of `windows_of`) or 'surface' (a list of images is learnt from in pieces);
-        see `diabolo.presets`.
+    preset : 'dense', 'deep', 'conv', 'tied', 'sparse', 'k-sparse', 'contractive', 'hinton', 'wasserstein', 'vae',
+        'conv-vae', 'faces', 'codec', 'denoise', 'denoise-deep', 'denoise-photo', 'table', 'series' (of `windows_of`) or
+        'surface' (a list of images is learnt from in pieces); see `diabolo.presets`.
     latent : numbers in a code; None fits the preset to the data (32 for 28x28 images); 'auto' trains twice, first to
         choose it (see `diabolo.jobs.evaluate.choose_latent`).
     quality : for latent = 'auto': PSNR in dB that the fewest numbers are to reach; None takes the knee of the curve.
@@ -47,6 +48,11 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
     batch_size, learning_rate : samples per step, and the (largest) learning rate.
     patience : epochs without a better held-out loss before training stops.
     validation : share of the samples held out to choose the best weights (at most 5,000 samples).
+    encoder, decoder : PyTorch modules of your own in place of the preset's network (docs/own_networks.md).
+    network : a name that `register_networks` gave to functions that make them.
+    layers : sizes of the encoder's hidden layers, or channels of its stages; the decoder mirrors them.
+    activation : 'relu', 'silu', 'sigmoid', 'tanh' or 'linear', between layers.
+    penalty : of 'sparse', 'contractive' and 'wasserstein': its weight. active : of 'k-sparse': numbers that are kept.
     noise : what training adds to the samples, such as 'gaussian:0.5' or 'poisson:5-30'; None leaves it to the preset
         (see `diabolo.model.corruption.described`).
     beta, warm_up, free_nats : of variational presets: weight of the rate, share of the steps over which it rises,
@@ -90,6 +96,13 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
         learning_rate: float | None = None,
         patience: int | None = None,
         validation: float | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        network: str | None = None,
+        layers: Sequence[int] | None = None,
+        activation: str | None = None,
+        penalty: float | None = None,
+        active: int | None = None,
         noise: str | None = None,
         beta: float | None = None,
         warm_up: float | None = None,
@@ -109,6 +122,13 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
         self.learning_rate = learning_rate
         self.patience = patience
         self.validation = validation
+        self.encoder = encoder
+        self.decoder = decoder
+        self.network = network
+        self.layers = layers
+        self.activation = activation
+        self.penalty = penalty
+        self.active = active
         self.noise = noise
         self.beta = beta
         self.warm_up = warm_up
@@ -215,28 +235,6 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
         check_is_fitted(self)
         return as_array(unpacked(self.trained_, Path(path)))
 
-    def fit_density(self, X: Samples, *, components: int = 10) -> Self:
-        """Fit a Gaussian mixture to the codes of X, which `sample` then draws from; any model becomes a generator."""
-        check_is_fitted(self)
-        seed = seed_of(self.random_state)
-        self.trained_ = density.fit_density(self.trained_, source_of(self, X), components=components, seed=seed)
-        return self
-
-    def sample(self, count: int = 1, *, label: str | None = None, random_state: int = 0) -> Any:
-        """Return `count` new samples, (count, *shape), in the training data's units and dtype.
-
-        Codes are drawn from the density that `fit_density` found, else (variational models) from the standard normal.
-        label: of a conditional model's. Raises InputError if the model has no density.
-        """
-        check_is_fitted(self)
-        return in_own_units(self, sample.sample(self.trained_, count, seed=seed_of(random_state), label=label))
-
-    def interpolate(self, start: ArrayLike, end: ArrayLike, steps: int = 12, *, spherical: bool = False) -> Array:
-        """Return samples (steps, *shape) on the way from one sample to another; spherical: along a great circle."""
-        check_is_fitted(self)
-        pair = source_of(self, np.stack([np.asarray(start), np.asarray(end)]))
-        return sample.interpolate(self.trained_, pair, steps, spherical=spherical)
-
     def transform(self, X: Samples) -> NDArray[np.float32]:
         """Return the codes, as `encode` does."""
         return self.encode(X)
@@ -261,6 +259,11 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
         del y
         return float(self.score_samples(X).mean(dtype=np.float64))
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's parameters; `encoder` and `decoder` as they were given, not as they were learnt."""
+        del deep
+        return {name: self.__dict__[name] for name in self._get_param_names()}
+
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the model file. Raises FileError if something is in the way and `force` is false."""
         check_is_fitted(self)
@@ -279,18 +282,26 @@ class Autoencoder(Learnt, Detecting, ClassNamePrefixFeaturesOutMixin, Transforme
         return tags
 
 
-def load(path: str | Path, *, device: str = "auto") -> Autoencoder:
+def load(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    encoder: nn.Module | None = None,
+    decoder: nn.Module | None = None,
+) -> Autoencoder:
     """Return the estimator of a model file, ready to use.
 
     device: that computes: 'auto' (the GPU if there is one), 'cpu', 'cuda' or 'mps', whatever it was trained on.
+    encoder, decoder: modules of the classes that the file names, if it was trained with modules of your own.
     Raises ArgumentError for a device that is not there, FileError if there is no file, FormatError if it is damaged,
     of another kind or of a newer version.
     """
-    trained = load_model(Path(path), device)
+    trained = load_model(Path(path), device, given_modules(encoder, decoder))
     known = trained.about.get("parameters") or {"preset": trained.model.config.preset}
     estimator = Autoencoder()
     estimator.set_params(**{name: value for name, value in known.items() if name in estimator.get_params()})
-    estimator.device, estimator.trained_ = device, trained
+    estimator.set_params(device=device, encoder=encoder, decoder=decoder)
+    estimator.trained_ = trained
     columns = trained.about.get("columns")
     forget_features(estimator, (len(columns),) if columns else trained.model.config.shape)
     if columns:

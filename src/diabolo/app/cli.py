@@ -1,25 +1,29 @@
 """The command line: one verb a job. Heavy imports live inside the commands, so that --help answers at once."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from diabolo.app.commands.archives.compress import compress
 from diabolo.app.commands.archives.decompress import decompress
-from diabolo.app.commands.archives.inspect import list_archive, verify
+from diabolo.app.commands.archives.inspect import list_archive, repair, verify
 from diabolo.app.commands.codes import decode, encode
 from diabolo.app.commands.denoise import denoise
+from diabolo.app.commands.deploy.export import check, export
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
 from diabolo.app.commands.detection.calibrate import calibrate
 from diabolo.app.commands.detection.detect import detect
+from diabolo.app.commands.detection.learn import learn
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
 from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
+from diabolo.app.common import run_file
 from diabolo.app.running import run
 from diabolo.version import __version__
 
@@ -38,12 +42,16 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "decompress": decompress,
     "list": list_archive,
     "verify": verify,
+    "repair": repair,
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
+    "learn": learn,
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,
+    "export": export,
+    "check": check,
     "score": score,
     "serve": serve,
     "studio": studio,
@@ -61,10 +69,18 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    imported: Annotated[
+        Path | None,
+        typer.Option("--import", metavar="FILE.py", help="Run a Python file of your own first: it registers networks."),
+    ] = None,
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if imported is not None:
+        run_file(imported)
 
 
 for name, command in COMMANDS.items():

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from diabolo.jobs.evaluate.record import Figures
+    from diabolo.training.files.model_file import Trained
     from diabolo.training.loop import Callback
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Data set, array, image, folder, zip or table.")]
@@ -30,6 +32,26 @@ Anomaly = Annotated[
     str | None,
     typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=KIND",
+        help="Table: kinds of columns, as amount=number,when=date:%d/%m/%Y; or word, time, duration, yes/no.",
+    ),
+]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Table of text: its encoding, as utf-8 or windows-1252.")
+]
+Separator = Annotated[
+    str | None, typer.Option(metavar="CHAR", help="Table of text: what parts its cells: ',', ';', '|' or tab.")
+]
+Decimal = Annotated[
+    str | None, typer.Option(metavar="CHAR", help="Table of text: the decimal sign of its numbers, '.' or ','.")
+]
+Missing = Annotated[str | None, typer.Option(metavar="WORDS", help="Table: words that mean an empty cell, as '?,N/A'.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Table of text: whether its first line holds names.")
+]
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")
 ]
@@ -37,6 +59,22 @@ Contamination = Annotated[
     float, typer.Option(metavar="SHARE", help="Without labels: the share of anomalies among the rows, to be left out.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def run_file(path: Path) -> None:
+    """Run a Python file of the user's own. Raises FileError if there is none, InputError where it fails."""
+    import runpy
+
+    from diabolo.errors import DiaboloError, FileError, InputError
+
+    if not path.is_file():
+        raise FileError(f"There is no file {path} to run; --import takes a Python file that registers networks.")
+    try:
+        runpy.run_path(str(path), run_name=path.stem)
+    except DiaboloError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
 
 
 def make_room(path: Path, *, force: bool) -> None:
@@ -61,13 +99,14 @@ def watchers(name: str, shape: tuple[int, ...], *, quiet: bool, track: str | Non
     return [*found, tracker(track)] if track else found
 
 
-def print_figures(figures: Sequence[object]) -> None:
+def print_figures(trained: "Trained", figures: "Sequence[Figures]") -> None:
+    from diabolo.app.output.likelihood import code_text
     from diabolo.app.output.tables import columns_text, figure_rows
     from diabolo.jobs.evaluate.measure import warnings as warned
 
     model, *baselines = figures
-    print(columns_text(figure_rows([model, *baselines])))  # type: ignore[list-item]
-    say(*warned(model, baselines))  # type: ignore[arg-type]
+    print(columns_text(figure_rows([model, *baselines])), *code_text(trained), sep="\n")
+    say(*warned(trained, model, baselines))
 
 
 def asked_latent(given: str | None) -> int | str | None:
@@ -76,6 +115,16 @@ def asked_latent(given: str | None) -> int | str | None:
         return None if given is None else int(given)
     except ValueError:
         return given
+
+
+def asked_layers(given: str | None) -> tuple[int, ...] | None:
+    """Return what --layers says: '512,256' is (512, 256). Raises ArgumentError for anything else."""
+    from diabolo.errors import ArgumentError
+
+    sizes = [] if given is None else given.split(",")
+    if not all(size.strip().isdecimal() for size in sizes):
+        raise ArgumentError(f"--layers must be whole numbers with commas between them, as 512,256, got {given!r}.")
+    return None if given is None else tuple(int(size) for size in sizes)
 
 
 def asked_window(given: str | None, preset: str) -> int | str | None:

@@ -11,8 +11,9 @@ from diabolo.data.images.pairs import Neighbours, Pairs, check_names, check_same
 from diabolo.data.images.patches import Patches
 from diabolo.data.images.photos import open_shelf
 from diabolo.data.named import SETS
-from diabolo.data.opening import open_data
+from diabolo.data.opening import check_no_table, open_data
 from diabolo.data.source import Dataset, Source
+from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect.anomaly_maps import pieces_of
 
@@ -37,6 +38,7 @@ class Wanted:
     seed: int
     pieced: bool = False
     usual_patch: int | None = None
+    asked: Asked | None = None
 
 
 def material(wanted: Wanted) -> tuple[Dataset, str | None]:
@@ -48,7 +50,8 @@ def material(wanted: Wanted) -> tuple[Dataset, str | None]:
     if wanted.usual_patch and wanted.patch is None and is_pictures(str(wanted.data)):
         return _photos(str(wanted.data), wanted), wanted.noise
     if wanted.patch is None and not (wanted.self_supervised or wanted.noisy) and not _surfaced(wanted):
-        return open_data(str(wanted.data), label=wanted.label, ignore=wanted.ignore), wanted.noise
+        return open_data(str(wanted.data), label=wanted.label, ignore=wanted.ignore, asked=wanted.asked), wanted.noise
+    check_no_table(str(wanted.data or wanted.noisy), wanted.asked)
     if wanted.ignore:
         raise ArgumentError("--ignore names columns of a table, and images have none; leave it out.")
     if wanted.noisy is not None and wanted.clean is not None:

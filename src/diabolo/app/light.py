@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from diabolo.app.commands.deploy.export import check
 from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
 from diabolo.app.running import run
 from diabolo.version import __version__
 
-COMMANDS: dict[str, Callable[..., Any]] = {"score": score, "serve": serve}
+COMMANDS: dict[str, Callable[..., Any]] = {"score": score, "serve": serve, "check": check}
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

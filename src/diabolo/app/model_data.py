@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diabolo.data.opening import open_data
+from diabolo.data.opening import is_table, open_data
 from diabolo.data.source import Array, Dataset, Reordered
+from diabolo.data.tables.reading.record import Asked
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs import table_input
@@ -44,9 +45,15 @@ def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
     return name_in(trained) == "images"
 
 
-def open_for(trained: Known, data: str | Path, label: str | None = None) -> Dataset:
-    """Open data for a model: of a table the columns that it knows, in their order. Raises as both parts do."""
-    return matched(open_data(data, label=label, only=trained.about.get("columns") or ()), trained)
+def open_for(trained: Known, data: str | Path, label: str | None = None, asked: Asked | None = None) -> Dataset:
+    """Open data for a model: of a table the columns that it knows, in their order, read as its own table was.
+
+    asked: what the user says of how it is read. Raises as both parts do.
+    """
+    known = trained.about.get("columns") or ()
+    if is_table(data):
+        return matched(open_data(data, label=label, only=known, asked=table_input.asked_of(trained, asked)), trained)
+    return matched(open_data(data, label=label, asked=asked), trained)
 
 
 def with_marks(data: Dataset, label: str | None, anomaly: str | None) -> Dataset:

@@ -4,6 +4,7 @@ All images go through together, one number of each a step: a step's contexts are
 one matrix product. The numbers whose context is all 0 (most of a drawing) have one distribution a step, and one table.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from diabolo.coding.integer_network import Arrays, IntegerNetwork, check_exact, network_from_arrays
 from diabolo.coding.levels import BINS, FULL, Bins, Mixture, bins_for, frequencies_less_1
-from diabolo.coding.stack import check_ended, new_stack, open_stack, stack_bytes
+from diabolo.coding.stack import Stacks, check_ended, new_stack, open_stack, stack_bytes
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.model.pixels import PLACES, neighbours, places
 
@@ -55,6 +56,10 @@ class PixelCoder:
 
     def encode(self, images: Images, max_error: int = 0) -> bytes:
         """Return the bytes of `images` (n, *shape). No number comes back off by more than `max_error`, 0 to 127."""
+        return self.encode_parts(images, [len(images)], max_error)[0]
+
+    def encode_parts(self, images: Images, counts: Sequence[int], max_error: int = 0) -> list[bytes]:
+        """Return the bytes of each part, of `counts` images: as `encode` gives them, but in the time of one part."""
         if images.dtype != np.uint8 or images.shape[1:] != self.shape or images.ndim < 2:
             raise InputError(f"images must be uint8 (n, {self.shape}), got {images.dtype} of shape {images.shape}.")
         steps = self._steps(len(images), max_error)
@@ -62,24 +67,30 @@ class PixelCoder:
         columns = torch.from_numpy(np.ascontiguousarray(images)).view(len(images), steps.count).T
         coded = ((columns.to(torch.int16) + max_error) // width).to(torch.uint8)
         steps.fill(steps.bins.centres[coded.int()])
-        coder = new_stack()
+        stacks = Stacks([new_stack() for _ in counts], counts)
         for step in reversed(range(steps.count)):
-            steps.put(coder, step, coded[step].int())
-        return stack_bytes(coder)
+            steps.put(stacks, step, coded[step].int())
+        return [stack_bytes(coder) for coder in stacks.stacks]
 
     def decode(self, data: bytes, count: int, max_error: int = 0) -> Images:
         """Return the `count` images (count, *shape) in `data`; memory is in proportion to them.
 
         Raises FormatError if bytes are missing or left over; other bytes mostly show, but a checksum is the archive's.
         """
-        if count < 0:
-            raise ArgumentError(f"count must be at least 0, got {count}.")
-        steps = self._steps(count, max_error)
-        coder = open_stack(data, 2 * count * steps.count)
+        return self.decode_parts([data], [count], max_error)
+
+    def decode_parts(self, parts: Sequence[bytes], counts: Sequence[int], max_error: int = 0) -> Images:
+        """Return the images of all parts, one after the other; raises as `decode` does."""
+        if min(counts) < 0:
+            raise ArgumentError(f"count must be at least 0, got {min(counts)}.")
+        steps = self._steps(sum(counts), max_error)
+        opened = [open_stack(data, 2 * count * steps.count) for data, count in zip(parts, counts, strict=True)]
+        stacks = Stacks(opened, counts)
         for step in range(steps.count):
-            steps.take(coder, step)
-        check_ended(coder)
-        return np.ascontiguousarray(steps.levels().numpy().T).reshape(count, *self.shape)
+            steps.take(stacks, step)
+        for coder in opened:
+            check_ended(coder)
+        return np.ascontiguousarray(steps.levels().numpy().T).reshape(sum(counts), *self.shape)
 
     def _steps(self, count: int, max_error: int) -> "_Steps":
         if not 0 <= max_error <= MOST_ERROR:
@@ -129,7 +140,7 @@ class _Steps:
         rows = self.padded.view(radius + self.coder.height, self.wide * channels, self.images)[radius:]
         return rows[:, radius * channels : (radius + self.coder.width) * channels]
 
-    def put(self, stack: Any, step: int, coded: Tensor) -> None:
+    def put(self, stacks: Stacks, step: int, coded: Tensor) -> None:
         """Encode the bins (n,) of a step; what is decoded last goes first."""
         busy, empty, contexts = self._contexts(step)
         if len(busy):
@@ -140,22 +151,25 @@ class _Steps:
                 digit = found // span % 4
                 pairs.append((digit.numpy(), digits.rows(span)))
                 digits.chosen(digit, span)
+            cuts = stacks.cuts(busy.numpy())
             for digit, rows in reversed(pairs):
-                stack.encode_reverse(digit, CATEGORICAL(perfect=False), rows)
+                stacks.put(cuts, digit, CATEGORICAL(perfect=False), rows)
         if len(empty):
-            stack.encode_reverse(coded[empty].numpy(), self._empty_model(step))
+            stacks.put(stacks.cuts(empty.numpy()), coded[empty].numpy(), self._empty_model(step))
 
-    def take(self, stack: Any, step: int) -> None:
+    def take(self, stacks: Stacks, step: int) -> None:
         """Decode the bins of a step, and put in their levels."""
         busy, empty, contexts = self._contexts(step)
         levels = self.padded[self.target(step)]
         if len(empty):
-            found = torch.from_numpy(stack.decode(self._empty_model(step), len(empty)))
+            found = torch.from_numpy(stacks.take(stacks.cuts(empty.numpy()), self._empty_model(step)))
             levels[empty] = self.bins.centres[found]
         if len(busy):
             digits = _Digits(self._mixture(step, contexts), self.bins)
+            cuts = stacks.cuts(busy.numpy())
             for span in SPANS:
-                digits.chosen(torch.from_numpy(stack.decode(CATEGORICAL(perfect=False), digits.rows(span))), span)
+                digit = stacks.take(cuts, CATEGORICAL(perfect=False), digits.rows(span))
+                digits.chosen(torch.from_numpy(digit), span)
             levels[busy] = self.bins.centres[digits.start]
 
     def _contexts(self, step: int) -> tuple[Tensor, Tensor, Tensor]:

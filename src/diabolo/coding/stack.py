@@ -1,9 +1,12 @@
 """The stack of bytes that all coded symbols go through: constriction's ANS coder, sealed (docs/format.md)."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import constriction
 import numpy as np
+from numpy.typing import NDArray
 
 from diabolo.coding.tables import PRECISION
 from diabolo.errors import FormatError
@@ -38,3 +41,30 @@ def check_ended(coder: Any) -> None:
     """Raise FormatError unless the coder is back at the seal."""
     if coder.num_words() != 1 or coder.get_compressed()[0] != SEAL:
         raise FormatError("the coded symbols do not end where they should; the data are damaged or cut off.")
+
+
+class Stacks:
+    """Stacks of several parts of the images, coded side by side: part k has the next counts[k] images."""
+
+    def __init__(self, stacks: Sequence[Any], counts: Sequence[int]) -> None:
+        self.stacks, self._ends = stacks, np.cumsum([0, *counts])
+
+    def cuts(self, images: NDArray[np.int64]) -> list[slice]:
+        """Return where among the numbers of some images, in order, those of each part are."""
+        places = np.searchsorted(images, self._ends).tolist()
+        return [slice(start, end) for start, end in pairwise(places)]
+
+    def put(self, cuts: Sequence[slice], symbols: NDArray[np.int32], model: Any, *rows: NDArray[np.float64]) -> None:
+        """Encode symbols, each part's on its own stack; rows: the model's parameters, if each symbol has its own."""
+        for stack, cut in zip(self.stacks, cuts, strict=True):
+            if cut.stop > cut.start:
+                stack.encode_reverse(symbols[cut], model, *(row[cut] for row in rows))
+
+    def take(self, cuts: Sequence[slice], model: Any, *rows: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Return the next symbols of all parts, one after the other."""
+        found = [
+            stack.decode(model, *(row[cut] for row in rows)) if rows else stack.decode(model, cut.stop - cut.start)
+            for stack, cut in zip(self.stacks, cuts, strict=True)
+            if cut.stop > cut.start
+        ]
+        return np.concatenate(found)

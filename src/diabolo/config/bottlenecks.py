@@ -2,6 +2,7 @@
 
 is_latent: whether the code is the latent itself. has_rate: whether a code costs anything.
 has_free_nats: whether training can leave a part of the rate uncharged.
+freer: what to do so that the code tells more of a sample; '' where nothing but its size holds it back.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ class PlainConfig:
     is_latent: ClassVar[bool] = True
     has_rate: ClassVar[bool] = False
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class VariationalConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = True
+    freer: ClassVar[str] = "lower beta"
 
     free_nats: float = 0.0
     couplings: int = 0
@@ -49,6 +52,7 @@ class RoundedConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     components: int = 3
 
@@ -66,6 +70,7 @@ class VectorQuantisedConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = False  # for beta: this rate has no gradient
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "give a larger latent"
 
     size: int = 256
     width: int = 16
@@ -74,6 +79,72 @@ class VectorQuantisedConfig:
     def __post_init__(self) -> None:
         check_counts("size and width", (self.size, self.width), most=65_536)
         check_range("commitment", self.commitment, 0, 1e3)
+
+
+@dataclass(frozen=True)
+class SparseConfig:
+    """The latent is the code, and its absolute sum costs `penalty` nats a unit (L1; Ng 2011, Sparse autoencoder)."""
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
+
+    penalty: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class KSparseConfig:
+    """The code is the latent's `active` largest numbers, and 0 elsewhere (Makhzani and Frey 2013, arXiv:1312.5663)."""
+
+    is_latent: ClassVar[bool] = False
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "raise active"
+
+    active: int = 25
+
+    def __post_init__(self) -> None:
+        check_counts("active", (self.active,))
+
+
+@dataclass(frozen=True)
+class ContractiveConfig:
+    """The latent is the code, and costs `penalty` times the squared norm of its slope by the sample.
+
+    Source: Rifai et al. 2011, Contractive auto-encoders, equation 4.
+    """
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
+
+    penalty: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class WassersteinConfig:
+    """The latent is the code, and codes together cost `penalty` times their distance from a standard normal.
+
+    Source: Tolstikhin et al. 2018, arXiv:1711.01558, algorithm 2 (maximum mean discrepancy).
+    """
+
+    is_latent: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = False
+    has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower penalty"
+
+    penalty: float = 100.0
+
+    def __post_init__(self) -> None:
+        check_range("penalty", self.penalty, 0, 1e6)
 
 
 @dataclass(frozen=True)
@@ -86,6 +157,7 @@ class HyperpriorConfig:
     is_latent: ClassVar[bool] = False
     has_rate: ClassVar[bool] = True
     has_free_nats: ClassVar[bool] = False
+    freer: ClassVar[str] = "lower beta"
 
     places: int
     height: int
@@ -99,11 +171,25 @@ class HyperpriorConfig:
         check_counts("places, height, width, side, hidden and features", sizes)
 
 
-BottleneckConfig = PlainConfig | VariationalConfig | RoundedConfig | VectorQuantisedConfig | HyperpriorConfig
+BottleneckConfig = (
+    PlainConfig
+    | VariationalConfig
+    | RoundedConfig
+    | VectorQuantisedConfig
+    | SparseConfig
+    | KSparseConfig
+    | ContractiveConfig
+    | WassersteinConfig
+    | HyperpriorConfig
+)
 BOTTLENECKS: dict[str, type] = {
     "plain": PlainConfig,
     "variational": VariationalConfig,
     "rounded": RoundedConfig,
     "vector-quantised": VectorQuantisedConfig,
+    "sparse": SparseConfig,
+    "k-sparse": KSparseConfig,
+    "contractive": ContractiveConfig,
+    "wasserstein": WassersteinConfig,
     "hyperprior": HyperpriorConfig,
 }

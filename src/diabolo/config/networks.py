@@ -10,7 +10,7 @@ from typing import ClassVar
 from diabolo.config.checks import MOST_LAYERS, check_choice, check_counts, check_stages
 from diabolo.errors import ArgumentError
 
-ACTIVATIONS = ("relu", "linear", "silu")
+ACTIVATIONS = ("relu", "linear", "silu", "sigmoid", "tanh")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,27 @@ class DenseConfig:
     @property
     def perceptron(self) -> "DenseConfig":
         return self
+
+
+@dataclass(frozen=True)
+class TiedConfig:
+    """As `DenseConfig`, and each of the decoder's weights is the transpose of one of the encoder's.
+
+    Source: Vincent et al. 2010, Stacked denoising autoencoders, section 2.2.
+    """
+
+    told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
+    perceptron: ClassVar[None] = None
+
+    widths: tuple[int, ...] = ()
+    code: str = "relu"
+    hidden: str = "relu"
+
+    def __post_init__(self) -> None:
+        check_counts("widths", self.widths)
+        check_choice("code", self.code, ACTIVATIONS)
+        check_choice("hidden", self.hidden, ACTIVATIONS)
 
 
 @dataclass(frozen=True)
@@ -139,11 +160,32 @@ class PhotoConfig:
             raise ArgumentError("channels and blocks of a photo network are 3 each, and places a multiple of 4.")
 
 
-NetworkConfig = DenseConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig | PhotoConfig
+@dataclass(frozen=True)
+class OwnConfig:
+    """PyTorch modules of the user's. The model file holds their names and weights, never their code.
+
+    encoder, decoder: the full names of their classes, or of the functions that make them.
+    name: that the functions are registered under; '' where the modules themselves are given.
+    """
+
+    told: ClassVar[bool] = False
+    joined: ClassVar[bool] = True
+    perceptron: ClassVar[None] = None
+
+    encoder: str
+    decoder: str
+    name: str = ""
+
+
+NetworkConfig = (
+    DenseConfig | TiedConfig | ConvolutionalConfig | ResidualConfig | UShapedConfig | PhotoConfig | OwnConfig
+)
 NETWORKS: dict[str, type] = {
     "dense": DenseConfig,
+    "tied": TiedConfig,
     "convolutional": ConvolutionalConfig,
     "residual": ResidualConfig,
     "u-shaped": UShapedConfig,
     "photo": PhotoConfig,
+    "own": OwnConfig,
 }

@@ -12,6 +12,7 @@ from diabolo.data.limits import reading
 from diabolo.data.named import SETS, open_named
 from diabolo.data.source import ArraySource, Dataset
 from diabolo.data.tables.files import open_table
+from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import EmptyTableError, FileError, FormatError, InputError
 
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -26,11 +27,13 @@ def open_data(
     label: str | None = None,
     ignore: str | Sequence[str] | None = None,
     only: Sequence[str] = (),
+    asked: Asked | None = None,
 ) -> Dataset:
     """Open a data set by its name or its path.
 
     label: the column of a table file that holds the labels. ignore: columns to leave out. only: those that a model
-    knows; a table that has them all is taken without its others.
+    knows; a table that has them all is taken without its others. asked: how a table is read, where its file leaves it
+    open or is to be overruled.
 
     A word that is the name of a data set is that data set; write ./mnist for a path of that name.
     Raises InputError if `data` or `label` cannot be meant; FileError if nothing is there or it cannot
@@ -44,10 +47,16 @@ def open_data(
     left_out = _names(ignore)
     if isinstance(data, str) and data in SETS:
         _check_no_columns(data, label, left_out)
+        check_no_table(data, asked)
         return open_named(data)
     path = Path(data)
     with reading(path, "data"):
-        return _open_path(path, label, left_out, only)
+        return _open_path(path, label, left_out, only, asked)
+
+
+def is_table(data: str | Path) -> bool:
+    """Return whether data are the path of a table."""
+    return not (isinstance(data, str) and data in SETS) and str(data).lower().endswith(TABLES)
 
 
 def _names(ignore: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -57,7 +66,9 @@ def _names(ignore: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _open_path(path: Path, label: str | None, ignore: Sequence[str], only: Sequence[str]) -> Dataset:
+def _open_path(
+    path: Path, label: str | None, ignore: Sequence[str], only: Sequence[str], asked: Asked | None
+) -> Dataset:
     if not path.exists():
         raise FileError(_missing(path))
     if not path.is_file() and not path.is_dir():
@@ -66,8 +77,9 @@ def _open_path(path: Path, label: str | None, ignore: Sequence[str], only: Seque
     if path.is_file():
         _check_kind(path, name)
         if name.endswith(TABLES):
-            return open_table(path, label, ignore, only)
+            return open_table(path, label, ignore, only, asked)
     _check_no_columns(str(path), label, ignore)
+    check_no_table(str(path), asked)
     return open_images(path) if path.is_dir() else _reader(name)(path)
 
 
@@ -87,6 +99,12 @@ def _check_no_columns(data: str, label: str | None, ignore: Sequence[str]) -> No
             raise InputError(
                 f"{what} names a column of a CSV, TSV or Parquet file, and {data} is none; leave '{names[0]}' out."
             )
+
+
+def check_no_table(data: str, asked: Asked | None) -> None:
+    """Raise InputError where options of tables are given for data that are none."""
+    if asked is not None and asked.given:
+        raise InputError(f"{asked.given[0]} says how a table is read, and {data} is none; leave it out.")
 
 
 def _missing(path: Path) -> str:

@@ -1,17 +1,23 @@
 """Learn: from samples and what was asked for to a model with all that its jobs need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from torch import nn
 
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.data.source import Source
+from diabolo.errors import ArgumentError
 from diabolo.jobs import table_input
 from diabolo.jobs.compress.prepare import prepared
 from diabolo.jobs.detect import members as detectors
 from diabolo.jobs.evaluate.choose_latent import AUTO, Choice, Configured, check_quality, choose_latent
+from diabolo.model.bottlenecks.table import BOTTLENECKS
 from diabolo.model.corruption.described import parse_noise
-from diabolo.presets.dials import VariationalDials
+from diabolo.model.networks.own import Modules, given_modules, numbers_of, own_config
+from diabolo.presets.dials import NetworkDials, VariationalDials
 from diabolo.presets.presets import configure, preset_of, recipe_for
 from diabolo.presets.record import Preset
 from diabolo.training.files.model_file import Trained
@@ -33,6 +39,13 @@ class Asked:
     learning_rate: float | None
     patience: int | None
     validation: float | None
+    encoder: nn.Module | None
+    decoder: nn.Module | None
+    network: str | None
+    layers: Sequence[int] | None
+    activation: str | None
+    penalty: float | None
+    active: int | None
     noise: str | None
     beta: float | None
     warm_up: float | None
@@ -67,15 +80,31 @@ class Asked:
             warm_up=self.warm_up,
         )
 
-    def configured(self, latent: int | str | None, labels: Labels | None) -> Configured:
+    def configured(self, latent: int | str | None, labels: Labels | None, modules: Modules | None) -> Configured:
         """Return what `fit` asks for the configuration, for codes of `latent` numbers."""
         dials = VariationalDials(self.beta, self.free_nats, self.binarise, labels.names if labels else ())
+        layered = NetworkDials(self.layers, self.activation, self.penalty, self.active)
+        own = own_config(self.network, modules)
+        if own is not None and not self.record.free_latent:
+            raise ArgumentError(
+                f"The code of preset {self.preset!r} follows from its own network; choose another preset for yours."
+            )
 
         def configuration(shape: tuple[int, ...], unit: bool) -> ModelConfig:
-            config = dials.on(configure(self.preset, shape, latent=latent, unit=unit))
+            config = configure(self.preset, shape, latent=latent, unit=unit)
+            if own is not None:
+                found = latent_of(config, modules) if modules and latent is None else config.latent
+                config = replace(config, network=own, latent=found)
+            config = dials.on(layered.on(config))
             return config if self.noise is None else replace(config, corruption=parse_noise(self.noise))
 
         return configuration
+
+
+def latent_of(config: ModelConfig, modules: Modules) -> int:
+    """Return the numbers of a code, as the user's encoder gives them."""
+    bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
+    return max(1, numbers_of(modules, config.shape) // bottleneck.per_latent)
 
 
 def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, about: dict[str, Any]) -> Trained:
@@ -84,6 +113,8 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
     about: further facts for the model file. Raises InputError for data or parameters that cannot be used.
     """
     check_quality(asked.quality, asked.latent)
+    modules = given_modules(asked.encoder, asked.decoder)
+    dials = replace(dials, modules=modules)
     encoding, record = None, asked.record
     share = detectors.checked(asked.contamination, source, record.detector)
     split = draw_split(len(source), asked.recipe_of(len(source)).validation, dials.seed)
@@ -91,9 +122,10 @@ def learn(source: Source, asked: Asked, dials: Dials, labels: Labels | None, abo
         encoding = table_input.fit_to(source, split.rows)
         source = table_input.encoded(source, encoding)
     choice = _choice(source, asked, dials, labels)
-    configured = asked.configured(choice.latent if choice else asked.latent, labels)
+    configured = asked.configured(choice.latent if choice else asked.latent, labels, modules)
     trained = fit(source, configured, asked.recipe_of, dials, labels, split=split, **asked.scaling)
-    trained = replace(trained, about={**trained.about, **about, **(choice.facts if choice else {})})
+    told = table_input.told_of(source)
+    trained = replace(trained, about={**trained.about, **about, **told, **(choice.facts if choice else {})})
     if encoding is not None:
         trained = table_input.with_encoding(trained, encoding)
     bottleneck = trained.model.encoder.bottleneck
@@ -106,5 +138,10 @@ def _choice(source: Source, asked: Asked, dials: Dials, labels: Labels | None) -
     """Return the latent chosen for the samples, None where it is given or the preset's own."""
     if not (isinstance(asked.latent, str) and asked.latent == AUTO):
         return None
-    configured = asked.configured(None, labels)
+    if dials.modules is not None:
+        raise ArgumentError(
+            "latent 'auto' trains codes of several sizes, and the encoder given has one; leave latent out, or register "
+            "functions that make networks of any size (register_networks)."
+        )
+    configured = asked.configured(None, labels, None)
     return choose_latent(source, configured, asked.recipe_of, dials, labels, quality=asked.quality, **asked.scaling)

@@ -5,11 +5,19 @@ from typing import Any
 import numpy as np
 
 from diabolo.errors import ArgumentError
+from diabolo.model.networks.own import MODULES
 
 
 def plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return constructor parameters as JSON values: NumPy's numbers as Python's."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()}
+    """Return constructor parameters as JSON values: NumPy's numbers as Python's, without modules of the user's own."""
+    known = {name: value for name, value in parameters.items() if name not in MODULES}
+    return {name: _plain(value) for name, value in known.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def seed_of(random_state: object) -> int:

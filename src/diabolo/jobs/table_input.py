@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -13,11 +13,13 @@ from diabolo.data.preprocessing import bounded, unchanging
 from diabolo.data.source import Array, ArraySource, Source
 from diabolo.data.tables.encoding import Encoding, fit_encoding
 from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, reading_of, root_of
+from diabolo.data.tables.reading.record import Asked, ColumnReading, Reading, reading_from_json
 from diabolo.errors import InputError
 from diabolo.jobs.columns import JOB, by_column, check_shape, encoding_of, encoding_of_numbers, weights_of
 from diabolo.training.files.contents import Extra, Known
 
 __all__ = ["by_column", "check_shape", "encoding_of", "weights_of"]
+READING = "reading"
 T = TypeVar("T", bound=Known)
 MOST_FITTED = 500_000
 """Rows that an encoding is fitted to."""
@@ -67,6 +69,27 @@ def seen_by(trained: Known, source: Source) -> Source:
     if encoding is None and is_mixed(source):
         encoding = encoding_of_numbers(trained)
     return source if encoding is None else encoded(source, encoding)
+
+
+def told_of(source: Source) -> dict[str, Any]:
+    """Return what a model keeps of how its table was read; nothing for arrays and data frames."""
+    reading = reading_of(source)
+    return {} if reading is None else {READING: reading.to_json()}
+
+
+def asked_of(trained: Known, asked: Asked | None = None) -> Asked:
+    """Return how a table for a model is to be read: as the user asks, and as its own table was.
+
+    A model of an earlier version keeps the kinds of its columns alone.
+    """
+    asked = Asked() if asked is None else asked
+    if READING in trained.about:
+        return replace(asked, before=reading_from_json(trained.about[READING]))
+    encoding = encoding_of(trained)
+    if encoding is None:
+        return asked
+    columns = (ColumnReading(column.name, column.kind, getattr(column, "form", "")) for column in encoding.columns)
+    return replace(asked, before=Reading(columns=tuple(columns)))
 
 
 def with_encoding(trained: T, encoding: Encoding) -> T:

@@ -14,6 +14,7 @@ from diabolo.model.likelihoods import LIKELIHOODS, Likelihood
 from diabolo.model.nested import kept, prefix_lengths
 from diabolo.model.networks.build import NETWORKS
 from diabolo.model.networks.layers import draw_weights
+from diabolo.model.networks.own import Modules, global_draws, joined
 
 ACTIVE = 0.01
 """Variance over samples from which on a number of the code counts as active."""
@@ -78,6 +79,8 @@ class Decoder(nn.Module):
 class AutoencoderModel(nn.Module):
     """decoder(encoder(x)), built from a configuration; weights are drawn from `generator` or left on 'meta'.
 
+    modules: the user's encoder and decoder, with their weights, where the configuration says that they are given.
+
     Example:
         >>> from diabolo.presets.presets import configure
         >>> model = AutoencoderModel(configure("dense", (28, 28)), torch.Generator().manual_seed(0))
@@ -87,17 +90,25 @@ class AutoencoderModel(nn.Module):
         50992
     """
 
-    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, config: ModelConfig, generator: torch.Generator | None = None, modules: Modules | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         bottleneck = BOTTLENECKS[type(config.bottleneck)](config.bottleneck, config.latent)
-        pair = NETWORKS[type(config.network)](config.network, config, bottleneck.per_latent, bottleneck.per_code)
+        sizes = bottleneck.per_latent, bottleneck.per_code
+        with global_draws(generator.initial_seed() if generator else 0):
+            make = NETWORKS[type(config.network)]
+            pair = joined(modules, config, *sizes) if modules else make(config.network, config, *sizes)
         self.encoder = Encoder(pair.encoder, bottleneck)
         likelihood = LIKELIHOODS[type(config.likelihood)](config.likelihood)
         self.decoder = Decoder(pair.decoder, likelihood, len(config.classes), bottleneck.embedding)
         self.corrupt = CORRUPTIONS[type(config.corruption)](config.corruption, likelihood.unit)
+        self.own_networks = pair.own
         if generator is not None:
-            draw_weights(self, generator)
+            parts = [bottleneck, self.decoder.likelihood, bottleneck.embedding, self.corrupt] if pair.own else [self]
+            for part in parts:
+                draw_weights(part or nn.Identity(), generator)
 
     @property
     def dimensions(self) -> int:
@@ -133,11 +144,11 @@ class AutoencoderModel(nn.Module):
 
     def _drawn(self, given: Tensor, generator: torch.Generator) -> Coded:
         """Return a code as training sees it: where the configuration is nested, a prefix of it, of a drawn length."""
-        latent = self.encoder.network(given)
-        if not self.config.nested:
-            return self.encoder.bottleneck.draw(latent, generator)
-        lengths = prefix_lengths(len(given), self.config.latent, generator)
-        return self.encoder.bottleneck.draw(latent, generator, kept(lengths, self.config.latent))
+        latent, bottleneck, some = self.encoder.network(given), self.encoder.bottleneck, None
+        if self.config.nested:
+            some = kept(prefix_lengths(len(given), self.config.latent, generator), self.config.latent)
+        coded = bottleneck.draw(latent, generator, some)
+        return coded._replace(penalty=coded.penalty + bottleneck.around(self.encoder, given, generator))
 
     def parted(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return samples (n, *shape) and labels; a conditional model's may come flat, as (n, dimensions + classes)."""

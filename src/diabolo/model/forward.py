@@ -35,7 +35,37 @@ def _relu(x: Numbers) -> None:
     np.maximum(x, 0, out=x)
 
 
-ACTIVATIONS: dict[str, Activation] = {"relu": _relu, "linear": lambda _: None, "silu": _silu}
+def _sigmoid(x: Numbers) -> None:
+    np.negative(x, out=x)
+    np.exp(x, out=x)
+    x += 1
+    np.reciprocal(x, out=x)
+
+
+def _tanh(x: Numbers) -> None:
+    np.tanh(x, out=x)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": _relu,
+    "linear": lambda _: None,
+    "silu": _silu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+}
+
+
+def layers(config: ModelConfig, weights: Mapping[str, NDArray[np.floating]]) -> list[tuple[Numbers, str]]:
+    """Return the weights of each layer and its biases beside them, (outputs, inputs + 1), and what follows it.
+
+    Raises FormatError if they do not fit the configuration.
+    """
+    network = config.network.perceptron
+    assert network is not None
+    sizes = [prod(config.shape), *network.widths, config.latent]
+    between = [network.hidden] * len(network.widths)
+    factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)
+    return list(zip(factors, (*between, network.code, *between, "linear"), strict=True))
 
 
 def dense(
@@ -44,12 +74,8 @@ def dense(
     activations: Mapping[str, Activation] = ACTIVATIONS,
 ) -> Reconstruct:
     """Return the autoencoder of weights as the model file names them. Raises FormatError if they do not fit."""
-    network = config.network.perceptron
-    assert network is not None
-    sizes = [prod(config.shape), *network.widths, config.latent]
-    between = [network.hidden] * len(network.widths)
-    factors = _factors("encoder", sizes, weights) + _factors("decoder", sizes[::-1], weights)
-    after = [activations[name] for name in (*between, network.code, *between, "linear")]
+    found = layers(config, weights)
+    factors, after = [factor for factor, _ in found], [activations[name] for _, name in found]
 
     def reconstruct(x: Numbers) -> Numbers:
         filled = with_ones(x.shape)

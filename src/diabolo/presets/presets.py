@@ -7,10 +7,10 @@ from numbers import Integral, Real
 from diabolo.config.model import ModelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.errors import ArgumentError
-from diabolo.presets import codecs, denoisers, detectors, lecture, recipes, variational
+from diabolo.presets import codecs, denoisers, detectors, lecture, recipes, textbook, variational
 from diabolo.presets.record import Facts, Preset
 
-GROUPS = (lecture, variational, codecs, detectors, denoisers)
+GROUPS = (lecture, textbook, variational, codecs, detectors, denoisers)
 PRESETS: dict[str, Preset] = {preset.name: preset for group in GROUPS for preset in group.PRESETS}
 RECIPES: dict[str, Callable[[int, int | None], Recipe] | None] = {"default": None, "lecture": recipes.lecture}
 """By name; the default one is the preset's own."""
@@ -24,7 +24,8 @@ def described() -> str:
 def preset_of(name: object) -> Preset:
     """Return the preset called `name`. Raises ArgumentError if there is none."""
     if not isinstance(name, str) or name not in PRESETS:
-        raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}.")
+        own = "" if isinstance(name, str) else "; a network of your own goes to encoder and decoder"
+        raise ArgumentError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}{own}.")
     return PRESETS[name]
 
 

@@ -37,6 +37,7 @@ class Preset:
     detector: the name of the detector that its models get, or None (see `diabolo.jobs.detect.detector`).
     windows: whether it is for windows of a series, each as one sample; all numbers are then standardised.
     free_latent: whether the size of the code can be chosen; else it follows from the network.
+    reference: authors and year of the paper that a kind comes from.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Preset:
     detector: str | None = None
     windows: bool = False
     free_latent: bool = True
+    reference: str = ""
 
 
 def default_latent(shape: tuple[int, ...]) -> int:

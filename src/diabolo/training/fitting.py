@@ -17,12 +17,14 @@ from diabolo.data.preprocessing import Preprocessing, bounded, fit_preprocessing
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, InputError
 from diabolo.model.autoencoder import AutoencoderModel
+from diabolo.model.networks.own import Modules
 from diabolo.model.networks.starts import start_at
 from diabolo.model.summary import count_parameters
 from diabolo.training.batches import compacted, expanded
 from diabolo.training.devices import choose_device
 from diabolo.training.files.model_file import Trained
-from diabolo.training.history import Record
+from diabolo.training.global_draws import GlobalDraws
+from diabolo.training.history import Record, collapsed, kept
 from diabolo.training.labelled import Labels, labelled
 from diabolo.training.loop import Callback, Run, Task, generator_for
 from diabolo.training.split import FINGERPRINT, SPLIT, Split, draw_split, fingerprint
@@ -33,13 +35,14 @@ START_ROWS = 4096
 
 @dataclass(frozen=True)
 class Dials:
-    """How a run goes, beside the recipe."""
+    """How a run goes, beside the recipe. modules: the user's encoder and decoder, which it trains."""
 
     seed: int = 0
     device: str = "auto"
     callbacks: Sequence[Callback] = ()
     checkpoint: Path | None = None
     resume: bool = False
+    modules: Modules | None = None
 
 
 def fit(
@@ -67,18 +70,19 @@ def fit(
     rows, held_out = split.rows, split.held_out
     preprocessing = fit_preprocessing(source, rows, held_out, curved=curved, standardised=standardised)
     config = configured(getattr(source, "sample_shape", source.shape), preprocessing.unit)
-    _check_size(config)
+    _check_size(config, dials.modules)
     _warn(config, preprocessing, named=hasattr(source, "encoding"))
     device = choose_device(dials.device)
     seen = fingerprint(source)
     learnt, prepared = labelled(source, labels, preprocessing) if labels else (source, preprocessing)
-    model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0))
+    model = AutoencoderModel(config, generator_for("cpu", dials.seed, 0), dials.modules)
     if chosen.informed_start:
         start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
         start_at(model, start, generator_for("cpu", dials.seed, 4))
     known = {FINGERPRINT: seen, **({"labels_sha256": labels.digest} if labels else {})}
     task = Task(learnt, prepared, rows, held_out, " ".join(known.values()))
-    watched = {"callbacks": dials.callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
+    callbacks = (*dials.callbacks, GlobalDraws(dials.seed)) if model.own_networks else dials.callbacks
+    watched = {"callbacks": callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}
     outcome = Run(model, task, chosen, seed=dials.seed, device=device, **watched).train()  # type: ignore[arg-type]
     _warn_of_collapse(config, outcome.history)
     about: dict[str, Any] = {
@@ -96,11 +100,13 @@ def fit(
     return Trained(model.eval(), preprocessing, outcome.history, about)
 
 
-def _check_size(config: ModelConfig) -> None:
+def _check_size(config: ModelConfig, modules: Modules | None) -> None:
     """Refuse a model whose weights, gradients and optimizer state would not fit in memory."""
     try:
-        parameters = count_parameters(AutoencoderModel(config))
+        parameters = count_parameters(AutoencoderModel(config, modules=modules))
     except RuntimeError as error:
+        if modules is not None:
+            raise
         raise ArgumentError(
             f"A latent of {config.latent} makes layers larger than torch can hold; choose less."
         ) from error
@@ -111,9 +117,8 @@ def _check_size(config: ModelConfig) -> None:
 
 
 def _warn_of_collapse(config: ModelConfig, history: Sequence[Record]) -> None:
-    """Say so if a variational code tells next to nothing of the sample: less than a quarter of its numbers vary."""
-    active = next((record.active for record in reversed(history) if record.best), 0)
-    if config.bottleneck.has_free_nats and not config.nested and active < config.latent / 4:
+    if collapsed(config, history) and not config.nested:
+        active = getattr(kept(history), "active", 0)
         warnings.warn(
             f"Posterior collapse: of the {config.latent} numbers of the code only {active} vary with the sample; "
             "try a smaller latent, a smaller beta, warm_up = 0.3 or free_nats = 0.1.",

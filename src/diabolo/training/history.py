@@ -1,6 +1,9 @@
 """What happened in training: a list of plain records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from diabolo.config.model import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,14 @@ class Record:
     seconds: float
     best: bool
     active: int = 0
+
+
+def kept(history: Sequence[Record]) -> Record | None:
+    """Return the epoch whose weights the model has; None if there was none."""
+    return next((record for record in reversed(history) if record.best), None)
+
+
+def collapsed(config: ModelConfig, history: Sequence[Record]) -> bool:
+    """Return whether a variational code tells next to nothing of a sample: less than a quarter of its numbers vary."""
+    record = kept(history)
+    return config.bottleneck.has_free_nats and (record.active if record else 0) < config.latent / 4

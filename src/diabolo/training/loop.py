@@ -17,7 +17,7 @@ from diabolo.config.pixels import PixelConfig
 from diabolo.config.recipe import Recipe
 from diabolo.data.preprocessing import Preprocessing, bounded
 from diabolo.data.source import Source
-from diabolo.errors import FileError, TrainingError
+from diabolo.errors import FileError, InputError, TrainingError
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import Batches, Rows, compacted, evaluated_together, expanded
 from diabolo.training.devices import widest
@@ -321,7 +321,10 @@ class Run:
             self.checkpoint = None
 
     def _restore(self, state: Checkpoint) -> None:
-        self.model.load_state_dict(state.weights)
+        try:
+            self.model.load_state_dict(state.weights)
+        except RuntimeError as error:  # networks of the user's own, whose code the identity does not hold
+            raise InputError("The checkpoint's weights do not fit the networks given; train anew.") from error
         self.best = {name: tensor.to(self.device) for name, tensor in state.best.items()}
         self._set_moments(state.moments)
         self.history, self.before = list(state.history), state.seconds

@@ -2,28 +2,61 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diabolo.app.commands.archives.inspect import list_archive
-from diabolo.app.common import Json
+from diabolo.app.common import Columns, Decimal, Encoding, Header, Json, Missing, Separator, say
+
+if TYPE_CHECKING:
+    from diabolo.data.tables.reading.record import Asked
 
 
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file, or an archive.")], as_json: Json = False
+    model: Annotated[Path, typer.Argument(metavar="MODEL|TABLE", help="Model file, a table, or an archive.")],
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
+    as_json: Json = False,
 ) -> None:
-    """Say what a model is, what it was trained on and how good it is; of an archive, what `list` says."""
+    """Say what a model is, what it learnt and how good it is; how a table is read; of an archive, what `list` says."""
+    from diabolo.app.output.model import about_json, about_text
     from diabolo.coding.archive.opening import is_archive
+    from diabolo.data.opening import check_no_table, is_table
+    from diabolo.data.tables.reading.record import asked_from
+    from diabolo.estimator import load
 
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    if is_table(model):
+        _table(model, asked, as_json=as_json)
+        return
+    check_no_table(str(model), asked)
     if is_archive(model):
         list_archive(model, as_json)
         return
-    from diabolo.app.output.model import about_json, about_text
-    from diabolo.estimator import load
-
     estimator = load(model)
     print(json.dumps(about_json(estimator.trained_)) if as_json else about_text(estimator.trained_))
+
+
+def _table(path: Path, asked: "Asked", *, as_json: bool) -> None:
+    """Print how a table is read."""
+    from diabolo.data.opening import open_data
+    from diabolo.data.tables.frames import reading_of
+    from diabolo.data.tables.reading.words import reading_text, table_json
+
+    opened = open_data(path, asked=asked)
+    reading = reading_of(opened.train)
+    assert reading is not None
+    if as_json:
+        print(json.dumps(table_json(reading, len(opened.train), opened.notes)))
+        return
+    say(*opened.notes)
+    print(f"{'table':<14}{path}: {len(opened.train):,} rows, {len(reading.columns):,} columns")
+    print(reading_text(reading))
 
 
 def datasets(as_json: Json = False) -> None:

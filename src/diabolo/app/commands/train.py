@@ -8,20 +8,28 @@ import typer
 
 from diabolo.app.common import (
     Anomaly,
+    Columns,
     Contamination,
+    Decimal,
     Device,
+    Encoding,
     Force,
+    Header,
     Json,
     Label,
+    Missing,
     Quiet,
     Seed,
+    Separator,
     asked_latent,
+    asked_layers,
     asked_window,
     print_curve,
     print_figures,
     say,
     watchers,
 )
+from diabolo.config.networks import ACTIVATIONS
 from diabolo.errors import ArgumentError
 from diabolo.presets.presets import described, preset_of
 
@@ -47,6 +55,23 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="The largest learning rate.")] = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better held-out loss before it stops.")] = None,
     validation: Annotated[float | None, typer.Option(help="Held-out share of the samples.")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Networks of your own, registered under a name by --import (diabolo --help)."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,...", help="Sizes of the encoder's hidden layers; the decoder mirrors them."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Between layers: {', '.join(ACTIVATIONS)}.")
+    ] = None,
+    penalty: Annotated[
+        float | None, typer.Option(help="Weight of what a sparse, contractive or wasserstein code costs.")
+    ] = None,
+    active: Annotated[int | None, typer.Option(metavar="N", help="Numbers that a k-sparse code keeps.")] = None,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -83,6 +108,15 @@ def train(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
+    learn_labels: Annotated[
+        bool, typer.Option("--learn-labels", help="With --label: the anomalies are learnt from too, not only left out.")
+    ] = False,
     contamination: Contamination = 0.0,
     window: Annotated[
         str | None,
@@ -100,15 +134,18 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
-    from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
+    from diabolo.app.fit_and_measure import fitted, learnt_from, windowed, with_labels
     from diabolo.app.learning_data import Wanted, material
     from diabolo.app.model_data import with_marks
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
+    from diabolo.data.tables.reading.record import asked_from, reading_from_json
+    from diabolo.data.tables.reading.words import reading_text
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
     from diabolo.jobs.detect.members import detects
+    from diabolo.jobs.table_input import READING
 
     if out.suffix != ".safetensors":
         raise ArgumentError(f"--out must end in .safetensors, got {out}.")
@@ -134,10 +171,13 @@ def train(
         seed,
         record is not None and record.pieces,
         record.patch if record is not None else None,
+        asked_from(columns, encoding, separator, decimal, missing, header),
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
     length = asked_window(window, preset)
+    if learn_labels and (label is None or preset_of(preset).detector != "rows"):
+        raise ArgumentError("--learn-labels goes with --label COLUMN and the preset table.")
     whole = with_marks(whole, label, anomaly) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
@@ -152,6 +192,11 @@ def train(
         learning_rate=learning_rate,
         patience=patience,
         validation=validation,
+        network=network,
+        layers=asked_layers(layers),
+        activation=activation,
+        penalty=penalty,
+        active=active,
         noise=noise,
         beta=beta,
         warm_up=warm_up,
@@ -164,19 +209,24 @@ def train(
     )
     watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
     trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume, labels=told)
+    if learn_labels:
+        estimator.trained_ = trained = with_labels(trained, whole)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
         say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
     else:
         checkpoint.unlink(missing_ok=True)
-    detector = facts_of(trained) | ranking(trained, whole) if detects(trained) else {}
+    detector = facts_of(trained) if detects(trained) else {}
+    detector |= {} if learn_labels or not detector else ranking(trained, whole)  # learnt anomalies measure nothing
     if as_json:
         told_of = {"detector": detector} if detector else {}
         print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))
         return
+    if READING in about:
+        print(reading_text(reading_from_json(about[READING])))
     print(f"{about['split']}; {len(trained.history)} epochs in {about['seconds']:.1f} s")
-    print_figures(figures)
+    print_figures(trained, figures)
     print_curve(about)
     done = after_training(detector, out) if detector else ()
     print(f"Written: {out}", *done, *advice(trained, opened), sep="\n")

@@ -7,14 +7,18 @@ from typing import Any
 from diabolo.app.fit_and_measure import factor_text, shape_text
 from diabolo.app.output.detector import detector_text, facts_of
 from diabolo.app.output.latent_curve import curve_text
+from diabolo.app.output.likelihood import code_text
 from diabolo.app.output.tables import columns_text, figure_rows
 from diabolo.config.json import to_json
+from diabolo.data.tables.reading.record import reading_from_json
+from diabolo.data.tables.reading.words import reading_text
 from diabolo.jobs.compress.coders import PIXELS
 from diabolo.jobs.compress.compress import identity
 from diabolo.jobs.compress.levels import NAME
 from diabolo.jobs.compress.photos import PHOTO
 from diabolo.jobs.detect.members import detects, usable
 from diabolo.jobs.evaluate.record import Figures
+from diabolo.jobs.table_input import READING
 from diabolo.model.summary import summarise
 from diabolo.training.files.array_file import FORMAT
 from diabolo.training.files.model_file import Trained
@@ -46,6 +50,8 @@ def about_text(trained: Trained) -> str:
         f"trained in    {about['seconds']:.1f} s on {about['device']} ({about['stopped']})",
         f"made by       diabolo {about['diabolo']}, file format {FORMAT}",
     ]
+    if READING in about:
+        lines.append(reading_text(reading_from_json(about[READING])))
     if NAME in trained.extras or PIXELS in trained.extras or PHOTO in trained.extras:
         lines.append(f"archives      name it by SHA-256 {identity(trained).hex()}")
     if usable(trained):
@@ -58,6 +64,7 @@ def about_text(trained: Trained) -> str:
             f"Measured on the {about['split']}:",
             columns_text(figure_rows([Figures(**item) for item in about["figures"]])),
         ]
+    lines += code_text(trained)
     curve = curve_text(about)
     lines += ["", curve] if curve else []
     return "\n".join([*lines, "", str(summarise(trained.model))])

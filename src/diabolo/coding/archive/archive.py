@@ -27,6 +27,7 @@ from diabolo.coding.archive.layout import (
 )
 from diabolo.coding.archive.names import none_named
 from diabolo.coding.archive.opening import opened, reading
+from diabolo.coding.archive.sections import Section, sections
 from diabolo.errors import ArgumentError, FormatError, InputError
 
 
@@ -91,12 +92,13 @@ class ArchiveWriter:
 class ArchiveReader:
     """Reads an archive; opening looks at its two ends only. Use as a context, or call `close`.
 
-    header: what holds for all items; blocks, items: how many there are.
+    header: what holds for all items; blocks, items: how many there are; sections: what follows the archive's end.
     Raises FileError if the file cannot be read, FormatError if it is foreign, newer, damaged or cut off.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.sections: list[Section]
         with ExitStack() as stack:
             self._file = stack.enter_context(opened(path))
             self._open()
@@ -104,7 +106,8 @@ class ArchiveReader:
 
     def _open(self) -> None:
         self.header, raw = read_header(self._file.read(MAX_HEADER))
-        tail = read_tail(self._file, os.fstat(self._file.fileno()).st_size)
+        end, self.sections = sections(self._file, os.fstat(self._file.fileno()).st_size)
+        tail = read_tail(self._file, end)
         if tail.raw != raw:
             raise FormatError("the header of the archive and its copy differ; the file is damaged.")
         self._index = tail.index
@@ -132,6 +135,11 @@ class ArchiveReader:
             raise ArgumentError(f"block must be 0 to {self.blocks - 1} in {self._path}, got {number}.")
         with reading(self._path):
             return self._index.entry(number)
+
+    def section(self, section: Section) -> bytes:
+        """Return what a section behind the archive's end holds. Raises FormatError if it is damaged."""
+        with reading(self._path):
+            return section.read(self._file)
 
     def block_of(self, item: int) -> int:
         """Return the number of the block that holds item number `item`. Raises ArgumentError if there is none such."""

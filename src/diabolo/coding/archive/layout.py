@@ -163,6 +163,11 @@ def digest(*parts: bytes, key: bytes = b"") -> bytes:
     return digest_of(parts, key)
 
 
+def short_digest(data: bytes) -> bytes:
+    """Return 4 bytes of BLAKE2b over `data`, which tell damage from data, and no more."""
+    return hashlib.blake2b(data, digest_size=4).digest()
+
+
 def digest_of(parts: Iterable[bytes], key: bytes) -> bytes:
     """Return the digest of parts that need not be in memory together."""
     state = hashlib.blake2b(digest_size=8, key=key)

@@ -22,6 +22,7 @@ from diabolo.coding.archive.layout import (
     read_header,
 )
 from diabolo.coding.archive.opening import opened
+from diabolo.coding.archive.sections import found_end
 from diabolo.errors import FormatError
 
 TRIALS = 16
@@ -121,7 +122,7 @@ class Salvage:
 
 def _tail(file: BinaryIO) -> Tail | None:
     with suppress(FormatError):
-        return read_tail(file, file.seek(0, 2))
+        return read_tail(file, found_end(file, file.seek(0, 2)))
     return None
 
 

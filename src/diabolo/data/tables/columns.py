@@ -34,6 +34,7 @@ class Numbers:
     dtype: str
     fill: float
     gaps: bool
+    kind = "number"
     counted = False
 
     @property
@@ -78,6 +79,7 @@ class Words:
     words: tuple[str | None, ...]
     counts: tuple[int, ...]
     total: int
+    kind = "word"
     counted = True
 
     @property
@@ -148,6 +150,7 @@ class Dates:
     low: float
     high: float
     clock: bool
+    kind = "date"
     counted = False
 
     @property
@@ -198,6 +201,7 @@ class Times:
     """Times of day, as points on a circle."""
 
     name: str
+    kind = "time"
     counted = False
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polars.exceptions import PanicException
 
 from diabolo.data.limits import reading
-from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset, follow
+from diabolo.data.source import Array, ArraySource, Reordered, Source, Subset, View, follow
 from diabolo.data.tables.encoding import Encoding
 from diabolo.data.tables.reading.lines import Lines
 from diabolo.data.tables.reading.record import Reading
@@ -216,6 +216,8 @@ def lines_of(source: Source, rows: NDArray[np.int64]) -> NDArray[np.int64] | Non
 
 def reading_of(source: Source) -> Reading | None:
     """Return how the table that a source looks at was read; None for arrays and data frames."""
+    while isinstance(source, View):
+        source = source.source
     table = frames_of(source)
     return None if table is None else table.about.reading
 

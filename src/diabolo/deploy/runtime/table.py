@@ -119,6 +119,11 @@ class TableModel:
         answers = self._answers(rows, good, prepared, reasons=reasons)
         return Scored(tuple(answers), tuple(sorted(refused, key=lambda refusal: refusal.row)))
 
+    def contributions(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what each column adds to the score of prepared rows, (n, columns), in nats."""
+        parts = self.detector.scorer.explained(x)[1]
+        return self.own.by_column(parts) if self.own else parts
+
     def scores(self, rows: Sequence[Row]) -> NDArray[np.float64]:
         """Return the scores of rows, (n,). Raises InputError for the first row that cannot be used."""
         found = self.score(rows, reasons=False)

@@ -20,6 +20,8 @@ MOST_NOTES = 1 << 22
 """Bytes of the notes of one block."""
 ITEMS = 1 << 14
 """Items of one block."""
+BLOCKS = 100
+"""Blocks that an archive should have, so that one of them is a hundredth of its items."""
 MARK = "@"
 
 
@@ -118,6 +120,23 @@ def strips(item: Item, array: Array, *numbers: int) -> Iterator[Piece]:
         yield Piece((replace(item, shape=part.shape, mode=mode, notes=notes),), part[None], numbers)
 
 
+def part_counts(piece: Piece, total: int, least: int) -> list[int]:
+    """Return how many items of a piece go into each of its blocks.
+
+    That is a hundredth of all `total` items, so that damage stays small, or as many as have `least` numbers.
+    """
+    each = max(1, total // BLOCKS, least // max(1, math.prod(piece.array.shape[1:])))
+    count = len(piece.items)
+    return [min(each, count - start) for start in range(0, count, each)]
+
+
+def part(piece: Piece, start: int, end: int) -> Piece:
+    """Return some items of a piece."""
+    if end - start == len(piece.items):
+        return piece
+    return Piece(piece.items[start:end], piece.array[start:end], piece.numbers[start:end], piece.kept)
+
+
 def strip_of(item: Item) -> Strip:
     """Return which rows of what an item holds. Raises FormatError if its mode is no such mark."""
     mode, mark, place = item.mode.partition(MARK)
@@ -194,6 +213,11 @@ def tile_grid(item: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, int]:
 def can_be_cut(item: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Say whether items of one shape are samples of another, or images that can be cut into them."""
     return item == shape or (len(item) == len(shape) > 1 and item[2:] == shape[2:] and 0 not in item)
+
+
+def tiles_each(item: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """Return how many samples one item makes."""
+    return 1 if item == shape else math.prod(tile_grid(item, shape))
 
 
 def tiles_of(count: int, item: tuple[int, ...], shape: tuple[int, ...]) -> int | None:

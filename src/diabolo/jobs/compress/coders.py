@@ -1,9 +1,10 @@
 """What turns the samples of a block into bytes and back, for each promise of an archive."""
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -12,17 +13,22 @@ from diabolo.coding.pixels import PixelCoder
 from diabolo.data.source import Array, ArraySource
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import apply
-from diabolo.jobs.compress.chunks import tiles, tiles_of, untiled
+from diabolo.jobs.compress.chunks import tiles, tiles_each, tiles_of, untiled
 from diabolo.jobs.compress.levels import Level, levels_of, unrounded
 from diabolo.jobs.compress.photos import Photos
 from diabolo.training.files.model_file import Trained
 
+BLOCK_BYTES = 1 << 12
+"""Bytes of a block's symbols from which on its header is small beside them."""
 PIXELS = "pixels"
 """The extra of a model that holds its pixel network."""
 
 
 class BlockCoder(Protocol):
-    """Codes items (n, *shape) of one shape."""
+    """Codes items (n, *shape) of one shape; `least`: numbers that a block should have, so that its header is small."""
+
+    @property
+    def least(self) -> int: ...
 
     def encode(self, items: Array) -> bytes | None:
         """Return the bytes, or None for items that it does not code, or not as well as asked for."""
@@ -32,12 +38,23 @@ class BlockCoder(Protocol):
         """Return the items (count, *shape). Raises FormatError for bytes that it did not write."""
         ...
 
+    def encode_parts(self, items: Array, counts: Sequence[int]) -> list[bytes | None]:
+        """Return what `encode` gives for each part of `counts` items."""
+        ...
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int], shape: tuple[int, ...]) -> Array:
+        """Return the items of all parts, one after the other."""
+        ...
+
 
 class SampleCoder(Protocol):
-    """Codes samples (n, *shape) of the model's shape and dtype."""
+    """Codes samples (n, *shape) of the model's shape and dtype, in one part or several."""
 
-    def encode(self, samples: Array) -> bytes: ...
-    def decode(self, payload: bytes, count: int) -> Array: ...
+    @property
+    def least(self) -> int: ...
+
+    def encode_parts(self, samples: Array, counts: Sequence[int]) -> Sequence[bytes]: ...
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int]) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -47,16 +64,27 @@ class Tiled:
     coder: SampleCoder
     shape: tuple[int, ...]
 
+    @property
+    def least(self) -> int:
+        return self.coder.least
+
     def encode(self, items: Array) -> bytes | None:
-        if tiles_of(len(items), items.shape[1:], self.shape) is None:
-            return None
-        return self.coder.encode(tiles(items, self.shape))
+        return self.encode_parts(items, [len(items)])[0]
 
     def decode(self, payload: bytes, count: int, shape: tuple[int, ...]) -> Array:
-        samples = tiles_of(count, shape, self.shape)
-        if samples is None:
+        return self.decode_parts([payload], [count], shape)
+
+    def encode_parts(self, items: Array, counts: Sequence[int]) -> list[bytes | None]:
+        if tiles_of(len(items), items.shape[1:], self.shape) is None:
+            return [None] * len(counts)
+        each = tiles_each(items.shape[1:], self.shape)
+        return [*self.coder.encode_parts(tiles(items, self.shape), [count * each for count in counts])]
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int], shape: tuple[int, ...]) -> Array:
+        if tiles_of(sum(counts), shape, self.shape) is None:
             raise FormatError(f"a block has items of shape {shape}, which this model does not code.")
-        return untiled(self.coder.decode(payload, samples), shape)
+        each = tiles_each(shape, self.shape)
+        return untiled(self.coder.decode_parts(payloads, [count * each for count in counts]), shape)
 
 
 @dataclass(frozen=True)
@@ -66,11 +94,17 @@ class Lossy:
     trained: Trained
     level: Level
 
-    def encode(self, samples: Array) -> bytes:
-        return self.level.coder.encode(self.level.symbols(unrounded(self.trained, ArraySource(samples))))
+    @property
+    def least(self) -> int:
+        return int(BLOCK_BYTES / max(1e-3, self.level.size)) * math.prod(self.trained.config.shape)
 
-    def decode(self, payload: bytes, count: int) -> Array:
-        return apply.decode(self.trained, self.level.codes(self.level.coder.decode(payload, count)))
+    def encode_parts(self, samples: Array, counts: Sequence[int]) -> list[bytes]:
+        symbols = self.level.symbols(unrounded(self.trained, ArraySource(samples)))
+        return [self.level.coder.encode(part) for part in np.split(symbols, np.cumsum(counts)[:-1])]
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int]) -> Array:
+        symbols = [self.level.coder.decode(*part) for part in zip(payloads, counts, strict=True)]
+        return apply.decode(self.trained, self.level.codes(np.concatenate(symbols)))
 
 
 @dataclass(frozen=True)
@@ -80,11 +114,13 @@ class Exact:
     coder: PixelCoder
     max_error: int
 
-    def encode(self, samples: Array) -> bytes:
-        return self.coder.encode(samples.astype(np.uint8, copy=False), self.max_error)
+    least: ClassVar[int] = 1 << 14
 
-    def decode(self, payload: bytes, count: int) -> Array:
-        return self.coder.decode(payload, count, self.max_error)
+    def encode_parts(self, samples: Array, counts: Sequence[int]) -> list[bytes]:
+        return self.coder.encode_parts(samples.astype(np.uint8, copy=False), counts, self.max_error)
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int]) -> Array:
+        return self.coder.decode_parts(payloads, counts, self.max_error)
 
 
 def exact(trained: Trained, header: Header) -> BlockCoder:

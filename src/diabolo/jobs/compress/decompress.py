@@ -1,7 +1,7 @@
 """Decompress: an archive back into samples or images, block by block, or one item; only with the model that made it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,9 @@ from diabolo.jobs.compress.blocks import Files, check_files, decoded, read_files
 from diabolo.jobs.compress.chunks import LARGEST, MARK, NUMBERS, Piece, pixels_of, strip_of
 from diabolo.jobs.compress.exact_photos import Codec, coder_of, identity_of
 from diabolo.jobs.parallel import together
+
+SMALL = 1 << 16
+"""Bytes of a payload from which on a block is decoded by itself."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ class Unpacker:
         array = self._stored(block, shape) if block.method == Method.STORED else self._coded(block, shape)
         return Piece(block.items, array)
 
+    def pieces(self, blocks: Sequence[Block]) -> list[Piece | Files]:
+        """Return the items of blocks that `grouped` put together. Raises FormatError if they do not fit together."""
+        if len(blocks) == 1:
+            return [self.piece(blocks[0])]
+        counts = [len(block.items) for block in blocks]
+        back = self.coder.decode_parts([block.payload for block in blocks], counts, blocks[0].items[0].shape)
+        arrays = np.split(back, np.cumsum(counts)[:-1])
+        return [Piece(block.items, array) for block, array in zip(blocks, arrays, strict=True)]
+
     def _stored(self, block: Block, shape: tuple[int, ...]) -> Array:
         dtype = np.dtype(self.header.dtype)
         size = len(block.items) * math.prod(shape) * dtype.itemsize
@@ -78,6 +90,29 @@ class Unpacker:
 
     def _coded(self, block: Block, shape: tuple[int, ...]) -> Array:
         return self.coder.decode(block.payload, len(block.items), shape)
+
+
+def grouped(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Yield blocks, neighbours that the model coded together if their items have one shape, for they decode faster so.
+
+    Only whole items of which all together are no more than one block may hold come together.
+    """
+    waiting: list[Block] = []
+    for block in blocks:
+        if waiting and not _goes_with(waiting, block):
+            yield waiting
+            waiting = []
+        waiting.append(block)
+    if waiting:
+        yield waiting
+
+
+def _goes_with(waiting: list[Block], block: Block) -> bool:
+    shape = block.items[0].shape
+    alike = all(one.method == Method.MODEL and len(one.payload) < SMALL for one in (waiting[0], block))
+    items = (*waiting[-1].items, *block.items)
+    alike = alike and all(item.shape == shape and MARK not in item.mode for item in items)
+    return alike and math.prod(shape) * sum(len(one.items) for one in (*waiting, block)) <= NUMBERS
 
 
 def contents(trained: Codec, archive: Path) -> Iterator[Piece | Files]:
@@ -89,8 +124,8 @@ def contents(trained: Codec, archive: Path) -> Iterator[Piece | Files]:
     with ArchiveReader(archive) as reader:
         unpacker = Unpacker(trained, reader.header)
         with reading(archive):
-            for _, piece in together(unpacker.piece, reader):
-                yield piece
+            for _, pieces in together(unpacker.pieces, grouped(reader)):
+                yield from pieces
 
 
 def unpacked(trained: Codec, archive: Path) -> Iterator[Piece]:
@@ -108,19 +143,20 @@ def salvaged(trained: Codec, archive: Path) -> tuple[Iterator[Piece | Files], li
     unpacker = Unpacker(trained, salvage.header)
     damaged: list[Damage] = []
 
-    def usable(block: Block) -> Piece | Files | None:
+    def usable(blocks: list[Block]) -> list[Piece | Files | None]:
         with suppress(FormatError):
-            return unpacker.piece(block)
-        return None
+            return [*unpacker.pieces(blocks)]
+        return [one for block in blocks for one in usable([block])] if len(blocks) > 1 else [None]
 
     def pieces() -> Iterator[Piece | Files]:
         reached = 0
-        for block, piece in together(usable, salvage):
-            reached = block.first + len(block.items)
-            if piece is None:
-                damaged.append(Damage(block.first, len(block.items), block.items))
-            else:
-                yield piece
+        for blocks, found in together(usable, grouped(salvage)):
+            for block, piece in zip(blocks, found, strict=True):
+                reached = block.first + len(block.items)
+                if piece is None:
+                    damaged.append(Damage(block.first, len(block.items), block.items))
+                else:
+                    yield piece
         damaged.extend(salvage.damaged)
         if not salvage.complete:
             damaged.append(Damage(reached, 0))

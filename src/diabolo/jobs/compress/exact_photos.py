@@ -1,12 +1,15 @@
 """Pictures of any size coded exactly, or within an error, by the kernel and model that come with the package."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from diabolo.coding.archive.layout import Header, Promise
+from diabolo.coding.archive.recovery import add_recovery
 from diabolo.coding.exact.kernel import CHANNELS, WIDEST, Kernel, bundled
 from diabolo.data.images.mixed import Pictures
 from diabolo.data.source import Array
@@ -27,6 +30,7 @@ class ExactPhotos:
 
     kernel: Kernel
     max_error: int = 0
+    least: ClassVar[int] = 1 << 18
 
     def encode(self, items: Array) -> bytes | None:
         """Return the bytes, or None for what are no such pictures, or pictures that take no fewer bytes so."""
@@ -43,6 +47,12 @@ class ExactPhotos:
         found: Array = np.minimum(bins.astype(np.uint16) * self._width, HIGHEST).astype(np.uint8)
         return found.reshape(count, *shape)
 
+    def encode_parts(self, items: Array, counts: Sequence[int]) -> list[bytes | None]:
+        return [self.encode(part) for part in np.split(items, np.cumsum(counts)[:-1])]
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int], shape: tuple[int, ...]) -> Array:
+        return np.concatenate([self.decode(*part, shape) for part in zip(payloads, counts, strict=True)])
+
     @property
     def _width(self) -> int:
         return 2 * self.max_error + 1
@@ -53,13 +63,20 @@ class ExactPhotos:
 
 
 def compress_exactly(
-    pictures: Pictures, path: Path, *, max_error: int = 0, force: bool = False, watch: Watcher | None = None
+    pictures: Pictures,
+    path: Path,
+    *,
+    max_error: int = 0,
+    recovery: float = 0.0,
+    force: bool = False,
+    watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of pictures of any sizes and modes, with the bundled coder.
 
     max_error: how far a pixel may be off, in grey levels. A picture whose file is smaller, or holds more than the
-    pixels that are read, is kept as that file. watch: told how many items each block held.
-    Raises FormatError for damaged pictures, FileError if the archive cannot be written.
+    pixels that are read, is kept as that file. recovery: as `compress` has it. watch: told how many items
+    each block held.
+    Raises FileError if the archive cannot be written.
     """
     kernel = bundled()
     promise = Promise.MAX_ERROR if max_error else Promise.LOSSLESS
@@ -67,6 +84,7 @@ def compress_exactly(
     with written_whole(path, force=force) as temporary:
         coder = ExactPhotos(kernel, max_error)
         found = written(temporary, header, coder, float(HIGHEST), pictures, -math.inf, watch)
+        add_recovery(temporary, recovery)
         return replace(found, size=temporary.stat().st_size)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ class Photos:
     trained: Trained
     level: int = USUAL
     quality: float | None = None
+    least: ClassVar[int] = 1 << 16
 
     @cached_property
     def maps(self) -> MapCoder:
@@ -68,6 +70,12 @@ class Photos:
             size = -(-shape[0] // CELL), -(-shape[1] // CELL)
             found = self.maps.decode(payload, count, *size)
             return self.pictures(found.maps, found.levels, shape)
+
+    def encode_parts(self, items: Array, counts: Sequence[int]) -> list[bytes | None]:
+        return [self.encode(part) for part in np.split(items, np.cumsum(counts)[:-1])]
+
+    def decode_parts(self, payloads: Sequence[bytes], counts: Sequence[int], shape: tuple[int, ...]) -> Array:
+        return np.concatenate([self.decode(*part, shape) for part in zip(payloads, counts, strict=True)])
 
     def analysed(self, items: Array) -> tuple[Tensor, Tensor]:
         """Return maps and side maps of images, before gains."""

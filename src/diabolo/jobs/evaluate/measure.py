@@ -1,6 +1,7 @@
 """Measure a trained model on samples that it never saw, with its baseline beside it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from diabolo.jobs.table_input import as_rows, check_shape, encoding_of
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained
+from diabolo.training.history import collapsed
 from diabolo.training.loop import generator_for
 from diabolo.training.split import split_of
 
@@ -211,7 +213,7 @@ def evaluate(
         worst_distortions=distortions[worst],
         columns=columns if encoding is None else encoding.names,
         layers=tuple((row.part, row.layer, str(row.shape), f"{row.parameters:,}") for row in summary.rows),
-        warnings=tuple(warnings(model, baselines)),
+        warnings=tuple(warnings(trained, model, baselines)),
         generation=generation(trained, looked),
         choice=choice_of(trained.about),
         detection=detection(trained, unseen, training)
@@ -261,18 +263,25 @@ def generation(trained: Trained, samples: Source) -> Generation | None:
     return Generation(found.distortion, found.rate, found.active, config.latent, sample(trained, NEW))
 
 
-def warnings(model: Figures, baselines: list[Figures]) -> list[str]:
+def warnings(trained: Trained, model: Figures, baselines: Sequence[Figures]) -> list[str]:
     """Return a plain sentence for each baseline that reconstructs with less squared error than the model.
 
     Of noise that is no image's, nothing is said: a table's columns may have nothing in common to restore them by.
     """
     better = [baseline for baseline in baselines if baseline.mse < model.mse]
-    return [_warning(model, one) for one in better if one.name != NOISY or one.psnr is not None]
+    return [_warning(trained, model, one) for one in better if one.name != NOISY or one.psnr is not None]
 
 
-def _warning(model: Figures, baseline: Figures) -> str:
+def _warning(trained: Trained, model: Figures, baseline: Figures) -> str:
     errors = f"mean squared error {baseline.mse:.4g}, the model {model.mse:.4g}"
     if baseline.name == NOISY:
         return f"The model gives back samples farther from the clean ones than the noisy are ({errors}): train longer."
     numbers = f" with {baseline.latent} numbers" if baseline.latent else ""
-    return f"{baseline.name}{numbers} reconstructs better ({errors}): train longer, or use {baseline.name}."
+    return f"{baseline.name}{numbers} reconstructs better ({errors}): {remedy(trained, baseline.name)}."
+
+
+def remedy(trained: Trained, baseline: str) -> str:
+    """Return what lets a model reconstruct better, by what holds its code back."""
+    if collapsed(trained.config, trained.history):
+        return "the code has collapsed; lower beta, or give warm_up = 0.3 or free_nats = 0.1"
+    return f"train longer, or {trained.config.bottleneck.freer or f'use {baseline}'}"

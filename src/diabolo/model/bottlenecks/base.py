@@ -1,5 +1,6 @@
 """What every bottleneck can be asked for: a code, what it costs, and what else it can do."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -73,6 +74,11 @@ class Bottleneck(nn.Module):
         """
         del generator
         return Coded(only(latent, kept), self.rate(latent))
+
+    def around(self, encoder: Callable[[Tensor], Tensor], x: Tensor, generator: torch.Generator) -> Tensor | float:
+        """Return a penalty in nats per sample, (n,), on how the encoder answers changes of samples x (n, *shape)."""
+        del encoder, x, generator
+        return 0.0
 
     def cost(self, code: Tensor, step: float = 1.0) -> Tensor:
         """Return what each number of codes (n, latent) costs, in nats: -log of the prior within step / 2 of it."""

@@ -2,36 +2,38 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
 from diabolo.config.model import ModelConfig
-from diabolo.config.networks import ConvolutionalConfig, DenseConfig, PhotoConfig, ResidualConfig, UShapedConfig
+from diabolo.config.networks import (
+    ConvolutionalConfig,
+    DenseConfig,
+    OwnConfig,
+    PhotoConfig,
+    ResidualConfig,
+    TiedConfig,
+    UShapedConfig,
+)
 from diabolo.errors import InputError
 from diabolo.model.networks.layers import AsStored, ChannelsFirst, convolution, linear
+from diabolo.model.networks.own import made
+from diabolo.model.networks.pair import Pair
 from diabolo.model.networks.photo.transforms import Analysis, Synthesis
 from diabolo.model.networks.residual import downward, upward
 from diabolo.model.networks.sizes import code_size, grid, map_size, photo_code_size, photo_map, stages
+from diabolo.model.networks.tied import Transposed
 from diabolo.model.networks.unet import Downward, Upward
 
 ACTIVATION_LAYERS: dict[str, Callable[[], list[nn.Module]]] = {
     "relu": lambda: [nn.ReLU(inplace=True)],
     "linear": lambda: [],
     "silu": lambda: [nn.SiLU(inplace=True)],
+    "sigmoid": lambda: [nn.Sigmoid()],
+    "tanh": lambda: [nn.Tanh()],
 }
-
-
-@dataclass(frozen=True)
-class Pair:
-    """encoder: (n, *shape) -> (n, per_latent * latent); decoder: (n, per_code * latent) -> (n, *shape), the parameters
-    of the likelihood.
-    """
-
-    encoder: nn.Sequential
-    decoder: nn.Sequential
 
 
 def activation(name: str) -> list[nn.Module]:
@@ -52,6 +54,19 @@ def dense(network: DenseConfig, config: ModelConfig, per_latent: int, per_code: 
         decoder += [linear(inputs, outputs), *activation(network.hidden)]
     decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
     return Pair(nn.Sequential(*encoder), nn.Sequential(*decoder))
+
+
+def tied(network: TiedConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
+    """As `dense`, with the encoder's weights transposed in the decoder."""
+    if per_latent != 1 or per_code != 1 or config.classes:
+        raise InputError("Tied weights need a code of as many numbers on both sides, and a decoder without labels.")
+    encoder = dense(DenseConfig(network.widths, network.code, network.hidden), config, 1).encoder
+    layers = [layer for layer in encoder if isinstance(layer, nn.Linear)]
+    decoder: list[nn.Module] = []
+    for layer in reversed(layers):
+        decoder += [Transposed(layer), *activation(network.hidden)]
+    decoder = [*decoder[: -1 if network.hidden != "linear" else None], nn.Unflatten(1, config.shape)]
+    return Pair(encoder, nn.Sequential(*decoder))
 
 
 def convolutional(network: ConvolutionalConfig, config: ModelConfig, per_latent: int, per_code: int = 1) -> Pair:
@@ -178,8 +193,10 @@ REACH: dict[type, Callable[[Any], tuple[int, int]]] = {ConvolutionalConfig: _con
 
 NETWORKS: dict[type, Callable[[Any, ModelConfig, int, int], Pair]] = {
     DenseConfig: dense,
+    TiedConfig: tied,
     ConvolutionalConfig: convolutional,
     ResidualConfig: residual,
     UShapedConfig: u_shaped,
     PhotoConfig: photo,
+    OwnConfig: made,
 }

@@ -9,7 +9,9 @@ from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.networks.axes import principal_axes
 from diabolo.model.networks.photo.start import start_at_cosines
 from diabolo.model.networks.photo.transforms import Analysis, Synthesis
+from diabolo.model.networks.tied import Transposed
 
+WITH_BIAS = (nn.Linear, nn.Conv2d, Transposed)
 RELU_BIAS, HIDDEN_RELU_BIAS = 3.0, 0.5
 RIDGE = 1e-4
 LEAST_SPREAD = 0.05
@@ -20,15 +22,20 @@ def start_at(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> 
     """Start a model at samples x (n, *shape), in prepared units.
 
     The output's bias is set so that an empty decoder gives their mean, a ReLU code's bias to 0.5. A pair of single
-    layers starts at their principal axes.
+    layers starts at their principal axes. Networks of the user's own keep their weights.
     """
     x, _ = model.parted(x)
-    _start_output(model, x)
+    if model.own_networks:
+        model.eval()
+    else:
+        _start_output(model, x)
     coming, going = model.encoder.network[-1], model.decoder.network[0]
     if isinstance(coming, Analysis) and isinstance(going, Synthesis):
         start_at_cosines(coming, going)
     seen = x if x.shape[1:] == model.config.shape else x[:, 0]  # of pairs, what is seen
     model.encoder.bottleneck.start_at(model.encoder.network(seen))
+    if model.own_networks:
+        return
     *_, latent, last = model.encoder.network
     if isinstance(latent, nn.Linear) and isinstance(last, nn.ReLU):
         latent.bias.fill_(HIDDEN_RELU_BIAS)
@@ -44,7 +51,7 @@ def start_at(model: AutoencoderModel, x: Tensor, generator: torch.Generator) -> 
 
 
 def _start_output(model: AutoencoderModel, x: Tensor) -> None:
-    *_, output = (layer.bias for layer in model.decoder.network.modules() if isinstance(layer, (nn.Linear, nn.Conv2d)))
+    *_, output = (layer.bias for layer in model.decoder.network.modules() if isinstance(layer, WITH_BIAS))
     if output is None:
         return
     copies = max(getattr(layer, "outputs_per_value", 1) for layer in model.decoder.network)
@@ -83,6 +90,6 @@ def _start_linear(
     """
     axes = principal_axes(x, model.config.latent, generator)
     width = math.sqrt(12 * model.config.beta)
-    encode.weight.copy_(axes / (width * model.encoder.bottleneck.gain))
+    encode.weight[: len(axes)] = axes / (width * model.encoder.bottleneck.gain)
     encode.bias.copy_(-encode.weight @ x.mean(0))
-    decode.weight[:, : encode.out_features] = axes.T * width
+    decode.weight[:, : len(axes)] = axes.T * width

@@ -20,6 +20,7 @@ from diabolo.data.preprocessing import Preprocessing
 from diabolo.errors import FormatError
 from diabolo.model.autoencoder import AutoencoderModel
 from diabolo.model.forward import ACTIVATIONS, Reconstruct, dense, is_dense
+from diabolo.model.networks.own import Modules, check_wanted
 from diabolo.training.devices import choose_device, device_of
 from diabolo.training.files.contents import EXTRA, KEY, STEPS, UNUSABLE, Extra, Kept, read_kept
 from diabolo.training.files.tensor_file import write_tensors
@@ -136,21 +137,24 @@ def from_steps(counted: Tensor, steps: Tensor) -> Tensor:
     return counted.float() * steps.float().view((-1,) + (1,) * (counted.dim() - 1))
 
 
-def load_model(path: Path, device: str = "cpu") -> Trained:
+def load_model(path: Path, device: str = "cpu", modules: Modules | None = None) -> Trained:
     """Read a model file; its model lies on `device`.
 
+    modules: the user's encoder and decoder, of the classes that the file names, where it names any.
     Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
     """
     kept = read_kept(path)
     try:
-        trained = trained_of(kept)
+        trained = trained_of(kept, modules)
     except UNUSABLE as error:
         raise FormatError(f"{path} cannot be used: {error}") from error
     return trained.on(device)
 
 
-def trained_of(kept: Kept) -> Trained:
-    model = AutoencoderModel(kept.config)
+def trained_of(kept: Kept, modules: Modules | None = None) -> Trained:
+    if modules:
+        check_wanted(kept.config.network, modules)
+    model = AutoencoderModel(kept.config, modules=modules)
     weights = {name: torch.from_numpy(array) for name, array in kept.weights.items()}
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     if expected != {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}:

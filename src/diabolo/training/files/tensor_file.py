@@ -23,7 +23,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, plain: di
 
     Raises FileError if something is in the way and `force` is false, or if it cannot be written (a full disk).
     """
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    kept, places = {}, set[int]()
+    for name, tensor in tensors.items():
+        found = tensor.detach().cpu().contiguous()
+        kept[name] = found.clone() if found.data_ptr() in places else found  # weights that layers share
+        places.add(found.data_ptr())
     content = {"format": FORMAT, **plain}
     text = json.dumps({**content, "sha256": digest(kept, content)}, allow_nan=False)
     with written_whole(path, force=force) as temporary:

@@ -38,6 +38,10 @@ def compress(
     compare: Annotated[
         bool, typer.Option("--compare", help="Show what general codecs need for the same quality.")
     ] = False,
+    recovery: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Parity that repairs as much damage, such as 5%; else one place."),
+    ] = None,
     label: Label = None,
     test: Test = False,
     device: Device = "auto",
@@ -55,20 +59,42 @@ def compress(
     from diabolo.jobs.compress.compress import promised
 
     promise, error = promised(quality, max_error, lossless=lossless)
+    share = _share(recovery)
     check_free(out, force=force)
     if promise != Promise.LOSSY and model is None:
-        _exactly(data, label, out, error, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
+        _exactly(data, label, out, error, share, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
         return
     trained = load(model, device=device).trained_ if model else bundled_codec(promise).on(device)
     things = _things(data, label, trained, test=test)
     beside_what = _of_one_size(data, label, trained, test=test) if compare else None
     with counted("compress", len(things), quiet=quiet) as watch:
         found = compressed(
-            trained, things, out, promise=promise, quality=quality, max_error=error, force=force, watch=watch
+            trained,
+            things,
+            out,
+            promise=promise,
+            quality=quality,
+            max_error=error,
+            recovery=share,
+            force=force,
+            watch=watch,
         )
     beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
     told = _same(found, things) if lossless else f"PSNR {found.psnr:.2f} dB"
     _print_archive(found, out, told, beside, as_json=as_json)
+
+
+def _share(given: str | None) -> float:
+    """Return what --recovery says as a share. Raises ArgumentError for what is no percentage."""
+    if given is None:
+        return 0.0
+    try:
+        share = float(given.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ArgumentError(f"--recovery must be a percentage above 0 and up to 100, such as 5%, got {given!r}.")
+    return share
 
 
 def _exactly(
@@ -76,6 +102,7 @@ def _exactly(
     label: str | None,
     out: Path,
     max_error: int,
+    recovery: float,
     *,
     test: bool,
     compare: bool,
@@ -94,7 +121,7 @@ def _exactly(
             f"{' with --label, --test or --compare' if label or test or compare else ''}; give a model with -m."
         )
     with counted("compress", len(pictures), quiet=quiet) as watch:
-        found = compress_exactly(pictures, out, max_error=max_error, force=force, watch=watch)
+        found = compress_exactly(pictures, out, max_error=max_error, recovery=recovery, force=force, watch=watch)
     told = f"no pixel is off by more than {max_error}" if max_error else _same(found, pictures)
     _print_archive(found, out, told, as_json=as_json)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Json, Quiet, say
+from diabolo.app.common import Force, Json, Quiet, say
 
 if TYPE_CHECKING:
     from diabolo.jobs.compress.archives.verifying import Verified
@@ -48,7 +48,8 @@ def verify(archive: Archive, quiet: Quiet = False, as_json: Json = False) -> Non
     elif found.whole:
         print(f"{archive} is whole: every checksum of its {found.blocks:,} blocks is right.")
     else:
-        say(f"diabolo: {found.problem}", *lost_lines(list(found.lost), complete=found.complete))
+        mended = ["Its parity repairs all of it: `diabolo repair`."] if found.repairable else []
+        say(f"diabolo: {found.problem}", *lost_lines(list(found.lost), complete=found.complete), *mended)
     if not found.whole:
         raise typer.Exit(1)
 
@@ -63,4 +64,25 @@ def _facts(archive: Path, found: "Verified") -> dict[str, object]:
         "blocks": found.blocks,
         "lost": lost,
         "complete": found.complete,
+        "repairable": found.repairable,
     }
+
+
+def repair(
+    archive: Archive,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive to write.")],
+    force: Force = False,
+) -> None:
+    """Write a damaged archive anew, repaired by its parity; exit status 1 if too much is damaged."""
+    from diabolo.errors import FormatError
+    from diabolo.files import written_whole
+    from diabolo.jobs.compress.archives.repairing import repaired_copy
+
+    with written_whole(out, force=force) as temporary:
+        parts = repaired_copy(archive, temporary)
+        if parts is None:
+            raise FormatError(
+                f"{archive} has no parity, or more is damaged than it repairs; `diabolo decompress --salvage` reads "
+                "what is undamaged."
+            )
+    print(f"{parts} places repaired. Written: {out}")

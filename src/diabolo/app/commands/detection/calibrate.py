@@ -8,8 +8,25 @@ import typer
 
 from diabolo.app.commands.detection.images import calibrate_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import Anomaly, Contamination, Data, Device, Force, Json, Label, Model, say
+from diabolo.app.common import (
+    Anomaly,
+    Columns,
+    Contamination,
+    Data,
+    Decimal,
+    Device,
+    Encoding,
+    Force,
+    Header,
+    Json,
+    Label,
+    Missing,
+    Model,
+    Separator,
+    say,
+)
 from diabolo.app.output.alert_summary import promise_text
+from diabolo.data.tables.reading.record import asked_from
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -32,6 +49,12 @@ def calibrate(
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
     anomaly: Anomaly = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     contamination: Contamination = 0.0,
     device: Device = "auto",
     out: Annotated[
@@ -78,7 +101,8 @@ def calibrate(
         facts: dict[str, Any] = {"model": str(place), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    opened = with_marks(open_for(trained, data, label), label, anomaly)
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
+    opened = with_marks(open_for(trained, data, label, asked), label, anomaly)
     say(*opened.notes)
     _warn_of_learnt(trained, opened.train)
     marked = anomalous(opened.labels) if label else None

@@ -10,7 +10,25 @@ import typer
 
 from diabolo.app.commands.detection.images import detect_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import Anomaly, Data, Device, Force, Json, Label, Model, Window, make_room, say, write_text
+from diabolo.app.common import (
+    Anomaly,
+    Columns,
+    Data,
+    Decimal,
+    Device,
+    Encoding,
+    Force,
+    Header,
+    Json,
+    Label,
+    Missing,
+    Model,
+    Separator,
+    Window,
+    make_room,
+    say,
+    write_text,
+)
 from diabolo.app.output.alert_summary import (
     DRIFT_NOTE,
     SHOWN,
@@ -19,6 +37,7 @@ from diabolo.app.output.alert_summary import (
     print_alerts,
     rule_text,
 )
+from diabolo.data.tables.reading.record import Asked, asked_from
 from diabolo.errors import ArgumentError, EmptyTableError
 
 if TYPE_CHECKING:
@@ -94,6 +113,12 @@ def detect(
     per_day: PerDay = None,
     label: Label = None,
     anomaly: Anomaly = None,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    missing: Missing = None,
+    header: Header = None,
     keep: Keep = None,
     maps: Maps = None,
     window: Window = None,
@@ -161,14 +186,15 @@ def detect(
         )
     trained = detector.with_rule(trained, rule) if rule else trained
     check_window(trained, window)
+    asked = asked_from(columns, encoding, separator, decimal, missing, header)
     try:
-        opened = with_marks(open_for(trained, data, label).unseen, label, anomaly)
+        opened = with_marks(open_for(trained, data, label, asked).unseen, label, anomaly)
     except EmptyTableError:
         say(f"{data} has no rows: the list is empty.")
         _write_empty(out, empty(members.of(trained).calibration), force=force, as_json=as_json)
         return
     say(*opened.notes)
-    normal = None if train is None else _normal(trained, train, label, anomaly)
+    normal = None if train is None else _normal(trained, train, (label, anomaly), asked)
     beside = beside_of(opened.train, trained.about.get("columns") or opened.columns or (), keep or ())
     if beside.left_out:
         say(f"Too large to be carried along: {', '.join(beside.left_out)}; name the columns you need with --keep.")
@@ -210,12 +236,13 @@ def _write_empty(out: Path, table: "Ranking", *, force: bool, as_json: bool) -> 
         print(json.dumps({"out": str(out), "samples": 0, "alerts": 0}))
 
 
-def _normal(trained: "Known", train: str, label: str | None, anomaly: str | None) -> "Source":
+def _normal(trained: "Known", train: str, labels: tuple[str | None, str | None], asked: Asked) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
     from diabolo.app.model_data import open_for, with_marks
 
-    opened = with_marks(open_for(trained, train, label), label, anomaly)
+    label, anomaly = labels
+    opened = with_marks(open_for(trained, train, label, asked), label, anomaly)
     return opened.train if label is None else normal_of(opened).train
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from diabolo.data.tables.reading.lines import Lines
 from diabolo.data.tables.reading.numbers import is_missing
-from diabolo.data.tables.reading.record import Asked, ColumnReading
+from diabolo.data.tables.reading.record import AS_WORDS, Asked, ColumnReading
 
 SAMPLED, LIKELY = 1000, 0.6
 """Cells that are looked at first; share of them from which on all are counted."""
@@ -39,7 +39,9 @@ class Table:
         """Return the kind and form that the user asks for, or that the model's own table had; '' for none."""
         kind, form = self.asked.kind(name)
         known = None if kind or self.asked.before is None else self.asked.before.column(name)
-        return (kind, form) if known is None else (known.kind, known.form)
+        if known is None:
+            return kind, form
+        return ("word", "") if known.form == AS_WORDS else (known.kind, known.form)
 
     def counted(self, **sums: pl.Expr) -> dict[str, int]:
         """Return sums over all rows, in bounded memory."""

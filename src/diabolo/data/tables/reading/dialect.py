@@ -15,7 +15,7 @@ from pathlib import Path
 
 from diabolo.data.limits import MAX_HEADER_BYTES
 from diabolo.data.tables.reading.content import Content, Record, records
-from diabolo.data.tables.reading.record import SEPARATORS, Asked
+from diabolo.data.tables.reading.record import SEPARATORS, Asked, Reading
 from diabolo.errors import FormatError, InputError
 
 SAMPLED = 200
@@ -60,8 +60,7 @@ def dialect_of(content: Content, encoding: str, asked: Asked) -> Dialect:
         raise InputError(f"{content.path} is an empty table; give a line of column names and lines of numbers.")
     top, sample, notes = _below_titles(top, sample)
     (_, first), *rest = sample
-    before = None if asked.before is None else asked.before.header
-    header = next((one for one in (asked.header, before) if one is not None), None)
+    header = asked.header if asked.header is not None else _header_before(first, asked.before)
     if header is None:
         header = not rest or _holds_names(first, [cells for _, cells in rest])
         if not header:
@@ -90,6 +89,13 @@ def check_names(names: Sequence[str], what: str) -> None:
 def _some(names: Sequence[str]) -> str:
     more = f", ... ({len(names)} in all)" if len(names) > 20 else ""
     return ", ".join(names[:20]) + more
+
+
+def _header_before(first: Sequence[str], before: Reading | None) -> bool | None:
+    """Return whether there is a line of names, where a model's own table says it; None where it says nothing."""
+    if before is None or not before.columns:
+        return None
+    return before.header or {column.name for column in before.columns} <= {name.strip() for name in first}
 
 
 def _on_top(content: Content, encoding: str) -> tuple[int, str | None]:

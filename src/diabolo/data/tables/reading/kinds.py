@@ -11,7 +11,7 @@ from diabolo.data.tables.reading.cells import SAMPLED, Decided, Table, mostly
 from diabolo.data.tables.reading.moments import DURATION, PAIRS, TIME, durations, forms_of, stamps, times
 from diabolo.data.tables.reading.numbers import MOSTLY, NUMBER, is_missing
 from diabolo.data.tables.reading.quantities import is_numeric, notations_of, numbers_in, written
-from diabolo.data.tables.reading.record import ColumnReading, Reading
+from diabolo.data.tables.reading.record import AS_WORDS, ColumnReading, Reading
 from diabolo.errors import InputError
 
 
@@ -31,7 +31,8 @@ def decide(table: Table, names: Sequence[str], decimal: str | None = None) -> li
 
 
 def _words(table: Table, name: str, kind: str = "word") -> Decided:
-    return Decided(ColumnReading(name, kind), table.text(name).alias(name))
+    form = AS_WORDS if kind == "yes/no" else ""
+    return Decided(ColumnReading(name, kind, form), table.text(name).alias(name))
 
 
 def _others(table: Table, name: str, asked: str, sample: pl.Series) -> Decided:

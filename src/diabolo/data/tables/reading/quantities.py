@@ -152,9 +152,10 @@ def numbers_in(table: Table, name: str, notation: Notation, shown: Written) -> D
     if table.counted(bad=bad.sum())["bad"]:
         cell, place = table.place(name, bad)
         word = cell.strip("'\"")
+        left_out = f", or leave the column out with --ignore {name!r}" if table.asked.before is None else ""
         raise InputError(
             f"Column {name!r} of {table.where} holds numbers, and {cell} in {place} is no number as the others are; "
             f"correct that cell, or say --missing {word!r} if it means an empty cell, or --columns {name}=word to read "
-            f"words, or leave the column out with --ignore {name!r}."
+            f"words{left_out}."
         )
     return Decided(reading, values.alias(name))

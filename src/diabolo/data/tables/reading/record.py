@@ -8,7 +8,8 @@ from typing import Any
 from diabolo.errors import ArgumentError, FormatError
 
 KINDS = ("number", "word", "date", "time", "duration", "yes/no")
-FORMED = ("date",)
+FORMED, AS_WORDS = ("date",), "words"
+"""Kinds with a form; the form of yes and no that stay words."""
 SEPARATORS = (",", ";", "\t", "|")
 SEPARATOR_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 MOST_COLUMNS = 100_000
@@ -33,13 +34,18 @@ class ColumnReading:
     @property
     def plain(self) -> bool:
         """Whether the cells are numbers as Python writes them, or truth values."""
-        return self.kind in ("number", "yes/no") and not (self.thousands or self.unit) and self.decimal == "."
+        return (
+            self.kind in ("number", "yes/no")
+            and not self.form
+            and not (self.thousands or self.unit)
+            and self.decimal == "."
+        )
 
     @property
     def words(self) -> str:
         """What a person should know of it, beside its name."""
         told = {
-            f"as {self.form}": self.form,
+            f"as {self.form}": self.form and self.form != AS_WORDS,
             "decimal comma": self.decimal == ",",
             f"thousands by {self.thousands!r}": self.thousands,
             f"in {self.unit}": self.unit,
@@ -98,6 +104,13 @@ class Asked:
     header: bool | None = None
     before: Reading | None = None
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that a user gave."""
+        parts = ("columns", "encoding", "separator", "decimal", "missing")
+        no_header = () if self.header is None else (f"--{'' if self.header else 'no-'}header",)
+        return (*(f"--{part}" for part in parts if getattr(self, part)), *no_header)
+
     def __post_init__(self) -> None:
         for name, kind in self.columns.items():
             _check_kind(name, kind)
@@ -132,6 +145,17 @@ def _check_encoding(name: str) -> None:
         raise ArgumentError(f"--encoding must be utf-8, utf-16, windows-1252 or another of Python's, got {name!r}.")
 
 
+def _parts(given: str) -> list[str]:
+    """Return the parts of 'a=number,b=date:%b %d, %Y': a comma parts them if a new name follows."""
+    parts: list[str] = []
+    for part in given.split(","):
+        if parts and "=" not in part:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
 def asked_from(
     columns: Sequence[str] | None = None,
     encoding: str | None = None,
@@ -145,7 +169,7 @@ def asked_from(
     Raises ArgumentError that says what is allowed.
     """
     wanted = {}
-    for part in (part for given in columns or () for part in given.split(",") if part.strip()):
+    for part in (part for given in columns or () for part in _parts(given)):
         name, equals, kind = part.rpartition("=")
         if not equals or not name.strip():
             raise ArgumentError(f"--columns takes NAME=KIND, as amount=number,when=date:%d/%m/%Y; got {part.strip()}.")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from diabolo.coding.archive.archive import ArchiveReader, Block
 from diabolo.coding.archive.layout import Method
+from diabolo.coding.archive.recovery import repaired
 from diabolo.coding.archive.salvage import Damage, Salvage
 from diabolo.errors import FormatError
+from diabolo.jobs.compress.archives.repairing import LARGEST
 from diabolo.jobs.compress.blocks import check_files, read_files
 
 Watcher = Callable[[int], None]
@@ -17,7 +19,8 @@ Watcher = Callable[[int], None]
 class Verified:
     """problem: the reason why the archive is refused, or "" if it is whole; lost: what --salvage cannot bring back.
 
-    items: how many are undamaged, strips counted each; complete: whether the index says what should be there.
+    items: how many are undamaged, strips counted each; complete: whether the index says what should be there;
+    repairable: whether the parity behind the archive brings all of it back.
     """
 
     problem: str
@@ -25,6 +28,7 @@ class Verified:
     blocks: int
     lost: tuple[Damage, ...] = ()
     complete: bool = True
+    repairable: bool = False
 
     @property
     def whole(self) -> bool:
@@ -43,6 +47,8 @@ def verify(archive: Path, *, watch: Watcher | None = None) -> Verified:
                 _check(block)
                 if watch:
                     watch(len(block.items))
+            for section in reader.sections:
+                reader.section(section)
             return Verified("", reader.items, blocks)
     except FormatError as error:
         problem = str(error)
@@ -56,10 +62,14 @@ def verify(archive: Path, *, watch: Watcher | None = None) -> Verified:
             lost.append(Damage(block.first, len(block.items), block.items))
             continue
         items, blocks = items + len(block.items), blocks + 1
-    return Verified(problem, items, blocks, (*lost, *salvage.damaged), salvage.complete)
+    return Verified(problem, items, blocks, (*lost, *salvage.damaged), salvage.complete, _repairable(archive))
 
 
 def _check(block: Block) -> None:
     if block.method == Method.FILES:
         check_files(block.items)
         read_files(block.payload, len(block.items))
+
+
+def _repairable(archive: Path) -> bool:
+    return archive.stat().st_size <= LARGEST and repaired(archive.read_bytes()) is not None

@@ -134,9 +134,14 @@ class Neighbours:
             yield from ((one, slice(first, min(first + step, end))) for first in range(start, end, step))
 
 
+def whole_limit(columns: int) -> int:
+    """Return the largest whole number of rows of so many columns."""
+    return math.isqrt(2**24 // (3 * columns))
+
+
 def whole(rows: Numbers) -> Numbers:
     """Return rows (n, d) as whole numbers so small that three squared lengths add up exactly in float32."""
-    most = math.isqrt(2**24 // (3 * rows.shape[1]))
+    most = whole_limit(rows.shape[1])
     found = rows * np.float32(most / FARTHEST)
     np.rint(found, out=found)
     return np.clip(found, -most, most, out=found)

@@ -30,7 +30,7 @@ class Views:
         return len(self.mean)
 
     @cached_property
-    def _lookup(self) -> tuple[Numbers, NDArray[np.int32], Numbers, Numbers]:
+    def lookup(self) -> tuple[Numbers, NDArray[np.int32], Numbers, Numbers]:
         """Nodes per unit of each column, where its nodes begin, normal scores and their rises.
 
         Each column has one more node below its lowest; from there on, and from its highest, it rises by its spread.
@@ -53,7 +53,7 @@ class Views:
 
         By single sums and products: one and the same value has one and the same score, wherever it stands.
         """
-        density, begin, scores, rises = self._lookup
+        density, begin, scores, rises = self.lookup
         place = x - self.low[:, None]
         place *= density
         node = np.floor(place)

@@ -58,7 +58,7 @@ class Detector:
     bound: float = math.inf
 
     @cached_property
-    def _left(self) -> tuple[Numbers, Numbers]:
+    def whitened(self) -> tuple[Numbers, Numbers]:
         """What turns a residual into its view: a factor and a shift (columns, 1)."""
         factor = self.whitening / self.views.spread[:, None]
         shift = self.middle @ self.whitening if self.whitening.shape[1] > 1 else self.middle * self.whitening[:, 0]
@@ -68,7 +68,7 @@ class Detector:
 
     def residuals(self, residual: Numbers, out: Numbers | None = None) -> Numbers:
         """Return whitened residuals, SHARE of them, (columns, n)."""
-        factor, shift = self._left
+        factor, shift = self.whitened
         found = (np.matmul if factor.shape[1] > 1 else np.multiply)(factor, residual, out=out)
         found += shift
         return found

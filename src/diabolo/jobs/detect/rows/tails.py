@@ -28,7 +28,7 @@ class Tail:
     share: float = SHARE
 
     @cached_property
-    def _steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores that differ, rising, and -log p there, a line between them; scores that are nearly alike are one."""
         kept, count = self.kept.astype(np.float64), len(self.kept)
         steps = np.log(count + 1) - np.log(count + 1 - np.arange(count))
@@ -39,7 +39,7 @@ class Tail:
         return np.append(kept[begins], beyond), np.append(np.add.reduceat(steps, begins) / sizes, np.log(count + 1))
 
     @cached_property
-    def _beyond(self) -> tuple[float, int, float]:
+    def beyond(self) -> tuple[float, int, float]:
         """Where the tail begins, how many scores lie in it, and their mean excess."""
         count = max(1, math.ceil(self.share * len(self.kept)))
         begin = float(self.kept[max(0, len(self.kept) - count - 1)])
@@ -47,17 +47,17 @@ class Tail:
 
     def surprise(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return -log p of each score, (n,): 0 for the smallest, rising."""
-        found: NDArray[np.float64] = np.asarray(np.interp(scores, *self._steps))
+        found: NDArray[np.float64] = np.asarray(np.interp(scores, *self.steps))
         if not self.grows:
             return found
-        begin, count, excess = self._beyond
+        begin, count, excess = self.beyond
         base = math.log((len(self.kept) + 1) / (count + 1))
         far = count * np.log1p(np.maximum(scores.astype(np.float64) - begin, 0) / (count * excess))
         return np.asarray(np.where(scores > begin, base + far, np.minimum(found, base)))
 
     def score_at(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the score that normal samples exceed with probability p, (n,): the inverse of `surprise`."""
-        begin, count, excess = self._beyond
+        begin, count, excess = self.beyond
         share = (count + 1) / (len(self.kept) + 1)
         far = begin + count * excess * ((share / np.minimum(p, share)) ** (1 / count) - 1)
         return np.asarray(np.where(p < share, far, np.minimum(np.quantile(self.kept, np.clip(1 - p, 0, 1)), begin)))
