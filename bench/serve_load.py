@@ -5,7 +5,8 @@
 The client is wrk (a package of Debian). All serve the same model file and are asked for the same row, in turns: with
 reasons `diabolo serve`; the others through `score_samples` of the loaded estimator, without reasons, as their own
 examples do: MLflow's scoring server for a `PythonModel`, and with --bento (a Python that has bentoml and diabolo) a
-BentoML service. The machine's idle share is given: other work makes all of them slower.
+BentoML service. CPU: of the server, for one request; it tells more than the rate where other work fills the machine,
+whose idle share is given. Memory: before and after.
 """
 
 import argparse
@@ -73,9 +74,8 @@ def free_port() -> int:
 def running(command: list[str], folder: Path, port: int, ready: str) -> Iterator[int]:
     """Run a server until the block ends; yield its process number once it answers."""
     environment = {**os.environ, "PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1", "BENTOML_DO_NOT_TRACK": "True"}
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as process:
+    silent = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=folder, env=environment, **silent) as process:  # type: ignore[call-overload]
         try:
             for _ in range(600):
                 with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1):
@@ -97,6 +97,13 @@ def memory(process: int) -> float:
     """Return the megabytes of a process and those that it started."""
     own = psutil.Process(process)
     return sum(each.memory_info().rss for each in [own, *own.children(recursive=True)]) / 1e6
+
+
+def worked(process: int) -> float:
+    """Return the seconds of processor time of a process and those that it started."""
+    own = psutil.Process(process)
+    times = [each.cpu_times() for each in [own, *own.children(recursive=True)]]
+    return sum(each.user + each.system for each in times)
 
 
 def loaded(url: str, body: str, folder: Path, seconds: int) -> tuple[float, float, int]:
@@ -123,13 +130,8 @@ def contestants(folder: Path, bento: str | None) -> dict[str, tuple[list[str], i
     python = sys.executable
     own = [python, "-m", "diabolo", "serve", "numbers.safetensors", "--port", str(ports[0])]
     found = {"diabolo serve, with reasons": (own, ports[0], "/ready", "/score", json.dumps({"rows": [row]}))}
-    subprocess.run(
-        [python, "-c", MLFLOW, "numbers.safetensors"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": SOURCE},
-    )
+    save, path = [python, "-c", MLFLOW, "numbers.safetensors"], {**os.environ, "PYTHONPATH": SOURCE}
+    subprocess.run(save, cwd=folder, check=True, capture_output=True, env=path)
     frame = json.dumps({"dataframe_records": [row]})
     found["MLflow"] = ([python, "-c", MLFLOW_SERVER, str(ports[1])], ports[1], "/ping", "/invocations", frame)
     if bento:
@@ -145,8 +147,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--bento")
     asked = parser.parse_args()
-    print("| server, one process | requests a second | p99 (ms) | failed | memory, first and last (MB) | idle |")
-    print("|---|---|---|---|---|---|")
+    print("| server, one process | requests a second | p99 (ms) | CPU (ms) | failed | memory (MB) | idle |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         tables(folder)
@@ -156,11 +158,12 @@ def main() -> None:
             for name, (command, port, ready, path, body) in every.items():
                 with running(command, folder, port, ready) as process:
                     loaded(f"http://127.0.0.1:{port}{path}", body, folder, 2)
-                    before, cpu = memory(process), psutil.cpu_times_percent(None).idle
+                    before, start, _ = memory(process), worked(process), psutil.cpu_times_percent(None)
                     rate, late, failed = loaded(f"http://127.0.0.1:{port}{path}", body, folder, asked.seconds)
-                    cpu = psutil.cpu_times_percent(None).idle
-                    kept = f"{before:.0f}, {memory(process):.0f}"
-                    print(f"| {name} | {rate:.0f} | {late:.0f} | {failed} | {kept} | {cpu:.0f} % |")
+                    cost = (worked(process) - start) / max(1.0, rate * asked.seconds) * 1e3
+                    idle, after = psutil.cpu_times_percent(None).idle, memory(process)
+                    figures = f"{rate:.0f} | {late:.0f} | {cost:.2f} | {failed} | {before:.0f}, {after:.0f}"
+                    print(f"| {name} | {figures} | {idle:.0f} % |", flush=True)
 
 
 if __name__ == "__main__":

@@ -730,8 +730,20 @@ def decoder(header: Header, model: bytes) -> Callable[[bytes, int, tuple[int, ..
     return tiled
 
 
+def carried(data: bytes) -> bytes:
+    """Return the model file that an archive carries, or nothing."""
+    end, found = len(data), b""
+    while data[end - 8 : end] == b"DBO.sec\n":
+        length, kind, check = struct.unpack_from("<QI4x8s", data, end - 40)
+        body, end = data[end - 40 - length : end - 40], end - 40 - length
+        need(blake(body) == check, "section")
+        found = unstored(body) if kind == 2 else found
+    return found
+
+
 def contents(data: bytes, model: bytes) -> Iterator[tuple[Item, Array | bytes]]:
     """Yield every item with its numbers, or its file; strips are put together."""
+    model = model or carried(data)
     decode, strips = None, list[Array]()
     for header, method, items, payload in read(data):
         if method == FILES:

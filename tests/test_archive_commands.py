@@ -1,6 +1,8 @@
 """What a user does with an archive and no model at hand: list, verify, take some items out, find the model."""
 
+import hashlib
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -12,10 +14,14 @@ from typer.testing import CliRunner
 from diabolo.app.cli import app
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.names import matches
+from diabolo.coding.exact.kernel import Kernel
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError
+from diabolo.jobs.compress.archives.model_search import carried_model
 from diabolo.jobs.compress.bundled import PHOTO_CODEC, bundled_codec
 from diabolo.jobs.compress.compress import Promise, compress, identity
+from diabolo.jobs.compress.decompress import contents
+from diabolo.jobs.compress.output import as_array
 from diabolo.training.files.model_file import save_model
 from test_compress import X, trained
 
@@ -67,13 +73,14 @@ def test_items_without_names_and_strips_are_listed_once(tmp_path: Path) -> None:
 def test_verify_says_what_is_damaged_and_names_salvage(album: Path, tmp_path: Path) -> None:
     assert run("verify", album / "x.dbo", "--quiet")[0] == 0
     data = bytearray((album / "x.dbo").read_bytes())
-    data[len(data) // 2] ^= 4
+    for share in (0.3, 0.5, 0.7):  # more than the parity repairs
+        data[int(share * len(data))] ^= 4
     (tmp_path / "hurt.dbo").write_bytes(data)
     status, told = run("verify", tmp_path / "hurt.dbo", "--quiet")
     assert status == 1
     assert "--salvage" in told
     assert "Lost: item" in told or "Lost: items" in told
-    (tmp_path / "cut.dbo").write_bytes(data[:-9])
+    (tmp_path / "cut.dbo").write_bytes(data[: 2 * len(data) // 3])
     for name in ("hurt", "cut"):
         status, told = run("decompress", tmp_path / f"{name}.dbo", "--out", tmp_path / "never", "--quiet")
         assert status == 1
@@ -130,3 +137,51 @@ def test_a_refusal_says_the_path_once(album: Path, tmp_path: Path) -> None:
         pass
     assert str(caught.value).count("cut.dbo") == 1
     assert "--salvage" in str(caught.value)
+
+
+def test_an_archive_that_carries_its_model_needs_nothing_else(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X[:30])
+    save_model(tmp_path / "m.safetensors", trained())
+    ask = ["compress", tmp_path / "x.npy", "-m", tmp_path / "m.safetensors", "--lossless", "--quiet"]
+    status, told = run(*ask, "--out", tmp_path / "a.dbo", "--with-model")
+    assert status == 0, told
+    (tmp_path / "m.safetensors").unlink()
+    assert run("verify", tmp_path / "a.dbo", "--quiet")[0] == 0
+    assert run("decompress", tmp_path / "a.dbo", "--out", tmp_path / "b.npy", "--quiet")[0] == 0
+    assert np.array_equal(np.load(tmp_path / "b.npy"), X[:30])
+    data = bytearray((tmp_path / "a.dbo").read_bytes())
+    for share in (0.4, 0.6, 0.8):
+        data[int(share * len(data))] ^= 1
+    (tmp_path / "a.dbo").write_bytes(data)
+    status, told = run("decompress", tmp_path / "a.dbo", "--out", tmp_path / "c.npy", "--quiet")
+    assert status == 1
+    assert "damaged" in told
+
+
+def test_photos_carry_their_model_and_a_manifest_lists_the_files(album: Path, tmp_path: Path) -> None:
+    ask = ["compress", album / "in", "--lossless", "--out", tmp_path / "x.dbo", "--quiet"]
+    assert run(*ask, "--with-model", "--manifest", tmp_path / "sums.txt")[0] == 0
+    lines = (tmp_path / "sums.txt").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["birds/owl.png", "birds/wren.png", "cat.png"]
+    assert lines[2].split()[0] == hashlib.sha256((album / "in" / "cat.png").read_bytes()).hexdigest()
+    wanted = ArchiveReader(tmp_path / "x.dbo").header.model
+    carried = carried_model(tmp_path / "x.dbo", wanted)
+    assert isinstance(carried, Kernel)
+    assert carried.identity == wanted
+
+
+@pytest.mark.parametrize("promise", list(Promise))
+def test_what_an_archive_carries_is_small_and_decodes_it_alone(promise: Promise, tmp_path: Path) -> None:
+    error = 2 * (promise == Promise.MAX_ERROR)
+    ask = {"promise": promise, "max_error": error}
+    plain = compress(trained(), ArraySource(X[:30]), tmp_path / "a.dbo", **ask)  # type: ignore[arg-type]
+    whole = compress(trained(), ArraySource(X[:30]), tmp_path / "b.dbo", with_model=True, **ask)  # type: ignore[arg-type]
+    save_model(tmp_path / "m.safetensors", trained())
+    assert whole.size - plain.size < 0.6 * (tmp_path / "m.safetensors").stat().st_size
+    carried = carried_model(tmp_path / "b.dbo", identity(trained()))
+    assert carried is not None
+    expected = as_array(contents(trained(), tmp_path / "a.dbo"))
+    assert np.array_equal(as_array(contents(carried, tmp_path / "b.dbo")), expected)
+    program = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "reference_decoder.py"))
+    found = np.stack([array for _, array in program["contents"]((tmp_path / "b.dbo").read_bytes(), b"")])
+    assert np.abs(found.astype(int) - expected).max() <= (promise == Promise.LOSSY)

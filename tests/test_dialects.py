@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tempfile
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from diabolo.app.cli import main
 from diabolo.data.source import Dataset
@@ -16,6 +18,7 @@ from diabolo.data.tables.files import open_table
 from diabolo.data.tables.frames import frames_of, lines_of, reading_of
 from diabolo.data.tables.reading.record import Asked, Reading, asked_from, reading_from_json
 from diabolo.errors import ArgumentError, DiaboloError, FormatError, InputError
+from random_dialects import Written, outcome, tables
 
 LATE = 2_000
 """Rows before the cell that is unlike the others: more than a look at the first lines sees."""
@@ -298,3 +301,10 @@ def test_info_and_training_say_how_a_table_is_read(tmp_path: Path, capsys: pytes
     run("detect", new, "-m", model, "--out", str(tmp_path / "alerts.csv"))
     assert "amount: 1234" in (tmp_path / "alerts.csv").read_text()
     assert "--decimal says how a table is read, and mnist is none" in run("info", "mnist", "--decimal", ",")
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(tables())
+def test_a_random_dialect_gives_its_values_back_or_is_refused_with_a_place(written: Written) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        outcome(written, Path(folder) / "t.csv")

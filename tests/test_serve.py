@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 
 from diabolo import Autoencoder
@@ -240,13 +242,17 @@ def test_a_new_model_file_is_taken_up_without_a_failed_request(path: Path, tmp_p
         assert client.ask("POST", "/score", {"rows": [ROW]})[1]["version"] != first
 
 
-def test_sigterm_finishes_what_is_in_work(path: Path) -> None:
-    program = [sys.executable, "-m", "diabolo", "serve", str(path), "--port", "0"]
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_finishes_what_is_in_work(path: Path, workers: int) -> None:
+    """One of two workers that is killed is replaced; the two count together."""
+    program = [sys.executable, "-m", "diabolo", "serve", str(path), "--port", "0", "--workers", str(workers)]
     environment = {name: text for name, text in os.environ.items() if name != "DIABOLO_TOKEN"}
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
         port = int(line.split("http://127.0.0.1:")[1].split(",")[0])
+        if workers > 1:
+            _kill_one(process.pid, port)
         with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
             body = json.dumps({"rows": [ROW]}).encode()
             head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
@@ -258,6 +264,28 @@ def test_sigterm_finishes_what_is_in_work(path: Path) -> None:
             assert b" 200 " in raw.recv(100)
         assert "Stopped" in process.stderr.read()
         assert process.wait(20) == 0
+
+
+def _kill_one(parent: int, port: int) -> None:
+    """Ask some rows, kill a worker, wait for another, and ask again: nothing is lost of what was counted."""
+    own = psutil.Process(parent)
+    first = own.children()
+    assert len(first) == 2
+    for count in (4, 8):
+        for _ in range(4):
+            with urllib.request.urlopen(_asked(port), timeout=20) as answer:
+                assert answer.status == 200
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            assert f'diabolo_rows_total{{model="shop",result="scored"}} {count}.0' in answer.read().decode()
+        if count == 4:
+            first[0].kill()
+        while len(own.children()) < 2 or first[0] in own.children():
+            time.sleep(0.05)
+
+
+def _asked(port: int) -> urllib.request.Request:
+    body, kind = json.dumps({"rows": [ROW]}).encode(), {"Content-Type": "application/json", "Connection": "close"}
+    return urllib.request.Request(f"http://127.0.0.1:{port}/score", body, kind)
 
 
 def test_a_port_that_is_taken_is_refused(path: Path) -> None:

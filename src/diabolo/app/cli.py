@@ -24,7 +24,7 @@ from diabolo.app.commands.reports import demo, report, reproduce
 from diabolo.app.commands.studio import studio
 from diabolo.app.commands.train import train
 from diabolo.app.common import run_file
-from diabolo.app.running import run
+from diabolo.app.running import announced, run
 from diabolo.version import __version__
 
 DATA = """DATA is the name of a data set (see `diabolo datasets`), an .npy, .npz or IDX file, an image, a folder or zip
@@ -58,6 +58,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "playground": playground,
     "map": map_codes,
 }
+WITHOUT_TORCH = {"info", "datasets", "list", "verify", "detect", "score", "serve", "playground"}
+"""Commands that answer without PyTorch, of most models."""
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -84,7 +86,7 @@ def root(
 
 
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(command if name in WITHOUT_TORCH else announced(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

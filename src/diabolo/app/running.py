@@ -6,12 +6,29 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
 
 import typer
 
 from diabolo.app.common import say
 from diabolo.errors import ArgumentError, DiaboloError
+
+
+def announced(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that tells somebody at a terminal at once that it is at work: to load PyTorch takes seconds.
+
+    Where standard error goes to a program, an error stays its one line.
+    """
+
+    @wraps(command)
+    def run_command(**options: Any) -> Any:
+        if sys.stderr.isatty() and not (options.get("quiet") or options.get("as_json")):
+            say("Loading PyTorch ...")
+        return command(**options)
+
+    return run_command
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:

@@ -24,11 +24,10 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Say what a model is, what it learnt and how good it is; how a table is read; of an archive, what `list` says."""
-    from diabolo.app.output.model import about_json, about_text
     from diabolo.coding.archive.opening import is_archive
     from diabolo.data.opening import check_no_table, is_table
     from diabolo.data.tables.reading.record import asked_from
-    from diabolo.estimator import load
+    from diabolo.training.files.contents import read_kept
 
     asked = asked_from(columns, encoding, separator, decimal, missing, header)
     if is_table(model):
@@ -38,6 +37,10 @@ def info(
     if is_archive(model):
         list_archive(model, as_json)
         return
+    read_kept(model)  # what cannot be read is refused before PyTorch is loaded
+    from diabolo.app.output.model import about_json, about_text
+    from diabolo.estimator import load
+
     estimator = load(model)
     print(json.dumps(about_json(estimator.trained_)) if as_json else about_text(estimator.trained_))
 

@@ -28,17 +28,25 @@ def unstore(payload: bytes, size: int) -> bytes:
 
     Raises FormatError if `payload` holds more, fewer or damaged data.
     """
+    data = unpacked(payload, size)
+    if len(data) != size:
+        raise FormatError(f"the stored data do not unpack to the {size} bytes they should; the file is damaged.")
+    return data
+
+
+def unpacked(payload: bytes, most: int) -> bytes:
+    """Return what `store` was given, at most `most` bytes of it. Raises FormatError for more, or damaged data."""
     way, packed = payload[:1], payload[1:]
     if way == bytes([PLAIN]):
         data, ended = packed, True
     elif way == bytes([ZLIB]):
-        data, ended = inflated(packed, size)
+        data, ended = inflated(packed, most)
     elif way == bytes([LZMA]):
-        data, ended = _unlzma(packed, size)
+        data, ended = _unlzma(packed, most)
     else:
         raise FormatError("the stored data name no known way of packing; the file is damaged.")
-    if not ended or len(data) != size:
-        raise FormatError(f"the stored data do not unpack to the {size} bytes they should; the file is damaged.")
+    if not ended or len(data) > most:
+        raise FormatError(f"the stored data unpack to more than {most} bytes, or are cut off; the file is damaged.")
     return data
 
 

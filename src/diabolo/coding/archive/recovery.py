@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.coding.archive.layout import digest, short_digest
-from diabolo.coding.archive.sections import Kind, footer_of
+from diabolo.coding.archive.sections import Kind, add_section
 from diabolo.errors import ArgumentError, FormatError, MissingExtraError
 
 HEAD = struct.Struct("<8sIIQII8s8s")
@@ -68,9 +68,7 @@ def add_recovery(path: Path, share: float = 0.0) -> None:
     parts = [head, table, *(short_digest(packet) + packet for packet in packets)]
     if plan.code != Code.XOR:
         parts += [table, head]  # a burst may hit the first ones
-    body = b"".join(parts)
-    with path.open("ab") as file:
-        file.write(body + footer_of(Kind.RECOVERY, body))
+    add_section(path, Kind.RECOVERY, b"".join(parts))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import BinaryIO
 
 from diabolo.coding.archive.index import read_tail
@@ -83,3 +84,10 @@ def found_end(file: BinaryIO, size: int) -> int:
                 read_tail(file, place + len(END_MARK))
                 return place + len(END_MARK)
     return end
+
+
+def add_section(path: Path, kind: Kind, body: bytes) -> None:
+    """Append a section to a file."""
+    with path.open("ab") as file:
+        file.write(body)
+        file.write(footer_of(kind, body))

@@ -1,7 +1,7 @@
 """The detector of table rows in an ONNX graph: prepared rows to scores, p-values and what each column adds.
 
-The nearest references are found by products and measured by differences. They are those of the row's own cell, as in
-`diabolo.jobs.detect.rows.neighbours`.
+The nearest references are found by products, in float64, and measured by differences. They are those of the cell of the
+row, as in `diabolo.jobs.detect.rows.neighbours`.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from diabolo.data.preprocessing import Preprocessing
 from diabolo.deploy.export.graph import Graph, Value
 from diabolo.jobs.detect.rows.neighbours import FARTHEST, NEIGHBOURS, Neighbours, whole_limit
+from diabolo.jobs.detect.rows.plain import ALIKE as ALIKE_DISTANCE
 from diabolo.jobs.detect.rows.plain import FARTHEST as MOST_CURVED
 from diabolo.jobs.detect.rows.plain import Plain
 from diabolo.jobs.detect.rows.scales import HIGHEST, LOWEST, Views
@@ -17,7 +18,7 @@ from diabolo.jobs.detect.rows.score import Scorer
 from diabolo.jobs.detect.rows.tails import Tail
 from diabolo.jobs.detect.thresholds import ALIKE, Scores
 
-FAR = np.float32(1e30)
+FAR = np.float64(1e300)
 """What stands for the distance of a reference that is not of a row's cell."""
 
 
@@ -66,8 +67,9 @@ def scored(
     plain = graph.sum(plain_parts, 1)
     plain_nats = _nats(graph, scorer.plain.tail, graph.do("Sqrt", plain))
     own_nats = _nats(graph, scorer.tail, own)
-    told = [_shared(graph, *both) for both in ((parts, own, own_nats), (plain_parts, plain, plain_nats))]
-    return graph.do("Add", plain_nats, own_nats), graph.do("Add", *told)
+    told = _shared(graph, parts, own, own_nats, np.float32(0))
+    told = graph.do("Add", told, _shared(graph, plain_parts, plain, plain_nats, ALIKE_DISTANCE))
+    return graph.do("Add", plain_nats, own_nats), told
 
 
 def p_values(graph: Graph, scores: Value, calibration: Scores) -> Value:
@@ -112,9 +114,9 @@ def _whitened(graph: Graph, scorer: Scorer, residual: Value) -> Value:
 def _nearest(graph: Graph, neighbours: Neighbours, seen: Value, deciding: Value) -> Value:
     """Return the squared differences of rows to their nearest references, the mean over these, (n, d)."""
     references = neighbours.references
-    middle = references.mean(0)
+    middle = references.mean(0, dtype=np.float64)
     about = references - middle
-    doubled = _over(graph, "MatMul", _over(graph, "Sub", seen, middle), -2 * about.T)
+    doubled = _over(graph, "MatMul", _over(graph, "Sub", graph.cast(seen, "float64"), middle), -2 * about.T)
     grades = _over(graph, "Add", doubled, np.square(about).sum(1))
     inside = graph.do("Gather", graph.constant(_inside(neighbours)), _cell(graph, neighbours, deciding))
     grades = graph.do("Where", inside, grades, graph.constant(FAR))
@@ -182,11 +184,11 @@ def _grown(graph: Graph, tail: Tail, scores: Value, found: Value) -> Value:
     return graph.do("Where", beyond, far, graph.do("Min", found, base))
 
 
-def _shared(graph: Graph, parts: Value, total: Value, nats: Value) -> Value:
-    """Return nats (n,) shared out as parts (n, numbers) are of their total; alike where that is 0."""
+def _shared(graph: Graph, parts: Value, total: Value, nats: Value, least: np.float32) -> Value:
+    """Return nats (n,) shared out as parts (n, numbers) are of their total; alike where that is at most `least`."""
     axis = graph.constant(np.array([1], np.int64))
     whole, each = graph.do("Unsqueeze", total, axis), graph.do("Unsqueeze", nats, axis)
-    zero = graph.do("Equal", whole, graph.constant(np.float32(0)))
+    zero = graph.do("LessOrEqual", whole, graph.constant(least))
     count = graph.do("Shape", parts, start=1, end=2)
     alike = graph.do("Div", graph.constant(np.float32(1)), graph.cast(count, "float32"))
     safe = graph.do("Where", zero, graph.constant(np.float32(1)), whole)

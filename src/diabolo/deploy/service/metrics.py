@@ -1,12 +1,15 @@
 """What a service counts, as Prometheus reads it."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from diabolo.deploy.service.settings import SHARED
 from diabolo.deploy.service.shelf import Shelf
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -23,10 +26,17 @@ class Metrics:
         )
         self.rows = Counter("diabolo_rows", "Rows, scored or refused.", ["model", "result"], registry=self.registry)
         self.alerts = Counter("diabolo_alerts", "Rows that raised an alert.", ["model"], registry=self.registry)
-        self.registry.register(_Drift(shelf))
+        self.drift = _Drift(shelf)
+        self.registry.register(self.drift)
 
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        """Return what is counted: by all workers, where there are several; drift by the one that is asked."""
+        if SHARED not in os.environ:
+            return generate_latest(self.registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        shared.register(self.drift)
+        return generate_latest(shared)
 
 
 class _Drift(Collector):

@@ -8,10 +8,11 @@ import uvicorn
 
 from diabolo.deploy.service.app import Service
 from diabolo.deploy.service.settings import Settings
+from diabolo.deploy.service.workers import run_together
 from diabolo.errors import ArgumentError
 
-WAITING = 2048
-"""Connections that the system holds until they are taken."""
+WAITING, CONNECTIONS, LONGEST_HEAD = 2048, 2000, 16 << 10
+"""Connections that the system holds until they are taken, those open at most, and bytes of a request's head."""
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -40,18 +41,30 @@ def server_of(service: Service) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         lifespan="on",
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.seconds) + 1,
     )
     return uvicorn.Server(config)
 
 
-def serve(service: Service, say: Callable[[str], object]) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ArgumentError if the port cannot be had."""
+def serve(service: Service, say: Callable[[str], object], workers: int = 1) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ArgumentError if the port cannot be had.
+
+    workers: processes that take requests in turn; they share the memory of the models that are open now.
+    """
     listening = bound(service.settings)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     say(f"Listening on http://{shown}:{port}, until SIGTERM or Ctrl-C.")
+    if workers > 1:
+        run_together(lambda: _run(service, listening), workers)
+    else:
+        _run(service, listening)
+    say("Stopped; what was in work is answered.")
+
+
+def _run(service: Service, listening: socket.socket) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again once all is finished
         server_of(service).run(sockets=[listening])
-    say("Stopped; what was in work is answered.")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from diabolo.errors import ArgumentError
 
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers of a service count together; prometheus_client reads it from the environment, on import."""
 HERE = ("127.0.0.1", "localhost", "::1")
 
 

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,25 +14,26 @@ from diabolo.coding.archive.general_coder import store
 from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import DTYPES, Header, Method, Promise
 from diabolo.coding.archive.recovery import add_recovery
+from diabolo.coding.archive.sections import Kind, add_section
 from diabolo.coding.pixels import MOST_ERROR
 from diabolo.data.images.mixed import UNREADABLE, Pictures
 from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
-from diabolo.jobs.compress.blocks import Coded, blocks_of
+from diabolo.jobs.compress.archives.carried import carried_file
+from diabolo.jobs.compress.blocks import blocks_of
 from diabolo.jobs.compress.chunks import (
     Piece,
     can_be_cut,
-    deep,
-    part,
-    part_counts,
     pieces_of_pictures,
     pieces_of_source,
     tiles,
 )
+from diabolo.jobs.compress.code_pieces import coded_pieces
 from diabolo.jobs.compress.coders import CODERS, PIXELS, BlockCoder, settings_of
 from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_of, squared_error, unrounded
+from diabolo.jobs.compress.packed_model import packed_file
 from diabolo.jobs.compress.photos import PHOTO, Photos, photo_settings
 from diabolo.jobs.parallel import together
 from diabolo.jobs.table_input import check_shape
@@ -44,9 +44,6 @@ TRIED = 2000
 """Samples on which `quality` chooses the level."""
 FAR = 6.0
 """dB below what the model reaches on its training data from which on a block counts as badly served."""
-PROBE = 1 << 20
-"""Bytes at the start of a block whose packing tells whether a general coder may do better."""
-
 Watcher = Callable[[int], None]
 
 
@@ -78,11 +75,13 @@ def compress(
     quality: float | None = None,
     max_error: int = 0,
     recovery: float = 0.0,
+    with_model: bool = False,
     force: bool = False,
     watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of samples, or of images of any sizes.
 
+    with_model: whether the archive carries what decodes it.
     recovery: the share of bytes of parity behind it, 0.05 for 5 %; 0 is the usual single part.
     quality: PSNR in dB to reach, for the lossy promise; the model's natural rate if None.
     max_error: for Promise.MAX_ERROR, how far a number may be off, in the data's units.
@@ -91,7 +90,7 @@ def compress(
     """
     _check(trained, data, promise, quality)
     if promise == Promise.LOSSY and trained.model.encoder.bottleneck.has_maps:
-        return _photos(trained, data, path, quality, recovery=recovery, force=force, watch=watch)
+        return _photos(trained, data, path, quality, recovery=recovery, with_model=with_model, force=force, watch=watch)
     header = _header(trained, data, promise, max_error)
     with written_whole(path, force=force) as temporary:
         for level, floor in _levels(trained, data, quality) if promise == Promise.LOSSY else [(0, -math.inf)]:
@@ -108,7 +107,9 @@ def compress(
                 "train it with a smaller beta, or use max_error or lossless.",
                 stacklevel=2,
             )
-        add_recovery(temporary, recovery)
+        own = level if promise == Promise.LOSSY else None
+        carried = carried_file(trained, header.model, promise, own) if with_model else b""
+        finish(temporary, recovery, carried)
         return replace(found, size=temporary.stat().st_size)
 
 
@@ -119,6 +120,7 @@ def _photos(
     quality: float | None,
     *,
     recovery: float,
+    with_model: bool,
     force: bool,
     watch: Watcher | None,
 ) -> Compressed:
@@ -128,8 +130,15 @@ def _photos(
     floor = -math.inf if quality is None else quality
     with written_whole(path, force=force) as temporary:
         found = written(temporary, header, coder, peak_of(trained), data, floor, watch)
-        add_recovery(temporary, recovery)
+        finish(temporary, recovery, packed_file(trained) if with_model else b"")
         return replace(found, size=temporary.stat().st_size)
+
+
+def finish(path: Path, recovery: float, carried: bytes) -> None:
+    """Append to an archive the model's file that it carries, packed, and parity over both."""
+    if carried:
+        add_section(path, Kind.MODEL, store(carried))
+    add_recovery(path, recovery)
 
 
 def _header(trained: Trained, data: Source | Pictures, promise: Promise, max_error: int) -> Header:
@@ -278,7 +287,7 @@ def _write(
                 unreadable.append(piece.items[0].name)
             yield piece
 
-    made = together(lambda piece: _coded(piece, len(data), coder, peak, header, floor), pieces())
+    made = together(lambda piece: coded_pieces(piece, len(data), coder, peak, header, floor), pieces())
     pictures = data if isinstance(data, Pictures) else None
     for out in blocks_of((coded for _, many in made for coded in many), pictures):
         writer.add_block(out.content, out.items, method=out.method)
@@ -295,46 +304,3 @@ def _write(
             watch(out.count)
     writer.finish()
     return replace(total, psnr=psnr_of(error, numbers, peak), unreadable=tuple(unreadable))
-
-
-def _coded(piece: Piece, total: int, coder: BlockCoder, peak: float, header: Header, floor: float) -> list[Coded]:
-    """Return the blocks of a piece, each by the model, or by a general coder if that serves it better."""
-    if piece.kept:
-        return [Coded(piece, b"", 0.0, Method.FILES)]
-    counts = part_counts(piece, total, coder.least)
-    ends = np.cumsum(counts).tolist()
-    parts = [part(piece, end - count, end) for count, end in zip(counts, ends, strict=True)]
-    nothing: list[bytes | None] = [None] * len(parts)
-    payloads = nothing if deep(piece.strip.mode) else coder.encode_parts(piece.array, counts)
-    payloads = [_if_smaller(payload, one.array) for payload, one in zip(payloads, parts, strict=True)]
-    wrong = [0.0] * len(parts) if header.promise == Promise.LOSSLESS else _errors(parts, payloads, coder)
-    found = []
-    for one, payload, error in zip(parts, payloads, wrong, strict=True):
-        if payload is not None and psnr_of(error, one.array.size, peak) >= floor:  # NaN in the data reaches nothing
-            found.append(Coded(one, payload, error, Method.MODEL))
-        else:
-            plain = np.ascontiguousarray(one.array, header.dtype).tobytes()
-            found.append(Coded(one, store(plain), 0.0, Method.STORED))
-    return found
-
-
-def _errors(parts: list[Piece], payloads: list[bytes | None], coder: BlockCoder) -> list[float]:
-    """Return the squared error of each part as it comes back; 0 for those without a payload."""
-    chosen = [(one, payload) for one, payload in zip(parts, payloads, strict=True) if payload is not None]
-    if not chosen:
-        return [0.0] * len(parts)
-    counts = [len(one.items) for one, _ in chosen]
-    back = coder.decode_parts([payload for _, payload in chosen], counts, chosen[0][0].array.shape[1:])
-    errors = map(squared_error, (one.array for one, _ in chosen), np.split(back, np.cumsum(counts)[:-1]))
-    return [0.0 if payload is None else next(errors) for payload in payloads]
-
-
-def _if_smaller(payload: bytes | None, array: Array) -> bytes | None:
-    """Return a payload, or None if a general coder takes fewer bytes."""
-    if payload is None:
-        return None
-    plain = np.ascontiguousarray(array).tobytes()
-    probe = min(1.0, len(zlib.compress(plain[:PROBE], 1)) / min(len(plain), PROBE))
-    if len(payload) >= probe * len(plain) and len(payload) >= len(store(plain)):
-        return None
-    return payload

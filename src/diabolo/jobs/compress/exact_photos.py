@@ -9,19 +9,19 @@ from typing import ClassVar
 import numpy as np
 
 from diabolo.coding.archive.layout import Header, Promise
-from diabolo.coding.archive.recovery import add_recovery
 from diabolo.coding.exact.kernel import CHANNELS, WIDEST, Kernel, bundled
 from diabolo.data.images.mixed import Pictures
 from diabolo.data.source import Array
 from diabolo.errors import FormatError
 from diabolo.files import written_whole
+from diabolo.jobs.compress.archives.carried import Carried
 from diabolo.jobs.compress.coders import CODERS, BlockCoder
-from diabolo.jobs.compress.compress import Compressed, Watcher, header_for, identity, written
+from diabolo.jobs.compress.compress import Compressed, Watcher, finish, header_for, identity, written
 from diabolo.training.files.model_file import Trained
 
 HIGHEST = 255
-Codec = Trained | Kernel
-"""What opens an archive: a trained model, or the bundled exact coder."""
+Codec = Trained | Carried | Kernel
+"""What opens an archive: a trained model, what an archive carries of one, or the bundled exact coder."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,15 @@ def compress_exactly(
     *,
     max_error: int = 0,
     recovery: float = 0.0,
+    with_model: bool = False,
     force: bool = False,
     watch: Watcher | None = None,
 ) -> Compressed:
     """Write an archive of pictures of any sizes and modes, with the bundled coder.
 
     max_error: how far a pixel may be off, in grey levels. A picture whose file is smaller, or holds more than the
-    pixels that are read, is kept as that file. recovery: as `compress` has it. watch: told how many items
+    pixels that are read, is kept as that file. recovery: as `compress` has it.
+    with_model: whether the archive carries the model. watch: told how many items
     each block held.
     Raises FileError if the archive cannot be written.
     """
@@ -84,19 +86,19 @@ def compress_exactly(
     with written_whole(path, force=force) as temporary:
         coder = ExactPhotos(kernel, max_error)
         found = written(temporary, header, coder, float(HIGHEST), pictures, -math.inf, watch)
-        add_recovery(temporary, recovery)
+        finish(temporary, recovery, kernel.model if with_model else b"")
         return replace(found, size=temporary.stat().st_size)
 
 
 def identity_of(codec: Codec) -> bytes:
     """Return the SHA-256, 32 bytes, by which an archive names its codec."""
-    return codec.identity if isinstance(codec, Kernel) else identity(codec)
+    return identity(codec) if isinstance(codec, Trained) else codec.identity
 
 
 def coder_of(codec: Codec, header: Header) -> BlockCoder:
     """Return the coder of an archive's blocks. Raises FormatError if the header names a promise that it cannot keep."""
     if not isinstance(codec, Kernel):
-        return CODERS[header.promise](codec, header)
+        return CODERS[header.promise](codec.trained if isinstance(codec, Carried) else codec, header)
     if header.promise == Promise.LOSSY or header.max_error >= HIGHEST:
         raise FormatError("the exact coder keeps no such promise; the archive is damaged.")
     return ExactPhotos(codec, header.max_error)

@@ -1,5 +1,6 @@
 """A photo codec in as few bytes as its weights need: whole numbers by row, entropy-coded, in a safetensors file."""
 
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from diabolo.errors import FormatError
 from diabolo.jobs.compress.photos import PHOTO
 from diabolo.training.files.array_file import read_arrays
 from diabolo.training.files.contents import EXTRA, UNUSABLE, kept_of
-from diabolo.training.files.model_file import Trained, decoding_tensors, preprocessing_to_json, trained_of
+from diabolo.training.files.model_file import Trained, decoding_tensors, preprocessing_to_json, save_model, trained_of
 from diabolo.training.files.tensor_file import write_tensors
 
 KEY = "diabolo-packed"
@@ -72,6 +73,17 @@ def write_packed(path: Path, trained: Trained, *, force: bool = False) -> None:
     write_tensors(
         path, {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}, KEY, plain, force=force
     )
+
+
+def packed_file(trained: Trained) -> bytes:
+    """Return the bytes of a file of a photo codec: packed, if that changes no weight, else as a model file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "carried.safetensors"
+        write_packed(path, trained)
+        known, found = (decoding_tensors(one, *one.extras) for one in (trained, read_packed(path)))
+        if not all(torch.equal(tensor, found[name]) for name, tensor in known.items()):
+            save_model(path, trained, force=True)
+        return path.read_bytes()
 
 
 def read_packed(path: Path) -> Trained:

@@ -93,10 +93,10 @@ def save_model(path: Path, trained: Trained, *, force: bool = False) -> None:
         "about": trained.about,
         EXTRA: {job: extra.plain for job, extra in trained.extras.items()},
     }
-    shortest: dict[str, Tensor] = {}
+    short: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        shortest |= _shortest(name, tensor) if name.startswith("model.") else {name: tensor}
-    write_tensors(path, shortest, KEY, plain, force=force)
+        short |= shortest(name, tensor) if name.startswith("model.") else {name: tensor}
+    write_tensors(path, short, KEY, plain, force=force)
 
 
 def decoding_tensors(trained: Trained, *jobs: str) -> dict[str, Tensor]:
@@ -110,7 +110,7 @@ def decoding_tensors(trained: Trained, *jobs: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _shortest(name: str, weights: Tensor) -> dict[str, Tensor]:
+def shortest(name: str, weights: Tensor) -> dict[str, Tensor]:
     """Return float32 weights as float16, or int8 and steps, if that changes none of them."""
     if weights.dtype != torch.float32:
         return {name: weights}

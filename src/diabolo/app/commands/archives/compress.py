@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Quiet, say
+from diabolo.app.common import Data, Device, Force, Json, Label, OrBundled, Quiet, say, write_text
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ def compress(
         str | None,
         typer.Option(metavar="SHARE", help="Parity that repairs as much damage, such as 5%; else one place."),
     ] = None,
+    with_model: Annotated[
+        bool, typer.Option("--with-model", help="The archive carries its model: one file that needs nothing else.")
+    ] = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write SHA-256 sums of the pictures' files here, as sha256sum does."),
+    ] = None,
     label: Label = None,
     test: Test = False,
     device: Device = "auto",
@@ -60,9 +67,13 @@ def compress(
 
     promise, error = promised(quality, max_error, lossless=lossless)
     share = _share(recovery)
+    if manifest is not None:
+        check_free(manifest, force=force)
     check_free(out, force=force)
     if promise != Promise.LOSSY and model is None:
-        _exactly(data, label, out, error, share, test=test, compare=compare, force=force, quiet=quiet, as_json=as_json)
+        pictures = _alone(data, label, test=test, compare=compare)
+        _exactly(pictures, out, error, share, with_model=with_model, force=force, quiet=quiet, as_json=as_json)
+        _write_manifest(manifest, pictures, force=force)
         return
     trained = load(model, device=device).trained_ if model else bundled_codec(promise).on(device)
     things = _things(data, label, trained, test=test)
@@ -76,12 +87,16 @@ def compress(
             quality=quality,
             max_error=error,
             recovery=share,
+            with_model=with_model,
             force=force,
             watch=watch,
         )
     beside = _compared(beside_what, trained, found, model, quiet=quiet) if beside_what else None
     told = _same(found, things) if lossless else f"PSNR {found.psnr:.2f} dB"
+    if model and not with_model:
+        told += f"; beside the model file of {model.stat().st_size:,} bytes"
     _print_archive(found, out, told, beside, as_json=as_json)
+    _write_manifest(manifest, things, force=force)
 
 
 def _share(given: str | None) -> float:
@@ -97,33 +112,61 @@ def _share(given: str | None) -> float:
     return share
 
 
-def _exactly(
-    data: str,
-    label: str | None,
-    out: Path,
-    max_error: int,
-    recovery: float,
-    *,
-    test: bool,
-    compare: bool,
-    force: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    """Write pictures by the bundled exact coder. Raises ArgumentError for what needs a model of its own."""
-    from diabolo.app.progress import counted
-    from diabolo.jobs.compress.exact_photos import compress_exactly
-
+def _alone(data: str, label: str | None, *, test: bool, compare: bool) -> "Pictures":
+    """Return pictures for the bundled exact coder. Raises ArgumentError for what needs a model of its own."""
     pictures = None if label is not None or test or compare else _pictures(data)
     if pictures is None:
         raise ArgumentError(
             f"Without a model, --lossless and --max-error take a folder or zip of pictures, got {data}"
             f"{' with --label, --test or --compare' if label or test or compare else ''}; give a model with -m."
         )
+    return pictures
+
+
+def _exactly(
+    pictures: "Pictures",
+    out: Path,
+    max_error: int,
+    recovery: float,
+    *,
+    with_model: bool,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write pictures by the bundled exact coder."""
+    from diabolo.app.progress import counted
+    from diabolo.jobs.compress.exact_photos import compress_exactly
+
     with counted("compress", len(pictures), quiet=quiet) as watch:
-        found = compress_exactly(pictures, out, max_error=max_error, recovery=recovery, force=force, watch=watch)
+        found = compress_exactly(
+            pictures,
+            out,
+            max_error=max_error,
+            recovery=recovery,
+            with_model=with_model,
+            force=force,
+            watch=watch,
+        )
     told = f"no pixel is off by more than {max_error}" if max_error else _same(found, pictures)
     _print_archive(found, out, told, as_json=as_json)
+
+
+def _write_manifest(path: Path | None, data: object, *, force: bool) -> None:
+    """Write the SHA-256 of every picture's file and its name, as sha256sum does."""
+    import hashlib
+
+    from diabolo.data.images.mixed import Pictures
+
+    if path is None:
+        return
+    if not isinstance(data, Pictures):
+        raise ArgumentError("--manifest lists the files of pictures; an array or a table has none. Leave it out.")
+    lines = (
+        f"{hashlib.sha256(data.file(number)).hexdigest()}  {header.name}\n"
+        for number, header in enumerate(data.headers)
+    )
+    write_text(path, "".join(lines), force=force)
 
 
 def _same(found: "Compressed", data: object) -> str:

@@ -1,8 +1,9 @@
 """The command `serve`."""
 
 import os
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +24,10 @@ def serve(
     most_bytes: Annotated[int, typer.Option(metavar="N", help="Bytes of a request at most; more get 413.")] = 8 << 20,
     most_rows: Annotated[int, typer.Option(metavar="N", help="Rows of a request at most; more get 413.")] = 10_000,
     waiting: Annotated[int, typer.Option(metavar="N", help="Requests in work at most; more get 429.")] = 64,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=64, metavar="N", help="Processes; they share the models' memory."),
+    ] = 1,
     seconds: Annotated[float, typer.Option(metavar="N", help="Seconds of a request at most; more get 503.")] = 30.0,
 ) -> None:
     """Score rows of tables over HTTP: JSON in; score, p-value, alert and reasons out. It needs no torch.
@@ -30,6 +35,25 @@ def serve(
     Prometheus reads /metrics, the Open Inference Protocol is at /v2, a page with an example at /. A new model file
     under the same name is taken up. A token in the environment as DIABOLO_TOKEN is asked for.
     """
+    from diabolo.deploy.service.settings import SHARED
+
+    with tempfile.TemporaryDirectory() as counts:
+        if workers > 1:
+            os.environ[SHARED] = counts
+        _serve(
+            models,
+            workers,
+            host=host,
+            port=port,
+            false_alarms=false_alarms,
+            most_bytes=most_bytes,
+            most_rows=most_rows,
+            waiting=waiting,
+            seconds=seconds,
+        )
+
+
+def _serve(models: list[Path], workers: int, **asked: Any) -> None:
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
     from diabolo.errors import MissingExtraError
@@ -43,14 +67,5 @@ def serve(
     from diabolo.deploy.service.settings import Settings
     from diabolo.deploy.service.shelf import Shelf
 
-    settings = Settings(
-        host=host,
-        port=port,
-        token=os.environ.get(TOKEN, ""),
-        most_bytes=most_bytes,
-        most_rows=most_rows,
-        waiting=waiting,
-        seconds=seconds,
-        false_alarms=false_alarms,
-    )
-    run.serve(Service(Shelf(models, false_alarms=false_alarms), settings, say), say)
+    settings = Settings(token=os.environ.get(TOKEN, ""), **asked)
+    run.serve(Service(Shelf(models, false_alarms=settings.false_alarms), settings, say), say, workers)

@@ -15,18 +15,21 @@ from pathlib import Path
 
 from diabolo.data.limits import MAX_HEADER_BYTES
 from diabolo.data.tables.reading.content import Content, Record, records
+from diabolo.data.tables.reading.numbers import MISSING, NUMBER
 from diabolo.data.tables.reading.record import SEPARATORS, Asked, Reading
 from diabolo.errors import FormatError, InputError
 
 SAMPLED = 200
 MOST_TOP = 50
 FIRST = "column_1"
+YEARS = range(1800, 2200)
 COMMENTS = ("#", "//", "%%", "--")
 DECLARED = re.compile(r"^\ufeff?\"?sep=(.)\"?\s*$", re.IGNORECASE)
-NUMERIC = re.compile(
-    r"^[\s(+\-\u2212$\u20ac\u00a3\u00a5]*[\d][\d.,'\u2019\s\u00a0\u202f]*(?:[eE][-+]?\d+)?[\s%)$\u20ac\u00a3\u00a5-]*$"
+NUMERIC = re.compile(NUMBER)
+TIMED = re.compile(
+    r"^\s*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T]+\d{1,2}:\d\d[^,;|\t]*)?"
+    r"|[-+]?\d{1,3}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[aApP][mM])?)\s*$"
 )
-TIMED = re.compile(r"^\s*(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,3}:\d\d)\b")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def dialect_of(content: Content, encoding: str, asked: Asked) -> Dialect:
     (_, first), *rest = sample
     header = asked.header if asked.header is not None else _header_before(first, asked.before)
     if header is None:
-        header = not rest or _holds_names(first, [cells for _, cells in rest])
+        header = not rest or _holds_names(first, [cells for _, cells in rest], content.path)
         if not header:
             notes += (
                 f"{content.path.name} has no line of names: its columns are called column_1, column_2, ...; "
@@ -76,14 +79,14 @@ def dialect_of(content: Content, encoding: str, asked: Asked) -> Dialect:
     return Dialect(separator, top, header, names, raw, spare, notes, index)
 
 
-def check_names(names: Sequence[str], what: str) -> None:
-    """Raise InputError for columns without a name, and for columns that share one."""
+def check_names(names: Sequence[str], what: str, remedy: str = "") -> None:
+    """Raise InputError for columns without a name, and for columns that share one. remedy: what else may be done."""
     unnamed = [str(number) for number, name in enumerate(names, 1) if not name.strip()]
     if unnamed:
-        raise InputError(f"{what} has columns without a name (number {_some(unnamed)}); name or drop them.")
+        raise InputError(f"{what} has columns without a name (number {_some(unnamed)}); name or drop them{remedy}.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"{what} has columns that share a name: {_some(twice)}; rename or drop them.")
+        raise InputError(f"{what} has columns that share a name: {_some(twice)}; rename or drop them{remedy}.")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -153,7 +156,7 @@ def _score(some: Sequence[Sequence[str]]) -> tuple[bool, float, int]:
     """Return whether the most records have one length above 1, the share of cells of a clear kind, and the length."""
     lengths = Counter(map(len, some))
     length, count = max(lengths.items(), key=lambda item: (item[1], item[0]))
-    cells = [cell for row in some for cell in row if len(row) == length and cell.strip()]
+    cells = [cell for row in some for cell in row if len(row) == length]
     clear = sum(bool(NUMERIC.match(cell) or TIMED.match(cell)) for cell in cells)
     whole = length > 1 and count >= 0.9 * len(some)
     first = len(some[0]) if len(some) > 1 else length
@@ -177,25 +180,50 @@ def _below_titles(top: int, sample: list[Record]) -> tuple[int, list[Record], tu
     return line - 1, sample[begin:], (f"Lines 1 to {line - 1} are no part of the table and left out.",)
 
 
-def _holds_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first record holds names: above numbers no number, or they count 0, 1, 2 or 1, 2, 3."""
+def _holds_names(first: Sequence[str], rest: Sequence[Sequence[str]], path: Path) -> bool:
+    """Return whether the first record holds names: above numbers, dates or times something that is none.
+
+    Numbers that count (0, 1, 2 as pandas writes, or years) are names above cells of another kind.
+    Raises InputError where they may as well be values.
+    """
     columns = [[row[place].strip() for row in rest if place < len(row)] for place in range(len(first))]
-    clear = [_is_clear(cells) for cells in columns]
-    above = [name.lstrip("\ufeff").strip() for name, one in zip(first, clear, strict=True) if one]
-    if not above or any(name and not (NUMERIC.match(name) or TIMED.match(name)) for name in above):
-        return True
-    given = [name for name in above if name]
-    if all(name.isdecimal() for name in given) and len(given) > 1:
-        numbers = [int(name) for name in given]
-        if numbers == list(range(numbers[0], numbers[0] + len(numbers))) and (
-            numbers[0] in (0, 1) or len(given) < len(first)
-        ):
+    above = {
+        place: name.lstrip("\ufeff").strip()
+        for place, (name, cells) in enumerate(zip(first, columns, strict=True))
+        if _is_clear(cells)
+    }
+    given = [name for name in above.values() if name.lower() not in MISSING]
+    bare = [name for name, cells in zip(first, columns, strict=True) if not any(cells)]
+    if not above and any(NUMERIC.match(name) or TIMED.match(name) for name in bare):
+        raise _either(first, path)
+    if above and not given:
+        counting = [cell for cell in columns[0] if cell] == [str(row) for row in range(len(columns[0]))]
+        if above == {0: ""} and counting and len(rest) > 2:
             return True
-    return not given
+        raise _either(first, path)
+    if not given or not all(NUMERIC.match(name) or TIMED.match(name) for name in given):
+        return True
+    if len(given) < 2 or len(given) < len(above) - 1 or not all(name.isdecimal() for name in given):
+        return False
+    numbers = [int(name) for name in given]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        return False
+    cells = [cell for place in above for cell in columns[place] if cell]
+    years = all(name in YEARS for name in numbers)
+    if not all(cell.isdecimal() for cell in cells) or (years and not any(int(cell) in YEARS for cell in cells)):
+        return True
+    raise _either(first, path)
+
+
+def _either(first: Sequence[str], path: Path) -> InputError:
+    return InputError(
+        f"The first line of {path} may hold names or values: {', '.join(map(repr, first[:5]))}; say which with "
+        "--header or --no-header."
+    )
 
 
 def _is_clear(cells: Iterable[str]) -> bool:
-    given = [cell for cell in cells if cell]
+    given = [cell for cell in cells if cell.strip().lower() not in MISSING]
     clear = sum(bool(NUMERIC.match(cell) or TIMED.match(cell)) for cell in given)
     return bool(given) and clear >= 0.9 * len(given)
 

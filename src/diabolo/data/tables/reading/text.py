@@ -60,7 +60,7 @@ def read_text(
     encoding = guessed if asked.encoding else encoding_of(content, guessed, looked)
     if encoding != guessed:
         dialect = dialect_of(content, encoding, asked)
-    check_names(dialect.names, str(content.path))
+    check_names(dialect.names, str(content.path), ", or say --no-header if its first line holds values")
     notes = dialect.notes
     if encoding == "windows-1252" and not asked.encoding:
         notes += (f"{content.path.name} is no UTF-8 and is read as Windows-1252; say --encoding if words look wrong.",)

@@ -19,8 +19,9 @@ from diabolo.model.forward import with_ones
 NEIGHBOURS = 3
 CELLS_EACH = 2
 FARTHEST = 8.0
-TOGETHER, FEW = 2**18, 8
-"""Numbers of distances that are made at once; rows that are too few for a search by halving."""
+TOGETHER, FEW, CLOSE = 2**18, 8, np.float32(0.01)
+"""Numbers of distances that are made at once; rows that are too few for a search by halving; the share of its squared
+distance to the middle below which a row's squared distance to its neighbours has lost digits."""
 Numbers = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
@@ -36,32 +37,66 @@ class Cell:
     middle: Numbers
     factor: Numbers
 
-    def _compared(self, rows: Numbers) -> tuple[Numbers, Numbers]:
-        """Return half the squared distances (m, n) to rows (d, n), less half the rows' own; and these doubled, (n,)."""
+    def _compared(self, rows: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Return half the squared distances (m, n) to rows (d, n), less half the rows' own squares.
+
+        And these, (n,), and the rows about the middle, (d, n).
+        """
         count, about = rows.shape[1], with_ones(rows.shape)
         np.subtract(rows, self.middle, out=about[:-1, :count])
         own = np.einsum("ij,ij->j", about[:-1], about[:-1])
-        return np.matmul(self.factor, about)[:, :count], own[:count]
+        return np.matmul(self.factor, about)[:, :count], own[:count], about[:-1, :count]
 
     def distances(self, rows: Numbers) -> Numbers:
         """Return the mean squared distance of rows (d, n) to their 3 nearest members, (n,)."""
-        return _distances(*self._compared(rows))
+        halves, own, offsets = self._compared(rows)
+        near, close = _distances(halves, own)
+        if len(close):
+            near[close] = self._measured(offsets[:, close])[1]
+        return near
 
     def nearest(self, rows: Numbers) -> tuple[Rows, Numbers]:
         """Return the numbers of the 3 nearest references, (3, n) or fewer, and what `distances` returns, (n,)."""
-        halves, own = self._compared(rows)
-        count = min(NEIGHBOURS, len(self.members))
-        members = self.members[np.argpartition(halves, count - 1, 0)[:count]]
-        return members, _distances(halves, own)
+        halves, own, offsets = self._compared(rows)
+        places = _places(halves)
+        near, close = _distances(halves, own)
+        if len(close):
+            places[:, close], near[close] = self._measured(offsets[:, close])
+        return self.members[places], near
+
+    def _measured(self, offsets: Numbers) -> tuple[Rows, Numbers]:
+        """Return the places of the 3 nearest members of rows about the middle (d, n), and their mean squared distance.
+
+        They are found in float64, and measured by differences.
+        """
+        halves = self._exact[:, :-1] @ offsets.astype(np.float64) + self._exact[:, -1:]
+        places = np.sort(_places(halves), 0)
+        gaps = offsets.T + self.factor[places, :-1]
+        return places, np.asarray(np.square(gaps, out=gaps).sum(2).mean(0))
+
+    @cached_property
+    def _exact(self) -> NDArray[np.float64]:
+        """The factor in float64."""
+        offsets = self.factor[:, :-1].astype(np.float64)
+        return np.column_stack([offsets, np.square(offsets).sum(1) / 2])
 
 
-def _distances(halves: Numbers, own: Numbers) -> Numbers:
-    """Return mean squared distances (n,) from what `Cell._compared` returns, which is used up."""
+def _distances(halves: Numbers, own: Numbers) -> tuple[Numbers, Rows]:
+    """Return mean squared distances (n,) from what `Cell._compared` returns; `halves` is used up.
+
+    And the rows that are so near that the product lost the digits that matter.
+    """
     first, *others = smallest(halves)
     near = sum(others, first)
     near *= np.float32(2 / (1 + len(others)))
     near += own
-    return np.maximum(near, 0, out=near)
+    return np.maximum(near, 0, out=near), np.flatnonzero(near < CLOSE * own)
+
+
+def _places(halves: NDArray[np.floating]) -> Rows:
+    """Return the places of the 3 smallest of each column, (3, n), or of all where there are fewer."""
+    count = min(NEIGHBOURS, len(halves))
+    return np.argpartition(halves, count - 1, 0)[:count]
 
 
 @dataclass(frozen=True)

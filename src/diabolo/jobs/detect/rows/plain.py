@@ -12,6 +12,8 @@ from diabolo.jobs.detect.rows.neighbours import Cell, Neighbours, Numbers, Rows
 from diabolo.jobs.detect.rows.tails import Kept, Tail
 
 MOST, MOST_KEPT, FARTHEST = 10_000, 99, np.float32(20)
+ALIKE = np.float32(1e-10)
+"""A squared distance that is rounding: whose shares are, tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class PlainScorer:
             gaps = seen - self.neighbours.references[nearest]
             near = np.square(gaps, out=gaps).mean(0)
             total = near.sum(1, keepdims=True)
-            shares[rows] = np.divide(near, total, out=np.full_like(near, 1 / near.shape[1]), where=total > 0)
+            shares[rows] = np.divide(near, total, out=np.full_like(near, 1 / near.shape[1]), where=total > ALIKE)
         return np.sqrt(found), shares
 
     def _cells(self, x: Numbers, together: int) -> Iterator[tuple[Rows, Numbers, Cell]]:

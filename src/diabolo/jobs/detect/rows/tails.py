@@ -32,7 +32,8 @@ class Tail:
         """Scores that differ, rising, and -log p there, a line between them; scores that are nearly alike are one."""
         kept, count = self.kept.astype(np.float64), len(self.kept)
         steps = np.log(count + 1) - np.log(count + 1 - np.arange(count))
-        begins = np.flatnonzero(np.diff(kept, prepend=-np.inf) > ALIKE * np.abs(kept))
+        alike = ALIKE * np.maximum(np.abs(kept), ALIKE * np.abs(kept[-1]))  # beside the largest, rounding is alike too
+        begins = np.flatnonzero(np.diff(kept, prepend=-np.inf) > alike)
         begins = begins if len(begins) else np.zeros(1, np.int64)
         sizes = np.diff(begins, append=count)
         beyond = kept[-1] * (1 + ALIKE) + TINY
