@@ -121,7 +121,7 @@ class Detecting:
     def learn_labels(self, X: Samples, y: object) -> Self:
         """Learn from confirmed anomalies and cleared samples (preset 'table'), calibrate anew, return the estimator.
 
-        y: labels, 0 and 1, -1 and 1, or words. See `diabolo.jobs.detect.confirmed.view`.
+        y: labels, 0 and 1, -1 and 1, or words. See `diabolo.jobs.detect.rows.confirmed`.
         """
         check_is_fitted(self)
         marked, source = told(np.asarray(y)), source_of(self, self._known(X))

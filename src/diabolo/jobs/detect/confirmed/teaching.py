@@ -8,7 +8,7 @@ import numpy as np
 from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Source, Subset
 from diabolo.errors import InputError
-from diabolo.jobs.detect.confirmed.view import FOLDS, JOB, Scores, fit_confirmed, to_extra
+from diabolo.jobs.detect.rows.confirmed import FOLDS, JOB, Scores, fit_confirmed, to_extra
 from diabolo.jobs.detect.rows.fit import fit_detector, fit_plain
 from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.rows.rows import prepared_rows, with_calibration

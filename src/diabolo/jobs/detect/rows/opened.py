@@ -12,10 +12,10 @@ import numpy as np
 from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.columns import encoding_of
-from diabolo.jobs.detect.confirmed.view import JOB as CONFIRMED
-from diabolo.jobs.detect.confirmed.view import Blended
-from diabolo.jobs.detect.confirmed.view import from_extra as from_labels
 from diabolo.jobs.detect.detector import JOB
+from diabolo.jobs.detect.rows.confirmed import JOB as CONFIRMED
+from diabolo.jobs.detect.rows.confirmed import Blended
+from diabolo.jobs.detect.rows.confirmed import from_extra as from_labels
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together
 from diabolo.jobs.detect.rules import Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of

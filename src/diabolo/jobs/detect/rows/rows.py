@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
-from diabolo.jobs.detect.confirmed.view import Blended
 from diabolo.jobs.detect.detector import JOB, T, with_rule
 from diabolo.jobs.detect.rows.bounded import bound_of
+from diabolo.jobs.detect.rows.confirmed import Blended
 from diabolo.jobs.detect.rows.opened import SHARES, Calibrated, of, opened, prepared_block
 from diabolo.jobs.detect.rows.score import Numbers, Scorer, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule
