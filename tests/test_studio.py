@@ -180,6 +180,30 @@ def test_every_preset_has_a_live_map(page, name: str) -> None:
     assert np.abs(np.subtract(first, second)).max() > 2
 
 
+def test_a_training_is_seen_stopped_and_gone_on_with(page) -> None:
+    open_tab(page, "Train")
+    until(lambda: page.find_elements("css selector", "#train-start"))
+    epochs = page.find_element("css selector", "#train-epochs input[type=number]")
+    page.execute_script("arguments[0].select()", epochs)
+    epochs.send_keys("100", "\n")
+    page.find_element("id", "train-start").click()
+    html = str(until(lambda: shown(page, "#trained").count("<svg") == 2 and shown(page, "#trained")))
+    for words in ("vae on digits", "of 100", "samples it does not learn from", "<img", "held-out loss", "rate"):
+        assert words in html
+    commands = [area.get_attribute("value") for area in page.find_elements("css selector", "#train-tab textarea")]
+    assert "diabolo train digits --preset vae --latent 2 --epochs 100 --out vae.safetensors" in commands
+    until(lambda: page.find_element("id", "train-stop").is_enabled())
+    page.find_element("id", "train-stop").click()
+    until(lambda: 'data-state="stopped"' in shown(page, "#trained"))
+    until(lambda: page.find_element("id", "train-on").is_enabled())
+    page.find_element("id", "train-on").click()
+    until(lambda: 'data-state="running"' in shown(page, "#trained"))
+    until(lambda: page.find_element("id", "train-stop").is_enabled())
+    page.find_element("id", "train-stop").click()
+    until(lambda: 'data-state="stopped"' in shown(page, "#trained"))
+    assert ".safetensors" in shown(page, "#train-tab")
+
+
 def test_a_picture_that_is_dropped_comes_back_with_its_code(page, tmp_path: Path) -> None:
     open_tab(page, "Reconstruct")
     until(lambda: "row 0" in shown(page, "#reconstructed"))

@@ -28,10 +28,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for p
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
 ]
-Anomaly = Annotated[
-    str | None,
-    typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
-]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,6 +47,10 @@ Decimal = Annotated[
 Missing = Annotated[str | None, typer.Option(metavar="WORDS", help="Table: words that mean an empty cell, as '?,N/A'.")]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Table of text: whether its first line holds names.")
+]
+Anomaly = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),
 ]
 Window = Annotated[
     int | None, typer.Option(metavar="N", help="Rows are a series: learn from windows of N steps, score each step.")

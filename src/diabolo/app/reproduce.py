@@ -26,7 +26,7 @@ HEADS = (
     "parameters",
     "latent",
     "epochs",
-    "source's BCE",
+    "source's claim",
     "reached BCE",
     "seconds",
     "PCA's BCE",
@@ -45,6 +45,11 @@ Watch = Callable[[str, Dataset], Sequence[Callback]]
 Measure = Callable[[Autoencoder, Dataset, Sequence[Callback]], Evaluation]
 
 
+def interrupted(estimator: Autoencoder) -> bool:
+    """Return whether Ctrl-C ended a training before its time."""
+    return bool(estimator.trained_.about["stopped"] == "interrupted")
+
+
 def restored(estimator: Autoencoder, data: Dataset, watch: Sequence[Callback]) -> Evaluation:
     """Train, and measure how well samples of the test set are restored, which training never saw."""
     labels = data.labels if estimator.conditional else None
@@ -60,7 +65,11 @@ def frauds(estimator: Autoencoder, data: Dataset, watch: Sequence[Callback]) -> 
         raise InputError(f"{data.name} has no labelled test set; give the card payments.")
     normal = normal_of(data)
     trained, _ = fitted(estimator, normal, watch)
+    if interrupted(estimator):
+        return replace(evaluation_of(trained, data), name="fraud")
     own = Autoencoder("table", device=estimator.device, random_state=estimator.random_state).fit(normal.train)
+    if interrupted(own):
+        raise KeyboardInterrupt
     known, fitted_on = normal_rows(trained, learnt(trained, normal.train))
     others = baseline_scores(known, flat(data.test, np.arange(len(data.test))))
     marked = anomalous(data.test_labels)
@@ -159,6 +168,8 @@ def estimated(experiment: Experiment, data: Dataset, *, device: str) -> float:
         warnings.simplefilter("ignore")
         labels = data.labels[rows] if experiment.conditional and data.labels is not None else None
         estimator.fit(Subset(data.train, rows), labels)
+    if interrupted(estimator):
+        raise KeyboardInterrupt
     first, last = estimator.history_
     return (last.seconds - first.seconds) * len(data.train) / len(rows) * experiment.epochs * len(experiment.betas)
 
@@ -178,7 +189,7 @@ def reproduce(
             found[label] = experiment.measure(estimator, data, watch(label, data))
         except KeyboardInterrupt:
             break
-        if estimator.trained_.about["stopped"] == "interrupted":
+        if interrupted(estimator):
             cut.append(label)
             break
     done = len(found)

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -31,6 +31,14 @@ from diabolo.training.split import FINGERPRINT, SPLIT, Split, draw_split, finger
 from diabolo.version import __version__
 
 START_ROWS = 4096
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A callback that looks at the model while it learns; after each epoch the model is as it is then."""
+
+    def on_model(self, model: AutoencoderModel, preprocessing: Preprocessing) -> None:
+        """Training starts with this model on samples that are so prepared; neither may be changed."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,9 @@ def fit(
         start = expanded(compacted(learnt, bounded(rows, source, START_ROWS), prepared))
         start_at(model, start, generator_for("cpu", dials.seed, 4))
     known = {FINGERPRINT: seen, **({"labels_sha256": labels.digest} if labels else {})}
+    for callback in dials.callbacks:
+        if isinstance(callback, Looking):
+            callback.on_model(model, preprocessing)
     task = Task(learnt, prepared, rows, held_out, " ".join(known.values()))
     callbacks = (*dials.callbacks, GlobalDraws(dials.seed)) if model.own_networks else dials.callbacks
     watched = {"callbacks": callbacks, "checkpoint": dials.checkpoint, "resume": dials.resume}

@@ -23,7 +23,7 @@ def studio(
     device: Device = "auto",
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
 ) -> None:
-    """Open a page on this machine to explore models: map of codes, reconstruct, compress, denoise, detect.
+    """Open a page on this machine to explore models: map of codes, reconstruct, compress, denoise, detect, train.
 
     Nothing leaves the machine: the page is served on 127.0.0.1 and asks nothing of a network.
     """

@@ -14,6 +14,7 @@ from diabolo.app.studio.explore import explore_tab
 from diabolo.app.studio.reconstruct import reconstruct_tab
 from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
+from diabolo.app.studio.training.tab import train_tab
 from diabolo.app.studio.uploads import MOST_BYTES
 from diabolo.jobs.table_input import encoding_of
 
@@ -40,6 +41,9 @@ def page(shelf: Shelf) -> gr.Blocks:
                 with gr.Tab(name, id=name, elem_id=f"{name.lower()}-tab") as tab:
                     build(shelf, model, tab, place)
                 tabs.append(tab)
+            with gr.Tab("Train", id="Train", elem_id="train-tab") as learning:
+                train_tab(shelf, learning)
+            tabs.append(learning)
         for tab in tabs:
             on(tab.select, lambda opened=tab.id: opened, [], [place])
         on(model.change, told(lambda name: (about(shelf, name),), gr.skip()), [model], [trouble, told_here])

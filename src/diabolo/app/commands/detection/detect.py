@@ -112,13 +112,13 @@ def detect(
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
-    anomaly: Anomaly = None,
     columns: Columns = None,
     encoding: Encoding = None,
     separator: Separator = None,
     decimal: Decimal = None,
     missing: Missing = None,
     header: Header = None,
+    anomaly: Anomaly = None,
     keep: Keep = None,
     maps: Maps = None,
     window: Window = None,
@@ -194,7 +194,7 @@ def detect(
         _write_empty(out, empty(members.of(trained).calibration), force=force, as_json=as_json)
         return
     say(*opened.notes)
-    normal = None if train is None else _normal(trained, train, (label, anomaly), asked)
+    normal = None if train is None else _normal(trained, train, label, anomaly, asked)
     beside = beside_of(opened.train, trained.about.get("columns") or opened.columns or (), keep or ())
     if beside.left_out:
         say(f"Too large to be carried along: {', '.join(beside.left_out)}; name the columns you need with --keep.")
@@ -236,12 +236,11 @@ def _write_empty(out: Path, table: "Ranking", *, force: bool, as_json: bool) -> 
         print(json.dumps({"out": str(out), "samples": 0, "alerts": 0}))
 
 
-def _normal(trained: "Known", train: str, labels: tuple[str | None, str | None], asked: Asked) -> "Source":
+def _normal(trained: "Known", train: str, label: str | None, anomaly: str | None, asked: Asked) -> "Source":
     """Return the normal rows that a page's baselines are fitted on."""
     from diabolo.app.fit_and_measure import normal_of
     from diabolo.app.model_data import open_for, with_marks
 
-    label, anomaly = labels
     opened = with_marks(open_for(trained, train, label, asked), label, anomaly)
     return opened.train if label is None else normal_of(opened).train
 
