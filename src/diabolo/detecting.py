@@ -12,10 +12,11 @@ from diabolo.data.source import Array, Source, Subset
 from diabolo.data.tables.other_libraries import as_library, as_polars, is_frame
 from diabolo.errors import ArgumentError, InputError
 from diabolo.jobs.detect import members as detectors
+from diabolo.jobs.detect.confirmed.teaching import learn_labels
 from diabolo.jobs.detect.days import days_of
 from diabolo.jobs.detect.detector import traits_of
 from diabolo.jobs.detect.events import Merging
-from diabolo.jobs.detect.labels import anomalous
+from diabolo.jobs.detect.labels import anomalous, told
 from diabolo.jobs.detect.listing.alerts import ranked
 from diabolo.jobs.detect.rules import FalseAlarms, MostSuspicious, Rule
 from diabolo.jobs.detect.stream import Stream
@@ -114,6 +115,17 @@ class Detecting:
         rule = rule if alerts is None else MostSuspicious(float(alerts))
         marked = None if y is None else anomalous(np.asarray(y))
         self.trained_ = detectors.calibrate(self.trained_, self._detected(self._known(X)), marked, rule)
+        return self
+
+    def learn_labels(self, X: Samples, y: object) -> Self:
+        """Learn from confirmed anomalies and cleared samples (preset 'table'), calibrate anew, return the estimator.
+
+        y: labels, 0 and 1, -1 and 1, or words. See `diabolo.jobs.detect.rows.confirmed`.
+        """
+        check_is_fitted(self)
+        marked, source = told(np.asarray(y)), source_of(self, self._known(X))
+        cases = Subset(source, np.flatnonzero(marked)), Subset(source, np.flatnonzero(~marked))
+        self.trained_ = learn_labels(self.trained_, cases[0], cleared=cases[1])
         return self
 
     def stream(self, *, gap: int | None = None, adapt: bool = False) -> Stream:

@@ -16,6 +16,7 @@ from diabolo.app.commands.deploy.score import score
 from diabolo.app.commands.deploy.serve import serve
 from diabolo.app.commands.detection.calibrate import calibrate
 from diabolo.app.commands.detection.detect import detect
+from diabolo.app.commands.detection.learn import learn
 from diabolo.app.commands.generate import generate, interpolate, likelihood, map_codes
 from diabolo.app.commands.inform import datasets, info
 from diabolo.app.commands.playground import playground
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "denoise": denoise,
     "detect": detect,
     "calibrate": calibrate,
+    "learn": learn,
     "generate": generate,
     "interpolate": interpolate,
     "likelihood": likelihood,

@@ -87,6 +87,14 @@ def normal_of(data: Dataset) -> Dataset:
     return replace(data, train=Subset(data.train, normal), labels=labels, notes=(*data.notes, note))
 
 
+def with_labels(trained: Trained, data: Dataset) -> Trained:
+    """Return a model of a table's normal rows with what its labelled anomalies teach. Raises InputError without any."""
+    from diabolo.jobs.detect.confirmed.teaching import learn_labels
+
+    marked, seen = anomalous(data.labels), as_seen(data, trained).train
+    return learn_labels(trained, Subset(seen, np.flatnonzero(marked)), Subset(seen, np.flatnonzero(~marked)))
+
+
 def windowed(data: Dataset, length: int | str, label: str | None) -> Dataset:
     """Return the windows of a series to learn from; its last tenth is held out to calibrate on.
 

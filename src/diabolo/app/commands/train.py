@@ -114,6 +114,9 @@ def train(
     decimal: Decimal = None,
     missing: Missing = None,
     header: Header = None,
+    learn_labels: Annotated[
+        bool, typer.Option("--learn-labels", help="With --label: the anomalies are learnt from too, not only left out.")
+    ] = False,
     contamination: Contamination = 0.0,
     window: Annotated[
         str | None,
@@ -131,7 +134,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Learn the code of DATA and write a model file."""
-    from diabolo.app.fit_and_measure import fitted, learnt_from, windowed
+    from diabolo.app.fit_and_measure import fitted, learnt_from, windowed, with_labels
     from diabolo.app.learning_data import Wanted, material
     from diabolo.app.model_data import with_marks
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
@@ -173,6 +176,8 @@ def train(
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
     length = asked_window(window, preset)
+    if learn_labels and (label is None or preset_of(preset).detector != "rows"):
+        raise ArgumentError("--learn-labels goes with --label COLUMN and the preset table.")
     whole = with_marks(whole, label, anomaly) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
@@ -204,13 +209,16 @@ def train(
     )
     watching = watchers(preset, getattr(opened.train, "sample_shape", opened.train.shape), quiet=quiet, track=track)
     trained, figures = fitted(estimator, opened, watching, checkpoint, resume=resume, labels=told)
+    if learn_labels:
+        estimator.trained_ = trained = with_labels(trained, whole)
     about = trained.about
     estimator.save(out, force=force or resume)
     if about["stopped"] == "interrupted":
         say(f"Stopped by Ctrl-C after epoch {len(trained.history)}; the best weights are kept, --resume goes on.")
     else:
         checkpoint.unlink(missing_ok=True)
-    detector = facts_of(trained) | ranking(trained, whole) if detects(trained) else {}
+    detector = facts_of(trained) if detects(trained) else {}
+    detector |= {} if learn_labels or not detector else ranking(trained, whole)  # learnt anomalies measure nothing
     if as_json:
         told_of = {"detector": detector} if detector else {}
         print(json.dumps({"model": str(out), **about, **told_of}, allow_nan=False))

@@ -20,6 +20,7 @@ from diabolo.deploy.export.inputs import Input, column_of, input_of
 from diabolo.deploy.runtime.table import TableModel
 from diabolo.errors import InputError
 from diabolo.jobs.columns import encoding_of
+from diabolo.jobs.detect.rows.score import Scorer
 from diabolo.model.forward import layers
 
 OUTPUTS = ("score", "p_value", "alert", "contribution")
@@ -44,12 +45,14 @@ def threshold_of(model: TableModel) -> float:
 
 def graph_of(model: TableModel, metadata: Mapping[str, Any]) -> onnx.ModelProto:
     """Return the graph of a model, with metadata as JSON."""
-    graph, kept = Graph(), model.kept
+    graph, kept, scorer = Graph(), model.kept, model.detector.scorer
+    if not isinstance(scorer, Scorer):
+        raise InputError("A model that learnt from labels has no ONNX form yet; export the one that it was made from.")
     given = [graph.input(name, one.kind, "rows", 1) for name, one in inputs_of(model).items()]
     threshold = graph.changeable("threshold", threshold_of(model))
     numbers = [placed(graph, *both) for both in zip(model.encoding.columns, given, strict=True)]
     x = prepared(graph, kept.preprocessing, graph.do("Concat", *numbers, axis=1))
-    score, parts = scored(graph, model.detector.scorer, layers(kept.config, kept.weights), x)
+    score, parts = scored(graph, scorer, layers(kept.config, kept.weights), x)
     wide = graph.cast(score, "float64")
     graph.output(wide, "score", "float64", "rows")
     graph.output(p_values(graph, wide, model.detector.found.calibration), "p_value", "float64", "rows")

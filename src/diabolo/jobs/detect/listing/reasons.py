@@ -11,10 +11,10 @@ from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
 from diabolo.jobs import table_input
+from diabolo.jobs.detect.listing.nearest import nearest_of
 from diabolo.jobs.detect.listing.usual import Usual, digits_of, usual_of, worded
 from diabolo.jobs.detect.rows import rows as detector
 from diabolo.jobs.detect.rows.named import named
-from diabolo.jobs.detect.rows.nearest import nearest_of
 from diabolo.training.files.contents import Known
 
 if TYPE_CHECKING:

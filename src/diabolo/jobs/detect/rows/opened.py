@@ -13,6 +13,9 @@ from diabolo.data.source import Array
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.detector import JOB
+from diabolo.jobs.detect.rows.confirmed import JOB as CONFIRMED
+from diabolo.jobs.detect.rows.confirmed import Blended
+from diabolo.jobs.detect.rows.confirmed import from_extra as from_labels
 from diabolo.jobs.detect.rows.score import Detector, Numbers, Scorer, from_extra, rows_together
 from diabolo.jobs.detect.rules import Rule, rule_of
 from diabolo.jobs.detect.thresholds import Scores, calibration_of
@@ -52,7 +55,7 @@ class Opened:
     """A detector of rows beside its autoencoder."""
 
     found: Calibrated
-    scorer: Scorer
+    scorer: Scorer | Blended
 
     @property
     def reconstruct(self) -> Reconstruct:
@@ -99,7 +102,9 @@ def opened(trained: Known) -> Opened:
     found = of(trained)
     encoding = encoding_of(trained)
     owners = None if encoding is None else encoding.owners
-    made = Opened(found, Scorer(found.detector, trained.forward(), owners))
+    scorer = Scorer(found.detector, trained.forward(), owners)
+    taught = trained.extras.get(CONFIRMED)
+    made = Opened(found, scorer if taught is None else Blended(scorer, from_labels(taught, scorer.columns)))
     gone = weakref.ref(trained, lambda reference: _drop(key, reference))
     _OPENED[key] = _Entry(gone, trained.extras[JOB], version, made)
     return made

@@ -13,6 +13,7 @@ from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect.detector import JOB, T, with_rule
 from diabolo.jobs.detect.rows.bounded import bound_of
+from diabolo.jobs.detect.rows.confirmed import Blended
 from diabolo.jobs.detect.rows.opened import SHARES, Calibrated, of, opened, prepared_block
 from diabolo.jobs.detect.rows.score import Numbers, Scorer, rows_together, to_extra
 from diabolo.jobs.detect.rules import FalseAlarms, Rule
@@ -113,7 +114,7 @@ def prepared_rows(trained: Known, source: Source) -> Numbers:
 
 
 def _found(
-    trained: Known, source: Source, work: Callable[[Scorer, Numbers], Numbers]
+    trained: Known, source: Source, work: Callable[[Scorer | Blended, Numbers], Numbers]
 ) -> Iterator[tuple[slice, Numbers]]:
     """Yield rows with what `work` makes of them, a block after the other; blocks are at work side by side."""
     check_shape(trained, source)
@@ -154,7 +155,7 @@ def _even(rows: NDArray[Any], size: int) -> list[NDArray[Any]]:
 def score(trained: Known, source: Source) -> Scores:
     """Return the score of each sample, (n,): the sum of what its columns add. Higher is more suspicious."""
     scores = np.empty(len(source))
-    for rows, found in _found(trained, source, Scorer.scores):
+    for rows, found in _found(trained, source, lambda scorer, x: scorer.scores(x)):
         scores[rows] = found
     return scores
 
@@ -162,7 +163,7 @@ def score(trained: Known, source: Source) -> Scores:
 def explain(trained: Known, source: Source) -> NDArray[np.float32]:
     """Return what each number of each sample adds to its score, (n, *shape)."""
     parts = np.empty((len(source), int(np.prod(trained.config.shape))), np.float32)
-    for rows, found in _found(trained, source, Scorer.parts):
+    for rows, found in _found(trained, source, lambda scorer, x: scorer.parts(x)):
         parts[rows] = found
     return parts.reshape(len(source), *trained.config.shape)
 
