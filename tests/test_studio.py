@@ -333,7 +333,7 @@ def test_all_tabs_fit_a_telephone(page) -> None:
     size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        tabs = ["Explore", "Reconstruct", "Compress", "Denoise", "Detect"]
+        tabs = ["Explore", "Reconstruct", "Compress", "Denoise", "Detect", "Train"]
         until(lambda: [tab.text for tab in page.find_elements("css selector", "button[role=tab]") if tab.text] == tabs)
         for tab in tabs:
             open_tab(page, tab)
