@@ -25,7 +25,7 @@ from diabolo.data.tables.reading.record import Asked, Reading
 from diabolo.errors import FileError
 
 ROW_GROUP = 2**16
-THOUSAND = 1000
+THOUSAND, NEARLY = 1000, 1e-6
 UNPADDED = r"^(?:0|-?[1-9]\d{0,17})$"
 UNPADDED_FRACTION = r"^-?(?:0|[1-9]\d{0,14})(?:\.\d*)?(?:[eE][-+]?\d+)?$"
 HUGE = (pl.Int128, pl.UInt128) if hasattr(pl, "UInt128") else (pl.Int128,)
@@ -209,7 +209,10 @@ class _Opened:
             return []
         values = [(name, pl.col(name).fill_nan(None).abs()) for name in floats]
         some = [
-            (((value == 0) | value.is_between(1, THOUSAND, "left")) & ((value * THOUSAND).round(0) / THOUSAND == value))
+            (
+                ((value == 0) | value.is_between(1, THOUSAND, "left"))
+                & ((value * THOUSAND - (value * THOUSAND).round(0)).abs() < NEARLY)  # polars divides inexactly
+            )
             .all()
             .alias(name)
             for name, value in values
