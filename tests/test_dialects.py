@@ -47,6 +47,19 @@ def test_whole_numbers_beside_decimal_commas_do_not_say_that_a_point_is_decimal(
         open_table(write(tmp_path, "n;a\n1.234;2\n"), asked=before)
 
 
+def test_rows_longer_than_their_names_are_no_table_of_decimal_commas(tmp_path: Path) -> None:
+    """The names were taken for a title, and the first row for names parted by commas."""
+    rows = [f"{n},5;{n},25;z" for n in range(20)]
+    for more in (" x;y", ";y", ";y;"):
+        with pytest.raises(InputError, match=r"Line 2 of .* cells, and the table has 3 columns"):
+            open_table(write(tmp_path, "\n".join(["a;b;c", *(f"{row}{more}" for row in rows)])))
+    for more in (";", ";;"):
+        found = values(open_table(write(tmp_path, "\n".join(["a;b;c", *(f"{row}{more}" for row in rows)]))))
+        assert found == {"a": [n + 0.5 for n in range(20)], "b": [n + 0.25 for n in range(20)], "c": ["z"] * 20}
+    titled = "Banco X, S.A.\na;b\n" + "".join(f"{n},5;{n},25\n" for n in range(20))
+    assert values(open_table(write(tmp_path, titled)))["b"] == [n + 0.25 for n in range(20)]
+
+
 LATE = 2_000
 """Rows before the cell that is unlike the others: more than a look at the first lines sees."""
 
