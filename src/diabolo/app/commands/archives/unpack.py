@@ -100,12 +100,14 @@ def write_item(trained: Codec, archive: Path, name: str, out: Path, *, salvage: 
     found = next(joined(pieces, partly=salvage), None)
     if found is None:
         raise InputError(f"{archive} holds no undamaged item named {name!r}.")
-    if not (own and found.file) and out.suffix.lower() not in (".png", ".npy"):
+    if not (own and found.file is not None) and out.suffix.lower() not in (".png", ".npy"):
         raise ArgumentError(f"{name} was not kept as a file; --out must end in .png or .npy, got {out}.")
+    if not own and found.file is not None and not found.array.size:
+        raise ArgumentError(f"{name} is kept as a file that is no readable picture; --out must end as it does.")
     with written_whole(out, force=force) as temporary, temporary.open("wb") as file:
         if out.suffix.lower() == ".npy":
             np.save(file, found.array, allow_pickle=False)
-        elif own and found.file:
+        elif own and found.file is not None:
             file.write(found.file)
         else:
             buffer = io.BytesIO()

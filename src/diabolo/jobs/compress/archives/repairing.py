@@ -1,5 +1,6 @@
 """Repairing: a damaged archive brought back by the parity behind it, in memory; what is left of it is for --salvage."""
 
+import filecmp
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,11 @@ def with_repair(archive: Path, work: Callable[[Path], R], *, told: Callable[[int
             if refusal is not None:
                 raise refusal
             return work(archive)
-        told(parts)
+        if filecmp.cmp(copy, archive, shallow=False):  # nothing was damaged: the refusal has another cause
+            if refusal is not None:
+                raise refusal
+            return work(archive)
+        told(max(parts, 1))
         try:
             return work(copy)
         except FormatError as error:
