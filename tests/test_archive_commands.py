@@ -205,3 +205,16 @@ def test_a_carried_model_takes_no_more_memory_than_allowed(tmp_path: Path) -> No
     write_tensors(tmp_path / "m", tensors, "diabolo-carried", plain, force=False)
     with pytest.raises(FormatError, match="weights"):
         read_carried(tmp_path / "m")
+
+
+def test_names_say_nothing_to_a_terminal(tmp_path: Path) -> None:
+    picture = tmp_path / "in" / "a\x9b31m\u202e.png"
+    picture.parent.mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(picture)
+    assert run("compress", picture.parent, "--lossless", "--out", tmp_path / "x.dbo", "--quiet")[0] == 0
+    for told in (
+        run("list", tmp_path / "x.dbo")[1],
+        run("decompress", tmp_path / "x.dbo", "--item", "b*", "--out", tmp_path / "b")[1],
+    ):
+        assert "a\\x9b31m\\u202e.png" in told
+        assert "\x9b" not in told
