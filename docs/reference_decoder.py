@@ -767,7 +767,9 @@ def contents(data: bytes, model: bytes) -> Iterator[tuple[Item, Array | bytes]]:
 def main() -> None:
     archive, out, *models = (Path(word) for word in sys.argv[1:])
     for number, (item, content) in enumerate(contents(archive.read_bytes(), models[0].read_bytes() if models else b"")):
-        path = out / (item.name or f"{number:06}")
+        name = item.name or f"{number:06}"
+        need(not {"", ".", ".."} & set(name.split("/")) and not set("\\:\0") & set(name), "name")
+        path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
             path.write_bytes(content)

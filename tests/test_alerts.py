@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import polars as pl
@@ -50,8 +51,6 @@ def new(tmp_path: Path) -> Path:
 def listed(path: Path) -> list[dict[str, object]]:
     """Return the rows of a list, whatever it was written as."""
     if path.suffix == ".xlsx":
-        from zipfile import ZipFile
-
         with ZipFile(path) as sheet:
             assert "T0003" in sheet.read("xl/sharedStrings.xml").decode()
         return []
@@ -141,3 +140,28 @@ def test_digits_are_those_of_the_column() -> None:
     assert digits_of(pl.Series([1 / 3])) is None
     assert Usual(10, None, -0.001, 3.14159).told(2.0, 1.0, 2) == "2.00, expected 1.00, usually 0.00 to 3.14"
     assert Usual(10, {True: 0.9, False: 0.1}).told(False, False, None) == "False, in 10% of normal rows"
+
+
+def test_ids_are_carried_along_as_the_file_has_them(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids that begin with 0, or have more digits than a float or a sheet holds; in large files too."""
+    more = {
+        "account": [f"{i:08d}" for i in range(40)],
+        "card": [str(4_000_123_412_341_234_567 + i) for i in range(40)],
+        "number": [str(400_012_341_234_123_456 + i) for i in range(40)],
+        "seconds": [f"{i}.5" for i in range(40)],
+    }
+    sales(40, 1).with_columns(pl.Series(name, cells) for name, cells in more.items()).write_csv(tmp_path / "ids.csv")
+    for bound in (2**28, 100):
+        monkeypatch.setattr("diabolo.data.tables.files.LARGE_CSV_BYTES", bound)
+        out = tmp_path / f"{bound}.parquet"
+        run(capsys, "detect", tmp_path / "ids.csv", "-m", model, "--out", out)
+        table = pl.read_parquet(out).sort("row")
+        assert table["account"].to_list() == more["account"]
+        assert table["card"].to_list() == more["card"]
+        assert table["number"].to_list() == [int(cell) for cell in more["number"]]
+        assert table["seconds"].to_list() == [float(cell) for cell in more["seconds"]]
+    run(capsys, "detect", tmp_path / "ids.csv", "-m", model, "--out", tmp_path / "ids.xlsx")
+    with ZipFile(tmp_path / "ids.xlsx") as sheet:
+        assert all(number in sheet.read("xl/sharedStrings.xml").decode() for number in more["number"])

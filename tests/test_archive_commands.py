@@ -4,6 +4,7 @@ import hashlib
 import json
 import runpy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,18 @@ from diabolo.app.cli import app
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.names import matches
 from diabolo.coding.exact.kernel import Kernel
+from diabolo.config.json import to_json
+from diabolo.config.networks import DenseConfig
 from diabolo.data.source import ArraySource
 from diabolo.errors import FormatError
+from diabolo.jobs.compress.archives.carried import read_carried
 from diabolo.jobs.compress.archives.model_search import carried_model
 from diabolo.jobs.compress.bundled import PHOTO_CODEC, bundled_codec
 from diabolo.jobs.compress.compress import Promise, compress, identity
 from diabolo.jobs.compress.decompress import contents
 from diabolo.jobs.compress.output import as_array
-from diabolo.training.files.model_file import save_model
+from diabolo.training.files.model_file import decoding_tensors, preprocessing_to_json, save_model
+from diabolo.training.files.tensor_file import write_tensors
 from test_compress import X, trained
 
 
@@ -185,3 +190,31 @@ def test_what_an_archive_carries_is_small_and_decodes_it_alone(promise: Promise,
     program = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "reference_decoder.py"))
     found = np.stack([array for _, array in program["contents"]((tmp_path / "b.dbo").read_bytes(), b"")])
     assert np.abs(found.astype(int) - expected).max() <= (promise == Promise.LOSSY)
+
+
+def test_a_carried_model_takes_no_more_memory_than_allowed(tmp_path: Path) -> None:
+    whole = identity(trained())
+    plain = {
+        "of": whole.hex(),
+        "config": to_json(replace(trained().model.config, network=DenseConfig((1 << 15, 1 << 15)))),
+        "preprocessing": preprocessing_to_json(trained().preprocessing),
+        "history": [],
+        "about": {},
+    }
+    tensors = {name: tensor for name, tensor in decoding_tensors(trained()).items() if name.startswith("preprocessing")}
+    write_tensors(tmp_path / "m", tensors, "diabolo-carried", plain, force=False)
+    with pytest.raises(FormatError, match="weights"):
+        read_carried(tmp_path / "m")
+
+
+def test_names_say_nothing_to_a_terminal(tmp_path: Path) -> None:
+    picture = tmp_path / "in" / "a\x9b31m\u202e.png"
+    picture.parent.mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(picture)
+    assert run("compress", picture.parent, "--lossless", "--out", tmp_path / "x.dbo", "--quiet")[0] == 0
+    for told in (
+        run("list", tmp_path / "x.dbo")[1],
+        run("decompress", tmp_path / "x.dbo", "--item", "b*", "--out", tmp_path / "b")[1],
+    ):
+        assert "a\\x9b31m\\u202e.png" in told
+        assert "\x9b" not in told

@@ -11,6 +11,7 @@ import diabolo
 from diabolo import Autoencoder
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs.detect import members
+from diabolo.jobs.detect.labels import told
 from diabolo.training.files.contents import Extra
 from test_cli import fails, run
 
@@ -121,3 +122,24 @@ def test_the_commands_learn_from_labels_and_verdicts(tmp_path: Path, capsys: pyt
     assert "n.safetensors: false-alarms = 0.01, calibrated on 541 samples" in printed
     assert members.detects(diabolo.load(tmp_path / "n.safetensors").trained_)
     assert "the column row" in fails(capsys, 1, *given, "--out", tmp_path / "o.safetensors")
+    both = pl.read_csv(tmp_path / "new.csv").with_columns(id=pl.lit("T605"))
+    both.write_csv(tmp_path / "twice.csv")
+    again = (*given[:-1], tmp_path / "twice.csv", "--by", "id", "--out", tmp_path / "o.safetensors")
+    assert "has 620 rows with id = T605" in fails(capsys, 1, *again)
+    cases.with_columns(id=pl.lit(None, pl.String)).write_csv(tmp_path / "cases.csv")
+    assert "3 cases have a verdict and no id" in fails(
+        capsys, 1, *given, "--by", "id", "--out", tmp_path / "o.safetensors"
+    )
+    wrong = [*words, "--anomaly", "Fraud", "--out", tmp_path / "o.safetensors"]
+    assert "No row has Class = Fraud, and all would count as normal; Class holds fraud, ok" in fails(capsys, 1, *wrong)
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_a_letter_alone_does_not_say_which_label_is_the_anomaly() -> None:
+    for letters in ("FN", "FL", "GF"):
+        with pytest.raises(InputError, match="say which of them is the anomaly"):
+            told(np.array(list(letters)))
+    for no, yes in ("NY", "nj", "NS", "ft"):
+        assert told(np.array([no, yes])).tolist() == [False, True]
+    assert told(np.array([0, 1]), "TRUE").tolist() == [False, True]
+    assert told(np.array(["TRUE", "1"]), "TRUE").tolist() == [True, False]

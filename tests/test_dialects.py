@@ -23,6 +23,43 @@ from diabolo.data.tables.reading.record import Asked, Reading, asked_from, readi
 from diabolo.errors import ArgumentError, DiaboloError, FormatError, InputError
 from random_dialects import Written, outcome, tables
 
+
+def test_thousands_are_in_doubt_in_every_number_of_rows(tmp_path: Path) -> None:
+    """Polars divides by 1,000 inexactly: 3.518 was no fraction of 3 digits to it, and 3.518 euros were read."""
+    cells = [f"{number / 1000:.3f}" for number in range(1000, 10_000, 7)]
+    for content in (f"a;b\n{''.join(f'{cell};x{chr(10)}' for cell in cells)}", "a;b\n3.518;x\n"):
+        with pytest.raises(InputError, match="which has thousands or a decimal sign"):
+            open_table(write(tmp_path, content))
+        found = values(open_table(write(tmp_path, content), asked=asked_from(decimal=",")))
+        assert found["a"] == [float(line.split(";")[0].replace(".", "")) for line in content.splitlines()[1:]]
+
+
+def test_a_decimal_comma_asked_for_leaves_whole_numbers_whole(tmp_path: Path) -> None:
+    path = write(tmp_path, f"id;n;a\n{'7' * 26};7;1,5\n{'8' * 26};8;2\n")
+    found = values(open_table(path, asked=asked_from(decimal=",")))
+    assert found == {"id": ["7" * 26, "8" * 26], "n": [7, 8], "a": [1.5, 2.0]}
+
+
+def test_whole_numbers_beside_decimal_commas_do_not_say_that_a_point_is_decimal(tmp_path: Path) -> None:
+    before = Asked(before=reading_of(open_table(write(tmp_path, "n;a\n850;1,5\n7;2,25\n")).train))
+    assert values(open_table(write(tmp_path, "n;a\n1.234;0,5\n"), asked=before)) == {"n": [1234.0], "a": [0.5]}
+    with pytest.raises(InputError, match="say which with --decimal"):
+        open_table(write(tmp_path, "n;a\n1.234;2\n"), asked=before)
+
+
+def test_rows_longer_than_their_names_are_no_table_of_decimal_commas(tmp_path: Path) -> None:
+    """The names were taken for a title, and the first row for names parted by commas."""
+    rows = [f"{n},5;{n},25;z" for n in range(20)]
+    for more in (" x;y", ";y", ";y;"):
+        with pytest.raises(InputError, match=r"Line 2 of .* cells, and the table has 3 columns"):
+            open_table(write(tmp_path, "\n".join(["a;b;c", *(f"{row}{more}" for row in rows)])))
+    for more in (";", ";;"):
+        found = values(open_table(write(tmp_path, "\n".join(["a;b;c", *(f"{row}{more}" for row in rows)]))))
+        assert found == {"a": [n + 0.5 for n in range(20)], "b": [n + 0.25 for n in range(20)], "c": ["z"] * 20}
+    titled = "Banco X, S.A.\na;b\n" + "".join(f"{n},5;{n},25\n" for n in range(20))
+    assert values(open_table(write(tmp_path, titled)))["b"] == [n + 0.25 for n in range(20)]
+
+
 LATE = 2_000
 """Rows before the cell that is unlike the others: more than a look at the first lines sees."""
 

@@ -149,3 +149,25 @@ def test_notes_go_behind_the_header() -> None:
     notes = notes_of_png(file.getvalue())
     assert notes
     assert with_notes(plain.getvalue(), notes) == file.getvalue()
+
+
+def test_files_that_are_no_pictures_come_back_one_by_one_and_together(tmp_path: Path) -> None:
+    folder, archive = tmp_path / "in", tmp_path / "x.dbo"
+    folder.mkdir()
+    Image.fromarray(SMOOTH).save(folder / "fine.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes((folder / "fine.png").read_bytes()[:80])
+    assert run("compress", folder, "--lossless", "--out", archive, "--quiet")[0] == 0
+    assert run("decompress", archive, "--out", tmp_path / "back", "--quiet")[0] == 0
+    for salvage in ([], ["--salvage"]):
+        for name in ("empty.png", "cut.png"):
+            out = tmp_path / f"{len(salvage)}{name}"
+            status, told = run("decompress", archive, "--item", name, "--out", out, "--quiet", *salvage)
+            assert status == 0, told
+            assert out.read_bytes() == (tmp_path / "back" / name).read_bytes() == (folder / name).read_bytes()
+    status, told = run("decompress", archive, "--item", "cut.png", "--out", tmp_path / "cut.npy", "--quiet")
+    assert status != 0
+    assert "no readable picture" in told
+    status, told = run("decompress", archive, "--out", tmp_path / "all.npy", "--quiet")
+    assert status == 1
+    assert "parity" not in told  # nothing is damaged

@@ -166,6 +166,13 @@ def test_empty_and_unknown_files(tmp_path: Path, name: str) -> None:
         open_data(tmp_path / name)
 
 
+@pytest.mark.parametrize("ending", ["xlsx", "ods"])
+def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"a.{ending}").write_bytes(b"PK")
+    with pytest.raises(FormatError, match="save its sheet as CSV"):
+        open_data(tmp_path / f"a.{ending}")
+
+
 @pytest.mark.parametrize("ending", ["pkl", "pt", "joblib"])
 def test_a_pickle_is_never_read(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.{ending}"

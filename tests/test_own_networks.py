@@ -184,14 +184,30 @@ def test_the_command_line_runs_a_file_first(
     assert "There is no file" in fails(capsys, 1, "--import", tmp_path / "none.py", "info", model)
 
 
+class Mixes(Enc):
+    """Takes a batch for one sample: with one sample all looks right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:1]
+
+
+class Sums(Enc):
+    """Gives a number without a shape."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).sum()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"encoder": Enc()}, "must both be PyTorch modules.*None as decoder"),
         ({"encoder": "Enc", "decoder": Dec()}, "got 'Enc' as encoder"),
-        ({"encoder": nn.Linear(3, 4), "decoder": Dec()}, "cannot take samples of the shape .1, 3, 9, 7."),
-        ({"encoder": Enc(), "decoder": Dec(3)}, "decoder .*Dec cannot take samples of the shape .1, 4."),
+        ({"encoder": nn.Linear(3, 4), "decoder": Dec()}, "cannot take samples of the shape .2, 3, 9, 7."),
+        ({"encoder": Enc(), "decoder": Dec(3)}, "decoder .*Dec cannot take samples of the shape .2, 4."),
         ({"encoder": Enc(), "decoder": nn.Linear(4, 5)}, "must give 189 values.*gives .5,."),
+        ({"encoder": Mixes(), "decoder": Dec()}, "one output for each sample, got .1, 4. for 2 samples"),
+        ({"encoder": Sums(), "decoder": Dec(1)}, "one output for each sample, got .. for 2 samples"),
         ({**modules(), "latent": 3}, "must give 3 numbers for a sample of the shape .3, 9, 7."),
         ({**modules(), "latent": "auto"}, "the encoder given has one"),
         ({**modules(), "network": "mine"}, "leave it out"),

@@ -1,12 +1,15 @@
 """Quality: presets beat principal components on scikit-learn's digits, and reach the lecture's figures on MNIST."""
 
+import warnings
 from functools import cache
 
+import numpy as np
 import pytest
 
 from diabolo.data.opening import open_data
 from diabolo.data.source import Dataset
 from diabolo.estimator import Autoencoder
+from diabolo.jobs.evaluate.baselines import components_against
 from diabolo.jobs.evaluate.measure import figures
 from real_data import DATA, needs_set
 
@@ -61,3 +64,11 @@ def test_mnist_is_rebuilt_as_well_as_the_lecture_does(
     (found,) = figures(trained, data.test)
     assert found.bce is not None
     assert found.bce <= most
+
+
+def test_components_of_samples_that_are_all_equal_raise_no_warning() -> None:
+    same = np.ones((30, 5), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reconstruct, _ = components_against(same, same, unit=False)
+    np.testing.assert_array_equal(reconstruct(same), same)

@@ -1,5 +1,6 @@
 """Small damage stays small: one place is repaired, several cost their blocks, a cut costs what lies behind it."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from typer.testing import CliRunner
 
 from diabolo.app.cli import app
 from diabolo.coding.archive.archive import ArchiveReader
-from diabolo.coding.archive.recovery import add_recovery, repaired
+from diabolo.coding.archive.layout import digest, short_digest
+from diabolo.coding.archive.recovery import HEAD, _plan, add_recovery, repaired
 from diabolo.data.source import ArraySource
-from diabolo.errors import ArgumentError, FormatError
+from diabolo.errors import ArgumentError, FormatError, MissingExtraError
 from diabolo.jobs.compress import coders
+from diabolo.jobs.compress.archives.repairing import repaired_copy
 from diabolo.jobs.compress.compress import Promise, compress
 from diabolo.jobs.compress.decompress import salvaged, unpacked
 from diabolo.training.files.model_file import save_model
@@ -156,3 +159,76 @@ def test_a_share_that_cannot_be_is_refused(tmp_path: Path) -> None:
         assert run("compress", tmp_path, "--lossless", "--recovery", wrong, "--out", tmp_path / "x.dbo")[0] != 0
     with pytest.raises(FormatError), ArchiveReader(tmp_path / "a"):
         pass
+
+
+def test_a_repaired_archive_is_the_one_that_was_written(tmp_path: Path) -> None:
+    pytest.importorskip("raptorq")
+    random = np.random.default_rng(0)
+    for size, share in ((100, 0.01), (700, 0.05), (40_000, 0.3), (40_000, 1.0)):
+        data, path = random.bytes(size), tmp_path / f"{size}-{share}"
+        path.write_bytes(data)
+        add_recovery(path, share)
+        whole = path.read_bytes()
+        assert repaired_copy(path, tmp_path / "again") == 0
+        assert (tmp_path / "again").read_bytes() == whole
+
+
+def test_records_made_to_do_harm_are_passed_over(tmp_path: Path) -> None:
+    pytest.importorskip("raptorq")
+    path, data = tmp_path / "a", bytes(5000)
+    path.write_bytes(data)
+    add_recovery(path, 0.5)
+    found = path.read_bytes()
+    head = found.index(b"DBO.fec\n")
+    hurt, plan = bytearray(found), HEAD.unpack(found[head : head + HEAD.size])
+    hurt[100] ^= 1
+    place = head + HEAD.size + 4 * -(-len(data) // plan[2])
+    for start in range(place, place + plan[4] * (4 + plan[5]), 4 + plan[5]):
+        hurt[start + 4] = 9  # a part of the file that is not there, with a right checksum
+        hurt[start : start + 4] = short_digest(bytes(hurt[start + 4 : start + 4 + plan[5]]))
+    assert repaired(bytes(hurt)) is None
+    for shard in (3, 1 << 20):
+        fields = (*plan[:2], shard, *plan[3:5], shard + 4, plan[6])
+        made = HEAD.pack(*fields, bytes(8))[:40]
+        assert repaired(data + made + digest(made) + bytes(4 * 5000)) is None
+
+
+def test_without_raptorq_damage_is_told_and_salvaged(
+    many: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("raptorq")
+    path, samples = many
+    end = path.read_bytes().index(b"DBO.fec\n")
+    (tmp_path / "a.dbo").write_bytes(path.read_bytes()[:end])
+    add_recovery(tmp_path / "a.dbo", 0.1)
+    hurt = bytearray((tmp_path / "a.dbo").read_bytes())
+    hurt[1000] ^= 1
+    (tmp_path / "a.dbo").write_bytes(hurt)
+    save_model(tmp_path / "m.safetensors", trained())
+    monkeypatch.setitem(sys.modules, "raptorq", None)
+    status, told = run("verify", tmp_path / "a.dbo", "--quiet")
+    assert status == 1
+    assert "Lost: items" in told
+    assert "diabolo[recovery]" in told
+    out = ("--out", tmp_path / "out.npy", "-m", tmp_path / "m.safetensors", "--quiet")
+    status, told = run("decompress", tmp_path / "a.dbo", *out)
+    assert status == 1
+    assert "is damaged" in told
+    assert "diabolo[recovery]" in told
+    assert run("decompress", tmp_path / "a.dbo", *out, "--salvage")[0] == 1
+    assert 0.9 * len(samples) < len(np.load(tmp_path / "out.npy")) < len(samples)
+
+
+def test_what_recovery_needs_is_asked_for_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "raptorq", None)
+    with pytest.raises(MissingExtraError):
+        compress(trained(), ArraySource(X), tmp_path / "a.dbo", recovery=0.05, watch=lambda _: pytest.fail("begun"))
+
+
+def test_shards_stay_within_what_raptorq_counts() -> None:
+    for size in (1 << 10, 1 << 29, 1 << 30):
+        plan = _plan(size, 0.05)
+        assert plan.shard < 1 << 16
+        assert plan.shard % 8 == 0
+    with pytest.raises(ArgumentError, match="1 GiB"):
+        _plan((1 << 30) + 1, 0.05)

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from diabolo.app.cli import COMMANDS, WITHOUT_TORCH
-from diabolo.app.running import announced
+from diabolo.app.running import announced, run
 
 LOADED = "import sys; from diabolo.app.cli import main\ntry: main(sys.argv[1:])\nfinally: print('torch' in sys.modules)"
 
@@ -35,6 +36,22 @@ def test_a_terminal_is_told_at_once(options: dict[str, bool], said: str, monkeyp
     seen: list[str] = []
     announced(lambda **_: seen.append(terminal.text))(**options)
     assert seen == [said]
+
+
+def test_an_interrupt_is_said_and_a_partial_result_is_not_called_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def work(*, partial: bool = False) -> None:
+        if partial:
+            raise typer.Exit(130)
+        raise KeyboardInterrupt
+
+    for words, said in (([], "diabolo: interrupted; nothing was written.\n"), (["--partial"], "")):
+        with pytest.raises(SystemExit) as ended:
+            run(app, words)
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == said
 
 
 def test_the_commands_without_torch_are_commands() -> None:

@@ -123,6 +123,9 @@ def test_a_bad_row_is_named_and_the_others_are_scored(client: Client) -> None:
         ("POST", "/score", b"{", 400, "no JSON"),
         ("POST", "/score", b'{"rows": [{"amount": NaN}]}', 400, "null is a gap"),
         ("POST", "/score", b"[" * 50_000, 400, "no JSON"),
+        ("POST", "/score", b'{"rows": [{"amount": 1, "city": "\\ud800"}]}', 400, "half a character"),
+        ("POST", "/score", b'{"rows": [{"amount": 1, "city": "\xed\xa0\x80"}]}', 400, "no JSON"),
+        ("POST", "/score", '{"rows": []}'.encode("utf-16"), 400, "no JSON"),
         ("POST", "/score", {"rows": []}, 400, "must be"),
         ("POST", "/score", {"rows": ["text"]}, 400, "must be"),
         ("POST", "/score", {"rows": [ROW], "other": 1}, 400, "nothing else"),
@@ -203,6 +206,17 @@ def test_a_token_is_asked_for(path: Path) -> None:
         assert client.ask("POST", "/score", {"rows": [ROW]}, Authorization="Bearer wrong")[0] == 401
         assert client.ask("POST", "/score", {"rows": [ROW]}, Authorization="Bearer secret")[0] == 200
         assert client.ask("GET", "/health") == (200, {"live": True})
+        model = client.service.shelf.models["shop"].model
+        for where in ("/", "/openapi.json"):  # free of the token, and so without a row of the training data
+            status, shown = client.ask("GET", where)
+            assert status == 200
+            assert "amount" in str(shown)
+            assert str(model.example()["amount"]) not in str(shown)
+    with running(path, token="señal") as client:
+        assert (
+            client.ask("POST", "/score", {"rows": [ROW]}, Authorization="Bearer señal".encode().decode("latin-1"))[0]
+            == 200
+        )
     with pytest.raises(ArgumentError, match="DIABOLO_TOKEN"):
         Settings(host="0.0.0.0")
 
@@ -240,6 +254,37 @@ def test_a_new_model_file_is_taken_up_without_a_failed_request(path: Path, tmp_p
         assert statuses == {200}
         assert not client.service.shelf.failed
         assert client.ask("POST", "/score", {"rows": [ROW]})[1]["version"] != first
+
+
+def test_a_file_that_comes_back_or_fails_in_any_way_leaves_the_model_at_work(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "shop.safetensors"
+    shutil.copy(path, place)
+    shelf = Shelf([place])
+    place.rename(tmp_path / "away")
+    assert "earlier model stays" in shelf.refresh()[0]
+    assert "shop" in shelf.failed
+    (tmp_path / "away").rename(place)
+    assert shelf.refresh() == []
+    assert not shelf.failed
+    monkeypatch.setattr(Shelf, "_opened", lambda *_: [][0])
+    place.touch()
+    assert "earlier model stays" in shelf.refresh()[0]
+    assert shelf.refresh() == []
+    assert shelf.models["shop"].model.score([ROW]).answers
+
+
+def test_the_threshold_is_none_where_nothing_can_be_an_alert(path: Path) -> None:
+    few, usual = (Shelf([path], false_alarms=rate).models["shop"].model for rate in (0.0001, 0.1))
+    assert few.threshold is None
+    assert not few.score([{**ROW, "amount": 1e7}]).answers[0].alert
+    rows = [{**ROW, "amount": float(amount)} for amount in range(1, 200)]
+    least = usual.threshold
+    assert least is not None
+    alerts = [answer.alert for answer in usual.score(rows).answers]
+    assert alerts == [answer.score >= least for answer in usual.score(rows).answers]
+    assert any(alerts)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -56,13 +56,14 @@ def open_for(trained: Known, data: str | Path, label: str | None = None, asked: 
     return matched(open_data(data, label=label, asked=asked), trained)
 
 
-def with_marks(data: Dataset, label: str | None, anomaly: str | None) -> Dataset:
+def with_marks(data: Dataset, label: str | None, anomaly: str | None, *, learns: bool = False) -> Dataset:
     """Return labelled data with 0 for normal samples and 1 for anomalies.
 
-    anomaly: the value that marks these. Raises ArgumentError for a value without a label, InputError where labels do
-    not say which of them is the anomaly.
+    anomaly: the value that marks these. learns: all other rows will count as normal, so that a value which is not there
+    among several is refused. Raises ArgumentError for a value without a label, InputError where labels do not say which
+    of them is the anomaly.
     """
-    from diabolo.jobs.detect.labels import told
+    from diabolo.jobs.detect.labels import SHOWN, told
 
     if anomaly is not None and label is None:
         raise ArgumentError("--anomaly names a value of the column of labels; give --label COLUMN too.")
@@ -72,6 +73,12 @@ def with_marks(data: Dataset, label: str | None, anomaly: str | None) -> Dataset
     values = np.unique(data.labels[marked])
     note = () if set(values.tolist()) <= {1} else (f"{_labels_text(values, label)}: {int(marked.sum()):,} anomalies",)
     if anomaly is not None and not len(values):
+        there = np.unique(data.labels)
+        if learns and len(there) > 1:
+            raise InputError(
+                f"No row has {label} = {anomaly}, and all would count as normal; {label} holds "
+                f"{', '.join(str(value) for value in there[:SHOWN])}: give one of these with --anomaly."
+            )
         note = (f"No row has {label} = {anomaly}: there are no anomalies.",)
     tested = None if data.test_labels is None else told(data.test_labels, anomaly).astype(np.int64)
     return replace(data, labels=marked.astype(np.int64), test_labels=tested, notes=(*data.notes, *note))

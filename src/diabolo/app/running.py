@@ -42,8 +42,12 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     try:
         app([word for word in given if word != "--debug"], prog_name="diabolo")
     except KeyboardInterrupt:
-        say("diabolo: interrupted; nothing was written.")
+        _say_interrupted()
         sys.exit(130)
+    except SystemExit as ended:  # Typer turns an interrupt into this, without a word
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            _say_interrupted()
+        raise
     except Exception as error:
         if debug:
             raise
@@ -54,3 +58,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
             print(json.dumps({"error": text, "status": status}))
         say(f"diabolo: {text}")
         sys.exit(status)
+
+
+def _say_interrupted() -> None:
+    say("diabolo: interrupted; nothing was written.")

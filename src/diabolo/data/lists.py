@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 STANDARD = Path("-")
 MOST_OF_A_SHEET = 1_048_575
 """Rows below the head of a sheet of .xlsx."""
+EXACT_IN_A_SHEET = 10**15 - 1
+"""The largest whole number that a cell of .xlsx shows with all its digits; longer ids become text."""
 ROW_GROUP = 2**17
 
 
@@ -77,8 +79,13 @@ def _json(path: Path, pieces: "Pieces") -> None:
 
 def _sheet(path: Path, pieces: "Pieces") -> None:
     import polars as pl
+    import polars.selectors as cs
 
     table = for_spreadsheets(pl.concat(list(pieces())))
+    long = [pl.col(name).abs().max() > EXACT_IN_A_SHEET for name in table.select(cs.integer()).columns]
+    table = table.with_columns(
+        pl.col(name).cast(pl.String) for name, found in table.select(long).to_dict(as_series=False).items() if found[0]
+    )
     if len(table) > MOST_OF_A_SHEET:
         raise ArgumentError(f"A sheet of .xlsx has {MOST_OF_A_SHEET:,} rows, got {len(table):,}; write .parquet.")
     table.write_excel(path, worksheet="alerts")

@@ -18,6 +18,7 @@ from diabolo.errors import EmptyTableError, FileError, FormatError, InputError
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".feather", ".arrow")
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 PATHS = ".npy, .npz, IDX, an image, a folder or zip of images, CSV (also in a zip), TSV, Parquet or Feather"
+SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 ALLOWED = f"the name of a data set, or {PATHS}"
 
 
@@ -90,11 +91,18 @@ def _open_path(
 def _check_kind(path: Path, name: str) -> None:
     if name.endswith(PICKLES):
         raise FormatError(f"{path} is a pickle, which can run any program and is never read; save it as .npy or .npz.")
+    refuse_sheet(path)
     if not name.endswith((*TABLES, *READERS)):
         raise FormatError(f"{path} is of an unknown kind; give {ALLOWED}.")
     if path.stat().st_size == 0:
         kind = EmptyTableError if name.endswith(TABLES) else FormatError
         raise kind(f"{path} is empty; write it anew.")
+
+
+def refuse_sheet(path: Path) -> None:
+    """Raise FormatError for a spreadsheet, with what to do."""
+    if path.suffix.lower() in SHEETS:
+        raise FormatError(f"{path} is a spreadsheet, which is not read; save its sheet as CSV, and give that file.")
 
 
 def _check_no_columns(data: str, label: str | None, ignore: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ def info(
 ) -> None:
     """Say what a model is, what it learnt and how good it is; how a table is read; of an archive, what `list` says."""
     from diabolo.coding.archive.opening import is_archive
-    from diabolo.data.opening import check_no_table, is_table
+    from diabolo.data.opening import check_no_table, is_table, refuse_sheet
     from diabolo.data.tables.reading.record import asked_from
     from diabolo.training.files.contents import read_kept
 
@@ -33,6 +33,7 @@ def info(
     if is_table(model):
         _table(model, asked, as_json=as_json)
         return
+    refuse_sheet(model)
     check_no_table(str(model), asked)
     if is_archive(model):
         list_archive(model, as_json)

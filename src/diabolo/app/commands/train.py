@@ -178,7 +178,7 @@ def train(
     length = asked_window(window, preset)
     if learn_labels and (label is None or preset_of(preset).detector != "rows"):
         raise ArgumentError("--learn-labels goes with --label COLUMN and the preset table.")
-    whole = with_marks(whole, label, anomaly) if preset_of(preset).detector is not None else whole
+    whole = with_marks(whole, label, anomaly, learns=True) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)
     say(*opened.notes)
     told = None if condition is None else labels_of(opened, condition)

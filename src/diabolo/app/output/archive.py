@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from diabolo.app.output.tables import columns_text
+from diabolo.coding.archive.names import shown
 from diabolo.jobs.compress.archives.listing import Listed
 
 
@@ -30,7 +31,7 @@ def _rows(items: Sequence[Listed]) -> list[tuple[str, ...]]:
         size = sum(item.size for item in items[start:end])
         numbers = f"number {first.number}" if end == start + 1 else f"numbers {first.number} to {items[end - 1].number}"
         shape = "x".join(map(str, first.shape)) or "1"
-        rows.append((first.name or numbers, shape, first.mode or "-", first.kind, f"{size:,}"))
+        rows.append((shown(first.name) or numbers, shape, first.mode or "-", first.kind, f"{size:,}"))
         start = end
     return rows
 

@@ -15,6 +15,15 @@ def is_pattern(wanted: str) -> bool:
     return any(sign in wanted for sign in WILD)
 
 
+def shown(name: str) -> str:
+    """Return a name with what a terminal may take for a command, or does not show, written as its number.
+
+    >>> shown("a\\x9b31m.png"), shown("niña.png")
+    ('a\\\\x9b31m.png', 'niña.png')
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
+
+
 def matches(name: str, wanted: str) -> bool:
     """Say whether a name is meant: the same, in the folder of that name, or fitting the pattern (* ? [abc]).
 
@@ -31,5 +40,5 @@ def none_named(archive: Path, wanted: str, there: Iterable[str]) -> str:
         return f"{archive} holds no item named {wanted!r}; its items have no names, give a number from 0."
     near = difflib.get_close_matches(wanted, some, NEAR, 0.4)
     near += [name for name in some if wanted.rsplit("/")[-1].lower() in name.lower()][: NEAR - len(near)]
-    shown = f"near it: {', '.join(dict.fromkeys(near))}" if near else f"the first is {some[0]}"
-    return f"{archive} holds no item named {wanted!r}; {shown} (`diabolo list` shows all)."
+    nearest = f"near it: {', '.join(map(shown, dict.fromkeys(near)))}" if near else f"the first is {shown(some[0])}"
+    return f"{archive} holds no item named {wanted!r}; {nearest} (`diabolo list` shows all)."

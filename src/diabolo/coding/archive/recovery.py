@@ -21,8 +21,9 @@ HEAD = struct.Struct("<8sIIQII8s8s")
 """Mark, code, bytes of a shard, bytes covered, packets, bytes of a packet, digests of the table and of the head."""
 MARK = b"DBO.fec\n"
 CHECK, SEARCHED = 4, 64
-MOST_SHARDS, ALIGNED = 20_000, 8
-LEAST_SHARD, LARGEST = 64, 1 << 31
+MOST_SHARDS, MOST_READ, ALIGNED = 20_000, 1 << 16, 8
+LEAST_SHARD, LARGEST_SHARD, LARGEST = 64, (1 << 16) - ALIGNED, 1 << 30
+"""Bytes of a shard (RaptorQ counts them in 16 bits), and of a file that RaptorQ covers."""
 SPARE = 2
 """Packets more than damaged shards from which RaptorQ fails once in a million times."""
 MOST_SHARE = 1.0
@@ -50,11 +51,20 @@ class Plan:
         return -(-self.covered // self.shard)
 
 
+def check_share(share: float) -> None:
+    """Raise ArgumentError for a share that cannot be, MissingExtraError if it needs raptorq, which is not installed."""
+    if share and not 0 < share <= MOST_SHARE:
+        raise ArgumentError(f"recovery is a share above 0 and up to 100 %, got {100 * share:g} %.")
+    if share:
+        _raptorq()
+
+
 def add_recovery(path: Path, share: float = 0.0) -> None:
     """Append parity to a file: a single shard of about 2 sqrt(size) bytes, or `share` of its bytes, 0.05 for 5 %.
 
     Raises ArgumentError for a share that cannot be, MissingExtraError if raptorq is not installed.
     """
+    check_share(share)
     size = path.stat().st_size
     plan = _plan(size, share)
     with path.open("rb") as file:
@@ -92,8 +102,7 @@ def repaired(data: bytes) -> Repaired | None:
         for table, where in _tables(data, place, plan):
             found = _repaired(data, plan, table, where)
             if found is not None:
-                share = plan.packets * plan.packet / plan.covered if plan.code == Code.RAPTORQ else 0.0
-                return Repaired(*found, min(share, MOST_SHARE))
+                return Repaired(*found, _share_of(plan))
     return None
 
 
@@ -101,14 +110,20 @@ def _plan(size: int, share: float) -> Plan:
     if not share:
         shard = max(LEAST_SHARD, math.isqrt(4 * size))
         return Plan(Code.XOR, shard, size, 1, shard)
-    if not 0 < share <= MOST_SHARE:
-        raise ArgumentError(f"recovery is a share above 0 and up to 100 %, got {100 * share:g} %.")
     if size > LARGEST:
         raise ArgumentError(f"recovery covers archives up to {LARGEST >> 30} GiB; leave it out, or write several.")
     shard = max(LEAST_SHARD, math.isqrt(4 * size), -(-size // MOST_SHARDS))
-    shard = -(-shard // ALIGNED) * ALIGNED
+    shard = min(-(-shard // ALIGNED) * ALIGNED, LARGEST_SHARD)
     packets = math.ceil(share * size / (shard + 2 * CHECK)) + SPARE
     return Plan(Code.RAPTORQ, shard, size, packets, shard + CHECK)
+
+
+def _share_of(plan: Plan) -> float:
+    """Return a share from which `_plan` makes as many packets again; 0 for a single shard of parity."""
+    if plan.code == Code.XOR:
+        return 0.0
+    wanted = max(plan.packets - SPARE, 1) - 0.5  # in the middle, for `_plan` rounds up
+    return min(wanted * (plan.packet + CHECK) / plan.covered, MOST_SHARE)
 
 
 def _xor_of(file: BinaryIO, plan: Plan) -> tuple[list[bytes], list[bytes]]:
@@ -148,7 +163,9 @@ def _read_plan(data: bytes, place: int) -> Plan | None:
     _, code, shard, covered, packets, packet, _, _ = HEAD.unpack(head)
     if code not in tuple(Code) or not (1 <= shard <= LARGEST and covered and packets <= MOST_SHARDS * 2):
         return None
-    if packet != shard + CHECK * (code == Code.RAPTORQ):
+    if packet != shard + CHECK * (code == Code.RAPTORQ) or -(-covered // shard) > MOST_READ:
+        return None
+    if code == Code.RAPTORQ and (shard % ALIGNED or shard > LARGEST_SHARD):
         return None
     return Plan(Code(code), shard, covered, packets, packet)
 
@@ -180,7 +197,8 @@ def _repaired(data: bytes, plan: Plan, checks: bytes, where: int) -> tuple[bytes
     packets = []
     for start in range(where, where + plan.packets * (CHECK + plan.packet), CHECK + plan.packet):
         packet = data[start + CHECK : start + CHECK + plan.packet]
-        if len(packet) == plan.packet and short_digest(packet) == data[start : start + CHECK]:
+        right_one = len(packet) == plan.packet and short_digest(packet) == data[start : start + CHECK]
+        if right_one and not (plan.code == Code.RAPTORQ and packet[0]):  # raptorq aborts at parts that are not there
             packets.append(packet)
     rebuild = _by_xor if plan.code == Code.XOR else _by_raptorq
     return None if len(packets) < wrong else rebuild(shards, right, packets, plan, checks)

@@ -81,9 +81,9 @@ class TableModel:
         self.owners = self.encoding.owners
 
     @property
-    def threshold(self) -> float:
-        """The least score that raises an alert, as far as the calibration tells."""
-        return self.rule.threshold(self.detector.found.calibration)
+    def threshold(self) -> float | None:
+        """The least score that raises an alert; None where none can."""
+        return self.rule.least(np.zeros(1), self.detector.found.calibration)
 
     def example(self) -> dict[str, Any]:
         """Return a row of the training data as a dictionary."""

@@ -51,7 +51,9 @@ class Door:
 
     async def _within(self, endpoint: Endpoint, request: Request) -> Response:
         token = f"Bearer {self.settings.token}".encode()
-        if self.settings.token and not hmac.compare_digest(request.headers.get("authorization", "").encode(), token):
+        if self.settings.token and not hmac.compare_digest(
+            request.headers.get("authorization", "").encode("latin-1"), token
+        ):
             raise RefusedError(401, "A token is needed: the header Authorization: Bearer TOKEN.")
         if self.inside >= self.settings.waiting:
             raise RefusedError(429, f"{self.inside} requests are in work, which is the most; try again in a second.")
@@ -130,11 +132,11 @@ class Service:
 
     async def _page(self, request: Request) -> Response:
         del request
-        return HTMLResponse(page(self.shelf))
+        return HTMLResponse(page(self.shelf, examples=not self.settings.token))
 
     async def _openapi(self, request: Request) -> Response:
         del request
-        return JSONResponse(openapi(self.shelf))
+        return JSONResponse(openapi(self.shelf, examples=not self.settings.token))
 
     async def _models(self, request: Request) -> Response:
         del request

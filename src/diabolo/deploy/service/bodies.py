@@ -1,11 +1,14 @@
 """Bodies of requests, bounded before they are read, and refusals with their status."""
 
 import json
+import re
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON can write one alone (\\ud800), and no text in UTF-8 can hold it."""
 RETRY = {"Retry-After": "1"}
 
 
@@ -27,12 +30,21 @@ async def json_of(request: Request, most_bytes: int) -> dict[str, Any]:
         raise RefusedError(415, f"The body must be application/json, got {kind or 'no content type'}.")
     body = await _bytes_of(request, most_bytes)
     try:
-        found = json.loads(body, parse_constant=_refuse)
+        text = body.decode("utf-8-sig")
+        found = json.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            _check_text(found)
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, f"The body is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise RefusedError(400, f"The body must be a JSON object, got a {type(found).__name__}.")
     return found
+
+
+def _check_text(found: Any) -> None:
+    half = HALF.search(json.dumps(found, ensure_ascii=False))
+    if half:
+        raise ValueError(f"\\u{ord(half[0]):04x} is half a character, and its other half is not there.")
 
 
 def _refuse(name: str) -> None:

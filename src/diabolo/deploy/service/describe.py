@@ -67,15 +67,20 @@ document.querySelector("form").onsubmit = async event => {{
 """
 
 
-def _body(served: Served) -> dict[str, Any]:
-    return {"rows": [served.model.example()], "reasons": True}
+def _body(served: Served, *, examples: bool) -> dict[str, Any]:
+    row = served.model.example() if examples else dict.fromkeys(served.model.columns)
+    return {"rows": [row], "reasons": True}
 
 
-def openapi(shelf: Shelf) -> dict[str, Any]:
-    """Return the description of the service's own calls, with a row of the training data as the example."""
-    paths = {f"/models/{name}/score": {"post": _score(served)} for name, served in shelf.models.items()}
-    if len(shelf.models) == 1:
-        paths["/score"] = {"post": _score(next(iter(shelf.models.values())))}
+def openapi(shelf: Shelf, *, examples: bool = True) -> dict[str, Any]:
+    """Return the description of the service's own calls.
+
+    examples: with a row of the training data, which is not for those who lack the token; else with its columns.
+    """
+    scored = {name: {"post": _score(served, examples=examples)} for name, served in shelf.models.items()}
+    paths: dict[str, Any] = {f"/models/{name}/score": post for name, post in scored.items()}
+    if len(scored) == 1:
+        paths["/score"] = next(iter(scored.values()))
     for path, what in (("/health", "It runs."), ("/ready", "It takes requests."), ("/metrics", "Prometheus' text.")):
         paths[path] = {"get": {"summary": what, "responses": {"200": {"description": what}}}}
     security = {"token": {"type": "http", "scheme": "bearer"}}
@@ -87,12 +92,12 @@ def openapi(shelf: Shelf) -> dict[str, Any]:
     }
 
 
-def _score(served: Served) -> dict[str, Any]:
+def _score(served: Served, *, examples: bool) -> dict[str, Any]:
     columns: dict[str, Any] = {name: {} for name in served.model.columns}
     row = {"type": "object", "properties": columns, "required": list(served.model.columns)}
     rows = {"type": "array", "items": row, "minItems": 1}
     asked = {"type": "object", "required": ["rows"], "properties": {"rows": rows, "reasons": {"type": "boolean"}}}
-    content = {"application/json": {"schema": asked, "example": _body(served)}}
+    content = {"application/json": {"schema": asked, "example": _body(served, examples=examples)}}
     answered = {
         "type": "object",
         "properties": {
@@ -110,8 +115,10 @@ def _score(served: Served) -> dict[str, Any]:
     return {"summary": summary, "requestBody": {"required": True, "content": content}, "responses": responses | others}
 
 
-def page(shelf: Shelf) -> str:
-    """Return the page: a form that sends a row of the training data and shows the answer."""
-    bodies = json.dumps({name: _body(served) for name, served in shelf.models.items()}).replace("<", "\\u003c")
+def page(shelf: Shelf, *, examples: bool = True) -> str:
+    """Return the page: a form that sends a row and shows the answer. examples: as `openapi` has it."""
+    bodies = json.dumps({name: _body(served, examples=examples) for name, served in shelf.models.items()}).replace(
+        "<", "\\u003c"
+    )
     models = "".join(f"<option>{escape(name)}</option>" for name in shelf.models)
     return PAGE.format(version=__version__, models=models, bodies=bodies)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from diabolo.deploy.runtime.table import TableModel, open_model
 from diabolo.deploy.service.hour import Hour
-from diabolo.errors import ArgumentError, DiaboloError, FileError
+from diabolo.errors import ArgumentError, FileError
 
 Stamp = tuple[int, int, int]
 """A file's number, size and time of change: another one means another content."""
@@ -56,11 +56,16 @@ class Shelf:
                 except OSError as error:
                     lines += self._missed(name, (0, 0, 0), str(error))
                     continue
-                if stamp == served.stamp or self.failed.get(name, ((), ""))[0] == stamp:
+                if stamp == served.stamp:
+                    self.failed.pop(name, None)  # the file is there again
+                    continue
+                if self.failed.get(name, ((), ""))[0] == stamp:
                     continue
                 try:
                     opened = self._opened(served.path)
-                except (DiaboloError, OSError) as error:
+                except (
+                    Exception
+                ) as error:  # whatever a file holds, the earlier model stays, and the others are looked at
                     lines += self._missed(name, stamp, str(error))
                     continue
                 self.failed.pop(name, None)

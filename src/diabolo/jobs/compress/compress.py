@@ -13,7 +13,7 @@ from diabolo.coding.archive.archive import ArchiveWriter
 from diabolo.coding.archive.general_coder import store
 from diabolo.coding.archive.items import Item
 from diabolo.coding.archive.layout import DTYPES, Header, Method, Promise
-from diabolo.coding.archive.recovery import add_recovery
+from diabolo.coding.archive.recovery import add_recovery, check_share
 from diabolo.coding.archive.sections import Kind, add_section
 from diabolo.coding.pixels import MOST_ERROR
 from diabolo.data.images.mixed import UNREADABLE, Pictures
@@ -89,6 +89,7 @@ def compress(
     Raises InputError for samples or a model that cannot be used, FileError if the archive cannot be written.
     """
     _check(trained, data, promise, quality)
+    check_share(recovery)
     if promise == Promise.LOSSY and trained.model.encoder.bottleneck.has_maps:
         return _photos(trained, data, path, quality, recovery=recovery, with_model=with_model, force=force, watch=watch)
     header = _header(trained, data, promise, max_error)

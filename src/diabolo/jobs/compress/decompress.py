@@ -27,14 +27,17 @@ SMALL = 1 << 16
 
 @dataclass(frozen=True)
 class Restored:
-    """An item, or a strip of one: rows `top` and on of one `height` rows high."""
+    """An item, or a strip of one: rows `top` and on of one `height` rows high.
+
+    file: the file that was kept, None if there is none; its array is empty where it cannot be read as a picture.
+    """
 
     name: str
     mode: str
     top: int
     height: int
     array: Array
-    file: bytes = b""
+    file: bytes | None = None
     notes: bytes = b""
     modified: int = 0
 
@@ -189,11 +192,24 @@ def one_item(trained: Codec, archive: Path, name: str) -> Iterator[Restored]:
 
 
 def restored_items(piece: Piece | Files) -> Iterator[Restored]:
-    """Yield the items of a block; those of kept files with their pixels, too."""
-    files = piece.files if isinstance(piece, Files) else (b"",) * len(piece.items)
-    arrays = (array for part in decoded([piece]) for array in part.array)
-    for item, array, file in zip(piece.items, arrays, files, strict=True):
-        yield replace(restored(item, array), file=file)
+    """Yield the items of a block; those of kept files with their pixels, too, where they can be read."""
+    if isinstance(piece, Piece):
+        yield from (restored(item, array) for item, array in zip(piece.items, piece.array, strict=True))
+        return
+    for item, file in zip(piece.items, piece.files, strict=True):
+        try:
+            (part,) = decoded([Files((item,), (file,))])
+        except FormatError:
+            if item.shape:  # it could be read when it was kept
+                raise
+            yield as_kept(item, file)
+            continue
+        yield replace(restored(item, part.array[0]), file=file)
+
+
+def as_kept(item: Item, file: bytes) -> Restored:
+    """Return an item as the file that was kept, whose pixels are not looked at."""
+    return Restored(item.name, item.mode, 0, 0, np.empty(0, np.uint8), file, modified=item.modified)
 
 
 def _number(reader: ArchiveReader, name: str) -> int:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from diabolo.coding.archive.layout import Header, Promise
+from diabolo.coding.archive.recovery import check_share
 from diabolo.coding.exact.kernel import CHANNELS, WIDEST, Kernel, bundled
 from diabolo.data.images.mixed import Pictures
 from diabolo.data.source import Array
@@ -80,6 +81,7 @@ def compress_exactly(
     each block held.
     Raises FileError if the archive cannot be written.
     """
+    check_share(recovery)
     kernel = bundled()
     promise = Promise.MAX_ERROR if max_error else Promise.LOSSLESS
     header = header_for(kernel.identity, pictures, promise, max_error)

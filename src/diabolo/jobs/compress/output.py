@@ -19,7 +19,7 @@ from diabolo.errors import InputError
 from diabolo.files import written_whole
 from diabolo.jobs.compress.blocks import Files, decoded
 from diabolo.jobs.compress.chunks import Piece, pixels_of
-from diabolo.jobs.compress.decompress import Restored, restored
+from diabolo.jobs.compress.decompress import Restored, as_kept, restored
 
 PLAIN = ("1", "L", "RGB")
 KEEPING = {".png": None, ".tif": None, ".tiff": None, ".bmp": PLAIN, ".ppm": PLAIN, ".pgm": PLAIN, ".pnm": PLAIN}
@@ -49,7 +49,7 @@ def to_folder(
 
 def write_picture(path: Path, item: Restored) -> None:
     """Write the file that was kept, or else the pixels by the path's ending, a PNG with its notes; and set its date."""
-    if item.file:
+    if item.file is not None:
         path.write_bytes(item.file)
     elif path.suffix.lower() == ".png" and item.notes:
         buffer = io.BytesIO()
@@ -72,7 +72,7 @@ class Names:
         """Return the name for an item, and the name that the file which has it by now must take, or ""."""
         own = item.name or f"{self.count:06}.png"
         self.count += 1
-        if item.file or _keeps(own, item):
+        if item.file is not None or _keeps(own, item):
             other = self._given.get(own)
             moved = "" if other in (None, own) else self._free(f"{other}.png")
             if moved:
@@ -192,8 +192,7 @@ def _alike(one: Restored, other: Restored) -> bool:
 def _items(pieces: Iterable[Piece | Files], watch: Watcher | None) -> Iterator[Restored]:
     for piece in pieces:
         if isinstance(piece, Files):
-            for item, file in zip(piece.items, piece.files, strict=True):
-                yield Restored(item.name, item.mode, 0, 0, np.empty(0, np.uint8), file, modified=item.modified)
+            yield from map(as_kept, piece.items, piece.files)
         else:
             yield from (restored(item, array) for item, array in zip(piece.items, piece.array, strict=True))
         if watch:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from diabolo.data.source import Array
 from diabolo.errors import InputError
 
-NORMAL_WORDS = (
-    "0 ok okay normal good legit legitimate genuine benign inlier healthy no false negative clean cleared n f"
-)
+NORMAL_WORDS = "0 ok okay normal good legit legitimate genuine benign inlier healthy no false negative clean cleared"
 ANOMALOUS_WORDS = (
     "1 fraud fraudulent anomaly anomalous outlier abnormal attack bad defect defective malicious faulty fault failure "
-    "confirmed yes true positive y t"
+    "confirmed yes true positive"
 )
 """Words in small letters that say by themselves which of two labels is the anomaly."""
+LETTERS = {"ny": "y", "jn": "j", "ns": "s", "ft": "t"}
+"""Two letters for no and yes or false and true, with the anomaly's; beside others n and f may be normal and fraud."""
 NORMAL, ANOMALOUS = frozenset(NORMAL_WORDS.split()), frozenset(ANOMALOUS_WORDS.split())
 SHOWN = 5
 Marks = NDArray[np.bool_]
@@ -47,7 +47,8 @@ def told(labels: Array | None, anomaly: str | None = None) -> Marks:
     if labels is None:
         raise InputError("These data have no labels; name their column with --label.")
     if anomaly is not None:
-        return np.asarray(labels.astype(np.str_) == anomaly)
+        truths = {"true": "1", "false": "0"} if labels.dtype.kind not in "US" else {}
+        return np.asarray(labels.astype(np.str_) == truths.get(anomaly.lower(), anomaly))
     values = np.unique(labels)
     which = _which(values.tolist())
     if which is None:
@@ -64,6 +65,9 @@ def _which(values: Sequence[Any]) -> list[Any] | None:
     words = {value: str(value).strip().lower() for value in values}
     bad = [value for value, word in words.items() if word in ANOMALOUS]
     good = [value for value, word in words.items() if word in NORMAL]
+    pair = "".join(sorted(words.values()))
+    if pair in LETTERS and len(values) == 2:
+        return [value for value, word in words.items() if word == LETTERS[pair]]
     if len(bad) + len(good) == len(values):
         return bad
     if len(values) == 2 and len(bad) + len(good) == 1:

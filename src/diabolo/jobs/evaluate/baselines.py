@@ -17,7 +17,7 @@ def principal_components(samples: Prepared, latent: int, *, unit: bool) -> Recon
 
     unit: whether values are kept in [0, 1] afterwards. At most min(n, dimensions) components are taken.
     """
-    return _kept_by(PCA(min(latent, *samples.shape), random_state=0).fit(samples), unit=unit)
+    return _kept_by(_fitted(samples, latent), unit=unit)
 
 
 def components_against(clean: Prepared, noisy: Prepared, *, unit: bool) -> tuple[Reconstruct, int]:
@@ -26,12 +26,17 @@ def components_against(clean: Prepared, noisy: Prepared, *, unit: bool) -> tuple
     noisy: the same samples. The number of components, at most 256, is the one that restores them best: a component that
     is kept costs the noise in it, one that is left out costs its variance.
     """
-    pca = PCA(min(MOST_TRIED, *clean.shape), random_state=0).fit(clean)
+    pca = _fitted(clean, MOST_TRIED)
     wanted, given = pca.transform(clean), pca.transform(noisy)
     gains = np.square(wanted).mean(0, dtype=np.float64) - np.square(given - wanted).mean(0, dtype=np.float64)
     count = int(np.argmax(np.cumsum(gains))) + 1
     pca.components_ = pca.components_[:count]
     return _kept_by(pca, unit=unit), count
+
+
+def _fitted(samples: Prepared, most: int) -> PCA:
+    with np.errstate(invalid="ignore"):  # the shares of a variance of 0, which nobody asks for
+        return PCA(min(most, *samples.shape), random_state=0).fit(samples)
 
 
 def _kept_by(pca: PCA, *, unit: bool) -> Reconstruct:

@@ -37,6 +37,8 @@ class Makers(NamedTuple):
     decoder: DecoderMaker
 
 
+TRIED = 2
+"""Samples that modules are tried with: with one, a module that mixes samples up looks right."""
 REGISTERED: dict[str, Makers] = {}
 """By name. A model file holds the name, never the functions."""
 
@@ -107,7 +109,7 @@ def own_config(name: str | None, modules: Modules | None) -> OwnConfig | None:
 
 def numbers_of(modules: Modules, shape: tuple[int, ...]) -> int:
     """Return how many numbers an encoder gives for a sample of `shape`."""
-    return math.prod(_tried("encoder", modules[0], torch.zeros(1, *torch_shape(shape))).shape[1:])
+    return math.prod(_tried("encoder", modules[0], torch.zeros(TRIED, *torch_shape(shape))).shape[1:])
 
 
 def check_wanted(network: NetworkConfig, modules: Modules) -> None:
@@ -156,14 +158,14 @@ def joined(modules: Modules, config: ModelConfig, per_latent: int, per_code: int
     stored = (*sides, channels + config.likelihood.more_outputs) if config.likelihood.more_outputs else config.shape
     wanted, taken = per_latent * config.latent, per_code * config.latent + len(config.classes)
     seen, values = torch_shape(config.shape), math.prod(stored)
-    given = _tried("encoder", encoder, torch.zeros(1, *seen))
-    if math.prod(given.shape[1:]) != wanted or len(given) != 1:
+    given = _tried("encoder", encoder, torch.zeros(TRIED, *seen))
+    if math.prod(given.shape[1:]) != wanted:
         raise InputError(
             f"The encoder must give {wanted} numbers for a sample of the shape {seen}, as a code of {config.latent} "
             f"needs them in the preset {config.preset!r}; {called(encoder)} gives {tuple(given.shape[1:])}."
         )
-    back = _tried("decoder", decoder, torch.zeros(1, taken))
-    if math.prod(back.shape[1:]) != values or len(back) != 1:
+    back = _tried("decoder", decoder, torch.zeros(TRIED, taken))
+    if math.prod(back.shape[1:]) != values:
         raise InputError(
             f"The decoder must give {values} values, a sample of the shape {seen}, for {taken} numbers; "
             f"{called(decoder)} gives {tuple(back.shape[1:])}."
@@ -176,7 +178,7 @@ def joined(modules: Modules, config: ModelConfig, per_latent: int, per_code: int
 
 
 def _tried(part: str, module: nn.Module, x: Tensor) -> Tensor:
-    """Return what a module makes of one sample of zeros. Raises InputError with its own words where it fails."""
+    """Return what a module makes of samples of zeros. Raises InputError with its own words where it fails."""
     training = {child: child.training for child in module.modules()}
     device = next((weights.device for weights in module.parameters()), x.device)
     try:
@@ -193,6 +195,11 @@ def _tried(part: str, module: nn.Module, x: Tensor) -> Tensor:
             child.training = mode
     if not isinstance(found, Tensor):
         raise InputError(f"The {part} {called(module)} must return a tensor, got {type(found).__name__}.")
+    if not found.dim() or len(found) != len(x):
+        raise InputError(
+            f"The {part} {called(module)} must give one output for each sample, got {tuple(found.shape)} for "
+            f"{len(x)} samples of the shape {tuple(x.shape[1:])}."
+        )
     return found
 
 

@@ -49,6 +49,7 @@ def verify(archive: Archive, quiet: Quiet = False, as_json: Json = False) -> Non
         print(f"{archive} is whole: every checksum of its {found.blocks:,} blocks is right.")
     else:
         mended = ["Its parity repairs all of it: `diabolo repair`."] if found.repairable else []
+        mended += [f"Whether its parity repairs it is not known: {found.lacking}"] if found.lacking else []
         say(f"diabolo: {found.problem}", *lost_lines(list(found.lost), complete=found.complete), *mended)
     if not found.whole:
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from diabolo.coding.archive.archive import ArchiveReader
-from diabolo.coding.archive.names import is_pattern
+from diabolo.coding.archive.names import is_pattern, shown
 from diabolo.coding.archive.salvage import Damage
 from diabolo.data.images.notes import with_notes
 from diabolo.errors import ArgumentError, FileError, InputError
@@ -64,11 +64,11 @@ def lost_lines(lost: Sequence[Damage], *, complete: bool) -> list[str]:
     lost = [damage for damage in lost if damage.count]
     lines = []
     for damage in lost[:MOST_NAMED]:
-        names = [thing.name for thing in damage.items if thing.name]
-        shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")
+        names = [shown(thing.name) for thing in damage.items if thing.name]
+        some = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else "")
         last = damage.first + damage.count - 1
         span = f"item {damage.first}" if damage.count == 1 else f"items {damage.first} to {last}"
-        lines.append(f"Lost: {span}{': ' if shown else ''}{shown}.")
+        lines.append(f"Lost: {span}{': ' if some else ''}{some}.")
     hidden = sum(damage.count for damage in lost[MOST_NAMED:])
     lines += [f"Lost: {hidden} more items in other places."] if hidden else []
     return lines if complete else [*lines, "The end of the archive is lost: whether more items followed is not known."]
@@ -100,12 +100,14 @@ def write_item(trained: Codec, archive: Path, name: str, out: Path, *, salvage: 
     found = next(joined(pieces, partly=salvage), None)
     if found is None:
         raise InputError(f"{archive} holds no undamaged item named {name!r}.")
-    if not (own and found.file) and out.suffix.lower() not in (".png", ".npy"):
+    if not (own and found.file is not None) and out.suffix.lower() not in (".png", ".npy"):
         raise ArgumentError(f"{name} was not kept as a file; --out must end in .png or .npy, got {out}.")
+    if not own and found.file is not None and not found.array.size:
+        raise ArgumentError(f"{name} is kept as a file that is no readable picture; --out must end as it does.")
     with written_whole(out, force=force) as temporary, temporary.open("wb") as file:
         if out.suffix.lower() == ".npy":
             np.save(file, found.array, allow_pickle=False)
-        elif own and found.file:
+        elif own and found.file is not None:
             file.write(found.file)
         else:
             buffer = io.BytesIO()

@@ -102,7 +102,7 @@ def calibrate(
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
     asked = asked_from(columns, encoding, separator, decimal, missing, header)
-    opened = with_marks(open_for(trained, data, label, asked), label, anomaly)
+    opened = with_marks(open_for(trained, data, label, asked), label, anomaly, learns=True)
     say(*opened.notes)
     _warn_of_learnt(trained, opened.train)
     marked = anomalous(opened.labels) if label else None

@@ -96,14 +96,25 @@ def _named(source: "Source", data: str, names: "pl.Series", by: str) -> "NDArray
     from diabolo.data.tables.frames import frames_of
 
     table = frames_of(source)
+    wanted = names.cast(pl.String).to_list()
     if by == "row":
         there = {str(row): row for row in range(len(source))}
     elif table is None or by not in table.names:
         raise InputError(f"{data} lacks the column {by} of --by.")
     else:
-        there = {name: row for row, name in enumerate(table.column(by).cast(pl.String))}
-    wanted = names.cast(pl.String).to_list()
+        known = table.column(by).cast(pl.String)
+        there = {name: row for row, name in enumerate(known) if name is not None}
+        twice = known.filter(known.is_in(wanted) & known.is_duplicated()).drop_nulls()
+        if len(twice):
+            raise InputError(
+                f"{data} has {int((known == twice[0]).sum()):,} rows with {by} = {twice[0]}, so that {by} names no "
+                "single case; give another column with --by, or row."
+            )
     lacking = [name for name in wanted if name not in there]
+    if None in lacking:
+        raise InputError(
+            f"{lacking.count(None):,} cases have a verdict and no {by}; fill them in, or empty the verdict."
+        )
     if lacking:
         raise InputError(f"{data} has no row with {by} = {lacking[0]} ({len(lacking):,} cases are not there).")
     return np.array([there[name] for name in wanted], np.int64)

@@ -136,13 +136,16 @@ def _sample(content: Content, encoding: str, separator: str, top: int) -> list[R
 
 def _found(content: Content, encoding: str, top: int) -> str:
     """Return what parts the cells. Raises InputError where two separators do equally well."""
-    scores: dict[str, tuple[bool, float, int]] = {}
+    samples: dict[str, list[list[str]]] = {}
     for separator in SEPARATORS:
         some = [cells for _, cells in _sample(content, encoding, separator, top)]
         if some and max(map(len, some)) > 1:
-            scores[separator] = _score(some)
-    if not scores:
+            samples[separator] = some
+    if not samples:
         return ";"  # one column, whose cells may hold decimal commas
+    if any(map(_parts_all, samples.values())):  # then no first line is a title above cells parted by decimal commas
+        samples = {separator: some for separator, some in samples.items() if len(some[0]) > 1}
+    scores = {separator: _score(some) for separator, some in samples.items()}
     best = max(scores.values())
     winners = [separator for separator, score in scores.items() if score == best]
     if len(winners) > 1:
@@ -150,6 +153,12 @@ def _found(content: Content, encoding: str, top: int) -> str:
             f"{content.path} may be parted by {' or by '.join(map(repr, winners))}; say which with --separator."
         )
     return winners[0]
+
+
+def _parts_all(some: Sequence[Sequence[str]]) -> bool:
+    """Return whether a separator is in every record, the first too, and as often in nearly all but the first."""
+    lengths = Counter(map(len, some[1:]))
+    return min(map(len, some)) > 1 and bool(lengths) and max(lengths.values()) >= 0.9 * (len(some) - 1)
 
 
 def _score(some: Sequence[Sequence[str]]) -> tuple[bool, float, int]:

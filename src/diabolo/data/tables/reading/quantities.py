@@ -102,8 +102,12 @@ def _notation(table: Table, name: str, shown: Written, common: str | None) -> No
 
 
 def _known_decimal(table: Table, name: str) -> str | None:
-    known = None if table.asked.before is None else table.asked.before.column(name)
-    return known.decimal if known is not None and known.kind == "number" else None
+    """Return the decimal sign that the model's own table had; whole numbers show none beside decimal commas."""
+    before = table.asked.before
+    known = None if before is None else before.column(name)
+    if before is None or known is None or known.kind != "number":
+        return None
+    return None if known.plain and any(column.decimal == "," for column in before.columns) else known.decimal
 
 
 def _unit(table: Table, name: str) -> str:
@@ -142,7 +146,7 @@ def numbers_in(table: Table, name: str, notation: Notation, shown: Written) -> D
     text = table.text(name)
     missing = 1 - shown.there / max(1, table.rows)
     reading = ColumnReading(name, "number", "", notation.decimal, notation.thousands, notation.unit, missing)
-    if shown.plain == shown.there and notation == Notation():
+    if shown.plain == shown.there and (notation == Notation() or shown.whole == shown.there):
         if shown.long and not table.asked_kind(name)[0]:
             return None
         whole = shown.whole == shown.there and not shown.long

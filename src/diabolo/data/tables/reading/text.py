@@ -25,7 +25,9 @@ from diabolo.data.tables.reading.record import Asked, Reading
 from diabolo.errors import FileError
 
 ROW_GROUP = 2**16
-THOUSAND = 1000
+THOUSAND, NEARLY = 1000, 1e-6
+UNPADDED = r"^(?:0|-?[1-9]\d{0,17})$"
+UNPADDED_FRACTION = r"^-?(?:0|[1-9]\d{0,14})(?:\.\d*)?(?:[eE][-+]?\d+)?$"
 HUGE = (pl.Int128, pl.UInt128) if hasattr(pl, "UInt128") else (pl.Int128,)
 
 
@@ -143,9 +145,15 @@ class _Opened:
     def _words(self) -> list[str]:
         """Columns that are to be read as text, whatever they look like."""
         if self.asked.decimal == "," or self.asked.missing:
-            return list(self.needed)
+            return list(self.dialect.names)
         kinds = {name: self.asked.kind(name)[0] for name in self.needed}
-        return [name for name, kind in kinds.items() if kind not in ("", "number") or as_read(self.asked.before, name)]
+        odd = [name for name, kind in kinds.items() if kind not in ("", "number") or as_read(self.asked.before, name)]
+        return [*odd, *self._carried]
+
+    @property
+    def _carried(self) -> list[str]:
+        """Columns that nobody learns from, as ids, and that an alert list may carry along."""
+        return [name for name in self.dialect.names if name not in self.needed]
 
     def _loaded(self, plain: Plain, folder: "_Folder | None", more: Sequence[str] = ()) -> pl.LazyFrame:
         """Read, with columns of text where their cells differ from what the first lines promise."""
@@ -171,7 +179,7 @@ class _Opened:
         floats = any(schema[name].is_float() for name in self.needed if name in schema)
         what = Table(table, str(self.content.path), rows, self.asked, lines, doubtful=parted)
         found = decide(what, names, "." if floats else None)
-        table = table.with_columns(one.values for one in found)
+        table = table.with_columns([*(one.values for one in found), *numbers_among(table, self._carried)])
         if folder is not None:
             if any(one.reading.kind not in ("word", "yes/no") for one in found):
                 table = folder.sunk(table)
@@ -201,13 +209,31 @@ class _Opened:
             return []
         values = [(name, pl.col(name).fill_nan(None).abs()) for name in floats]
         some = [
-            (((value == 0) | value.is_between(1, THOUSAND, "left")) & ((value * THOUSAND).round(0) / THOUSAND == value))
+            (
+                ((value == 0) | value.is_between(1, THOUSAND, "left"))
+                & ((value * THOUSAND - (value * THOUSAND).round(0)).abs() < NEARLY)  # polars divides inexactly
+            )
             .all()
             .alias(name)
             for name, value in values
         ]
         found = table.select(some).collect(engine="streaming").row(0, named=True)
         return [name for name in floats if found[name]]
+
+
+def numbers_among(table: pl.LazyFrame, names: Sequence[str]) -> list[pl.Expr]:
+    """Return columns of text as numbers where that loses nothing of a cell; 00123 and longer ids stay as they are."""
+    names = [name for name, kind in table.collect_schema().items() if name in names and kind == pl.String]
+    found: list[pl.Expr] = []
+    for kind, form in ((pl.Int64, UNPADDED), (pl.Float64, UNPADDED_FRACTION)):
+        if names:
+            fits = [pl.col(name).str.contains(form).sum().alias(f"fits {place}") for place, name in enumerate(names)]
+            there = [pl.col(name).count().alias(f"there {place}") for place, name in enumerate(names)]
+            counts = table.select(*fits, *there).collect(engine="streaming").row(0)
+            fit = [name for name, n, m in zip(names, counts, counts[len(names) :], strict=False) if m and n == m]
+            found += [pl.col(name).cast(kind) for name in fit]
+            names = [name for name in names if name not in fit]
+    return found
 
 
 def _leave(folder: "_Folder | None") -> None:

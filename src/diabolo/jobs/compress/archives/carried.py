@@ -1,5 +1,6 @@
 """The model that an archive carries: only what decodes this archive, in few bytes (docs/format.md)."""
 
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from diabolo.training.files.tensor_file import write_tensors
 
 KEY, PIXELS = "diabolo-carried", "pixels"
 HALF = 1 << 23
+MOST_WEIGHTS = 1 << 28
+"""Of a model that an archive carries, those that it leaves out included: they take memory, and no bytes of a file."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ def read_carried(path: Path) -> Carried:
     try:
         identity = bytes.fromhex(plain.pop("of"))
         kept = kept_of(plain, arrays)
-        for name, tensor in AutoencoderModel(kept.config).state_dict().items():
-            kept.weights.setdefault(name, np.zeros(tuple(tensor.shape), np.float32))
+        wanted = {name: tuple(tensor.shape) for name, tensor in AutoencoderModel(kept.config).state_dict().items()}
+        if sum(map(math.prod, wanted.values())) > MOST_WEIGHTS:
+            raise FormatError(f"it has more than {MOST_WEIGHTS:,} weights.")
+        missing = wanted.keys() - kept.weights.keys()
+        kept.weights.update({name: np.zeros(wanted[name], np.float32) for name in missing})
         return Carried(trained_of(kept), identity)
     except UNUSABLE as error:
         raise FormatError(f"the model that the archive carries cannot be used: {error}") from error

@@ -1,5 +1,6 @@
 """Repairing: a damaged archive brought back by the parity behind it, in memory; what is left of it is for --salvage."""
 
+import filecmp
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TypeVar
 
 from diabolo.coding.archive.archive import ArchiveReader
 from diabolo.coding.archive.recovery import add_recovery, repaired
-from diabolo.errors import FormatError
+from diabolo.errors import FileError, FormatError, MissingExtraError
 
 R = TypeVar("R")
 LARGEST = 1 << 32
@@ -19,7 +20,9 @@ def repaired_copy(archive: Path, out: Path) -> int | None:
 
     Returns None, and writes nothing, if there is no record, or too much is damaged for it.
     """
-    if not archive.is_file() or archive.stat().st_size > LARGEST:
+    if not archive.is_file():
+        raise FileError(f"There is no archive {archive}.")
+    if archive.stat().st_size > LARGEST:
         return None
     found = repaired(archive.read_bytes())
     if found is None:
@@ -43,12 +46,21 @@ def with_repair(archive: Path, work: Callable[[Path], R], *, told: Callable[[int
             refusal = error
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / archive.name
-        parts = repaired_copy(archive, copy)
+        try:
+            parts = repaired_copy(archive, copy)
+        except MissingExtraError as error:
+            if refusal is not None:
+                raise FormatError(f"{refusal} Parity may repair it: {error}") from error
+            parts = None  # salvage takes what is there
         if parts is None:
             if refusal is not None:
                 raise refusal
             return work(archive)
-        told(parts)
+        if filecmp.cmp(copy, archive, shallow=False):  # nothing was damaged: the refusal has another cause
+            if refusal is not None:
+                raise refusal
+            return work(archive)
+        told(max(parts, 1))
         try:
             return work(copy)
         except FormatError as error:

@@ -8,7 +8,7 @@ from diabolo.coding.archive.archive import ArchiveReader, Block
 from diabolo.coding.archive.layout import Method
 from diabolo.coding.archive.recovery import repaired
 from diabolo.coding.archive.salvage import Damage, Salvage
-from diabolo.errors import FormatError
+from diabolo.errors import FormatError, MissingExtraError
 from diabolo.jobs.compress.archives.repairing import LARGEST
 from diabolo.jobs.compress.blocks import check_files, read_files
 
@@ -20,7 +20,7 @@ class Verified:
     """problem: the reason why the archive is refused, or "" if it is whole; lost: what --salvage cannot bring back.
 
     items: how many are undamaged, strips counted each; complete: whether the index says what should be there;
-    repairable: whether the parity behind the archive brings all of it back.
+    repairable: whether the parity behind the archive brings all of it back. lacking: what must be installed to tell.
     """
 
     problem: str
@@ -29,6 +29,7 @@ class Verified:
     lost: tuple[Damage, ...] = ()
     complete: bool = True
     repairable: bool = False
+    lacking: str = ""
 
     @property
     def whole(self) -> bool:
@@ -62,7 +63,8 @@ def verify(archive: Path, *, watch: Watcher | None = None) -> Verified:
             lost.append(Damage(block.first, len(block.items), block.items))
             continue
         items, blocks = items + len(block.items), blocks + 1
-    return Verified(problem, items, blocks, (*lost, *salvage.damaged), salvage.complete, _repairable(archive))
+    all_lost = (*lost, *salvage.damaged)
+    return Verified(problem, items, blocks, all_lost, salvage.complete, *_repairable(archive))
 
 
 def _check(block: Block) -> None:
@@ -71,5 +73,9 @@ def _check(block: Block) -> None:
         read_files(block.payload, len(block.items))
 
 
-def _repairable(archive: Path) -> bool:
-    return archive.stat().st_size <= LARGEST and repaired(archive.read_bytes()) is not None
+def _repairable(archive: Path) -> tuple[bool, str]:
+    """Say whether parity brings an archive back, and what must be installed to tell."""
+    try:
+        return archive.stat().st_size <= LARGEST and repaired(archive.read_bytes()) is not None, ""
+    except MissingExtraError as error:
+        return False, str(error)
