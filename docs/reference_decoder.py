@@ -6,6 +6,7 @@ MODEL: the model file (.safetensors) that the archive names; `photos.model` for 
 the archive carries it. Arrays are written as .npy, files that were kept as they are.
 """
 
+import bisect
 import hashlib
 import json
 import lzma
@@ -165,7 +166,7 @@ class Stack:
         """Return the entry; starts: of every entry, then 2^24."""
         self.refill()
         q = self.state & 0xFFFFFF
-        i = int(np.searchsorted(starts, q, side="right")) - 1
+        i = bisect.bisect_right(starts, q) - 1
         self.state = (starts[i + 1] - starts[i]) * (self.state >> 24) + q - starts[i]
         return i
 
