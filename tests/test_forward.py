@@ -34,6 +34,15 @@ def test_weights_that_do_not_fit_are_refused() -> None:
         dense(config, {"encoder.network.1.weight": np.zeros((64, 7), np.float32)})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_weights_that_are_not_finite_are_refused(value: float) -> None:
+    config = configure("table", (4,), unit=False)
+    weights = {name: np.zeros(tensor.shape) for name, tensor in AutoencoderModel(config).state_dict().items()}
+    weights["encoder.network.1.weight"][0, 0] = value
+    with pytest.raises(FormatError, match="not finite"):
+        dense(config, weights)
+
+
 @pytest.mark.parametrize("preset", ["conv", "vae", "codec"])
 def test_other_networks_are_torchs(preset: str) -> None:
     assert not is_dense(configure(preset, (8, 8)))

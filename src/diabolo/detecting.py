@@ -1,7 +1,7 @@
 """What a fitted estimator says of suspicious samples: scores, p-values, alerts, reasons, and the alert list."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,18 @@ from diabolo.presets.presets import preset_of
 from diabolo.samples import Samples, source_of
 from diabolo.training.files.model_file import Trained
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 def _detects(estimator: "Detecting") -> bool:
     """Return whether an estimator has a detector, or will have one once it is fitted."""
     trained = getattr(estimator, "trained_", None)
     return preset_of(estimator.preset).detector is not None if trained is None else detectors.detects(trained)
+
+
+def _if_detecting(method: F) -> F:
+    """Return a method that is there for estimators that detect only."""
+    return cast("F", available_if(_detects)(method))
 
 
 class Detecting:
@@ -38,7 +45,7 @@ class Detecting:
     preset: str
     trained_: Trained
 
-    @available_if(_detects)  # type: ignore[untyped-decorator]
+    @_if_detecting
     def predict(self, X: Samples) -> NDArray[np.int64]:
         """Return -1 for each sample that raises an alert by the model's rule, 1 for the others."""
         check_is_fitted(self)
@@ -47,7 +54,7 @@ class Detecting:
         raised = found.rule.raised(self._suspicion(X), found.calibration, days)
         return np.where(raised, -1, 1)
 
-    @available_if(_detects)  # type: ignore[untyped-decorator]
+    @_if_detecting
     def decision_function(self, X: Samples) -> Scores:
         """Return the detector's score of each sample, (n,): higher is more suspicious, minus `score_samples`.
 
@@ -56,13 +63,13 @@ class Detecting:
         check_is_fitted(self)
         return self._suspicion(X)
 
-    @available_if(_detects)  # type: ignore[untyped-decorator]
+    @_if_detecting
     def p_values(self, X: Samples) -> Scores:
         """Return the p-value of each sample, (n,): the share of held-out normal samples that score as high."""
         check_is_fitted(self)
         return p_values(self._suspicion(X), detectors.of(self.trained_).calibration)
 
-    @available_if(_detects)  # type: ignore[untyped-decorator]
+    @_if_detecting
     def explain(self, X: Samples) -> Any:
         """Return what each number (of a table: column) of each sample adds to the detector's score, (n, *shape).
 
@@ -79,7 +86,7 @@ class Detecting:
 
         return _like(X, pl.DataFrame(parts, [str(name) for name in names], orient="row"))
 
-    @available_if(_detects)  # type: ignore[untyped-decorator]
+    @_if_detecting
     def detect(self, X: Samples) -> Any:
         """Return a frame with a row for each sample, in their order, of the library that X came in (else polars).
 

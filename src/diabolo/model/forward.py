@@ -118,4 +118,8 @@ def _factors(part: str, sizes: list[int], weights: Mapping[str, NDArray[np.float
     pairs = [tuple(weights.get(f"{start}{i}.{kind}", np.zeros(0)) for kind in ("weight", "bias")) for i in numbers]
     if [(weight.shape, bias.shape) for weight, bias in pairs] != [((out, into), (out,)) for into, out in shapes]:
         raise FormatError("its weights do not fit its configuration.")
-    return [np.column_stack([weight, bias]).astype(np.float32) for weight, bias in pairs]
+    with np.errstate(over="ignore"):
+        found = [np.column_stack([weight, bias]).astype(np.float32) for weight, bias in pairs]
+    if not all(np.isfinite(factor).all() for factor in found):
+        raise FormatError("its weights are not finite numbers.")
+    return found

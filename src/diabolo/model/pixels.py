@@ -147,4 +147,5 @@ class PixelModel(nn.Module):
         z = z.clamp(0, CAP)
         for layer in self.hidden:
             z = layer(z).clamp(0, CAP)
-        return self.output(z).view(len(z), 3, -1)  # type: ignore[no-any-return]
+        found: Tensor = self.output(z).view(len(z), 3, -1)
+        return found

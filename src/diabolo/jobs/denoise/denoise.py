@@ -276,8 +276,10 @@ def _cleaned(model: AutoencoderModel, given: Pixels) -> Pixels:
         planes = np.moveaxis(given @ OPPONENT.T, 2, 0)
         return np.moveaxis(applied(model, planes), 0, 2) @ OPPONENT
     if own == 3 and seen == 1:
-        return applied(model, np.repeat(given, 3, 2)[None])[0].mean(2, keepdims=True)  # type: ignore[no-any-return]
-    return applied(model, given[None])[0]  # type: ignore[no-any-return]
+        three: Pixels = applied(model, np.repeat(given, 3, 2)[None])[0]
+        return np.asarray(three.mean(2, keepdims=True), np.float32)
+    cleaned: Pixels = applied(model, given[None])[0]
+    return cleaned
 
 
 def applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
@@ -285,4 +287,5 @@ def applied(model: AutoencoderModel, batch: Pixels) -> Pixels:
     device = device_of(model)
     with torch.inference_mode():
         samples = torch.from_numpy(np.ascontiguousarray(batch, np.float32)).to(device)
-        return model(samples.reshape(-1, *model.config.shape)).reshape(batch.shape).cpu().numpy()  # type: ignore[no-any-return]
+        found: Pixels = model(samples.reshape(-1, *model.config.shape)).reshape(batch.shape).cpu().numpy()
+        return found

@@ -85,7 +85,8 @@ def _energies(strip: Plane) -> NDArray[np.float64]:
 def _masked(values: Plane, step: int) -> Plane:
     """Return second differences over `step` pixels, down and across."""
     rest = values[: -2 * step] - 2 * values[step:-step] + values[2 * step :]
-    return rest[:, : -2 * step] - 2 * rest[:, step:-step] + rest[:, 2 * step :]  # type: ignore[no-any-return]
+    found: Plane = rest[:, : -2 * step] - 2 * rest[:, step:-step] + rest[:, 2 * step :]
+    return found
 
 
 def _blocks(values: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -18,7 +18,8 @@ class Block(nn.Module):
         self.branch = nn.Sequential(nn.SiLU(), first, nn.SiLU(inplace=True), second)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch(x)  # type: ignore[no-any-return]
+        found: Tensor = x + self.branch(x)
+        return found
 
 
 class Finer(nn.Module):

@@ -47,7 +47,8 @@ class Block(nn.Module):
         self.second = convolution(channels, channels, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.relu(self.first(x), inplace=True))  # type: ignore[no-any-return]
+        found: Tensor = x + self.second(functional.relu(self.first(x), inplace=True))
+        return found
 
 
 def blocks(channels: int, count: int, *, bias: bool) -> nn.Sequential:

@@ -75,7 +75,8 @@ def _by_torch(model: AutoencoderModel) -> Reconstruct:
     def reconstruct(x: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
             shaped = torch.from_numpy(np.ascontiguousarray(x.T)).view(-1, *model.config.shape).to(device)
-            return model(shaped).flatten(1).cpu().numpy().T  # type: ignore[no-any-return]
+            found: NDArray[np.float32] = model(shaped).flatten(1).cpu().numpy().T
+            return found
 
     return reconstruct
 

@@ -57,7 +57,8 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(inner, channels, 3, padding=1, device="meta")
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.act(self.first(x)))  # type: ignore[no-any-return]
+        found: Tensor = x + self.second(self.act(self.first(x)))
+        return found
 
 
 class Told(Residual):
@@ -68,7 +69,8 @@ class Told(Residual):
         self.told = Gains(inner, 0.0, 0.0)
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:  # type: ignore[override]
-        return x + self.second(self.act(self.first(x) + self.told(quality)))  # type: ignore[no-any-return]
+        found: Tensor = x + self.second(self.act(self.first(x) + self.told(quality)))
+        return found
 
 
 class Transform(nn.Sequential):
