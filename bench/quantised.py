@@ -25,6 +25,7 @@ that is not used is replaced. `compress` writes the indices under the frequencie
 them from these frequencies, or from a mixture of categories that `--fit` learns.
 
 Written by `python bench/quantised.py --write docs/quantised.md`: whole archives of the 10,000 test digits of MNIST.
+Each preset learnt from {count:,} training digits (`--samples`), by its own recipe.
 
 """
 END = """
@@ -60,7 +61,7 @@ def main() -> None:
         lines.append(row(preset, train, test, given.seed))
         print(lines[-1], flush=True)
     if given.write is not None:
-        given.write.write_text(PAGE + HEAD + "\n".join(lines) + "\n" + END, encoding="utf-8")
+        given.write.write_text(PAGE.format(count=len(train)) + HEAD + "\n".join(lines) + "\n" + END, encoding="utf-8")
 
 
 if __name__ == "__main__":
