@@ -363,3 +363,8 @@ def test_drift_is_of_the_last_hour_only() -> None:
     hour.add(references[:50])
     assert hour.drift()[0] == 50
     np.testing.assert_array_equal(hour.drift()[1], 0)
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with bound(Settings(port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY for no other
