@@ -14,6 +14,7 @@ from diabolo import Autoencoder, load
 from diabolo.data.tables.frames import in_memory
 from diabolo.errors import FormatError, InputError
 from diabolo.jobs import table_input
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.drift import drift
 from diabolo.training.files.contents import Extra
 from test_cli import fails, run
@@ -135,7 +136,7 @@ def test_a_damaged_encoding_is_refused(estimator: Autoencoder) -> None:
     for columns in (None, trained.extras["table"].plain["columns"][:-1]):
         broken = replace(trained, extras={**trained.extras, "table": Extra({"columns": columns})})
         with pytest.raises(FormatError, match="train it anew"):
-            table_input.encoding_of(broken)
+            encoding_of(broken)
 
 
 def test_gaps_in_a_table_that_had_none_are_evidence() -> None:

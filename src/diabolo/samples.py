@@ -15,6 +15,7 @@ from diabolo.data.source import Array, ArraySource, Dataset, Source
 from diabolo.data.tables.other_libraries import as_library, is_frame, open_frame
 from diabolo.errors import InputError
 from diabolo.jobs import table_input
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.anomaly_maps import pieces_of
 
 Samples = ArrayLike | Source | Dataset
@@ -54,7 +55,7 @@ def source_of(estimator: Any, X: Samples, seed: int | None = None, *, pieces: bo
 def _table(estimator: Any, X: Any, *, fitting: bool) -> Source:
     """Return a data frame as a source: of numbers as scikit-learn takes them, else to be encoded."""
     opened = open_frame(X)
-    if table_input.is_mixed(opened.source) or (not fitting and table_input.encoding_of(estimator.trained_)):
+    if table_input.is_mixed(opened.source) or (not fitting and encoding_of(estimator.trained_)):
         if fitting:
             forget_features(estimator, opened.source.shape)
             estimator.feature_names_in_ = np.array(opened.names, dtype=object)

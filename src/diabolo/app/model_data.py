@@ -12,6 +12,7 @@ from diabolo.data.tables.reading.record import Asked
 from diabolo.data.tables.windows import Windows
 from diabolo.errors import ArgumentError, FormatError, InputError
 from diabolo.jobs import table_input
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.detector import traits_of, window_of
 from diabolo.model.forward import is_dense
 from diabolo.training.files.contents import Kept, Known, read_kept
@@ -35,9 +36,9 @@ def open_model(path: Path, device: str = "cpu") -> "Kept | Trained":
         except FormatError as error:
             raise FormatError(f"{path} cannot be used: {error}") from error
         return kept
-    from diabolo.training.files.model_file import load_model
+    from diabolo.training.files.model_file import loaded
 
-    return load_model(path, device)
+    return loaded(path, kept, device)
 
 
 def of_images(trained: "Kept | Trained") -> "TypeGuard[Trained]":
@@ -94,7 +95,7 @@ def matched(data: Dataset, trained: Known) -> Dataset:
     Raises InputError that names the columns that are missing.
     """
     wanted = trained.about.get("columns")
-    if table_input.encoding_of(trained) or table_input.is_mixed(data.train):
+    if encoding_of(trained) or table_input.is_mixed(data.train):
         return as_seen(data, trained)
     if not wanted or data.columns is None or list(data.columns) == wanted:
         return data
@@ -126,6 +127,6 @@ def as_seen(data: Dataset, trained: Known) -> Dataset:
     """Return a table as the model sees it: words and dates as numbers, each with a name of its own."""
     train = table_input.seen_by(trained, data.train)
     test = None if data.test is None else table_input.seen_by(trained, data.test)
-    encoding = table_input.encoding_of(trained)
+    encoding = encoding_of(trained)
     columns = tuple(trained.about.get("columns") or ()) if encoding is None else encoding.numbers
     return replace(data, train=train, test=test, columns=columns if train is not data.train else data.columns)

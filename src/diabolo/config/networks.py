@@ -14,11 +14,8 @@ ACTIVATIONS = ("relu", "linear", "silu", "sigmoid", "tanh")
 
 
 @dataclass(frozen=True)
-class DenseConfig:
-    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
-
-    code: the latent's activation. hidden: that of the layers between.
-    """
+class _Layers:
+    """The settings of fully connected layers."""
 
     told: ClassVar[bool] = False
     joined: ClassVar[bool] = True
@@ -31,6 +28,14 @@ class DenseConfig:
         check_counts("widths", self.widths)
         check_choice("code", self.code, ACTIVATIONS)
         check_choice("hidden", self.hidden, ACTIVATIONS)
+
+
+@dataclass(frozen=True)
+class DenseConfig(_Layers):
+    """Fully connected layers: the encoder's hidden widths, mirrored by the decoder.
+
+    code: the latent's activation. hidden: that of the layers between.
+    """
 
     @property
     def perceptron(self) -> "DenseConfig":
@@ -38,24 +43,13 @@ class DenseConfig:
 
 
 @dataclass(frozen=True)
-class TiedConfig:
+class TiedConfig(_Layers):
     """As `DenseConfig`, and each of the decoder's weights is the transpose of one of the encoder's.
 
     Source: Vincent et al. 2010, Stacked denoising autoencoders, section 2.2.
     """
 
-    told: ClassVar[bool] = False
-    joined: ClassVar[bool] = True
     perceptron: ClassVar[None] = None
-
-    widths: tuple[int, ...] = ()
-    code: str = "relu"
-    hidden: str = "relu"
-
-    def __post_init__(self) -> None:
-        check_counts("widths", self.widths)
-        check_choice("code", self.code, ACTIVATIONS)
-        check_choice("hidden", self.hidden, ACTIVATIONS)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from diabolo.data.preprocessing import chunks
 from diabolo.data.source import Array, Source
 from diabolo.errors import InputError
-from diabolo.jobs.table_input import check_shape
+from diabolo.jobs.columns import check_shape
 from diabolo.model.autoencoder import Terms
 from diabolo.training.batches import compact, evaluated_together, expanded
 from diabolo.training.devices import device_of

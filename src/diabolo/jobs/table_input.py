@@ -15,10 +15,9 @@ from diabolo.data.tables.encoding import Encoding, fit_encoding
 from diabolo.data.tables.frames import Encoded, EncodedArray, FrameSource, frame_of, frames_of, reading_of, root_of
 from diabolo.data.tables.reading.record import Asked, ColumnReading, Reading, reading_from_json
 from diabolo.errors import InputError
-from diabolo.jobs.columns import JOB, by_column, check_shape, encoding_of, encoding_of_numbers, weights_of
+from diabolo.jobs.columns import JOB, encoding_of, encoding_of_numbers
 from diabolo.training.files.contents import Extra, Known
 
-__all__ = ["by_column", "check_shape", "encoding_of", "weights_of"]
 READING = "reading"
 T = TypeVar("T", bound=Known)
 MOST_FITTED = 500_000

@@ -38,12 +38,12 @@ def info(
     if is_archive(model):
         list_archive(model, as_json)
         return
-    read_kept(model)  # what cannot be read is refused before PyTorch is loaded
+    kept = read_kept(model)  # what cannot be read is refused before PyTorch is loaded
     from diabolo.app.output.model import about_json, about_text
-    from diabolo.estimator import load
+    from diabolo.training.files.model_file import loaded
 
-    estimator = load(model)
-    print(json.dumps(about_json(estimator.trained_)) if as_json else about_text(estimator.trained_))
+    trained = loaded(model, kept)
+    print(json.dumps(about_json(trained)) if as_json else about_text(trained))
 
 
 def _table(path: Path, asked: "Asked", *, as_json: bool) -> None:

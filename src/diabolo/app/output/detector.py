@@ -13,7 +13,7 @@ from diabolo.app.output.alert_summary import measured, rule_text, worst
 from diabolo.data.source import Dataset
 from diabolo.data.tables.columns import Words
 from diabolo.data.tables.frames import frame_of, frames_of
-from diabolo.jobs import table_input
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect import members
 from diabolo.jobs.detect.detector import traits_of
 from diabolo.jobs.detect.labels import marks
@@ -89,7 +89,7 @@ def advice(trained: Trained, data: Dataset) -> tuple[str, ...]:
     """Return what a detector of rows might yet be told."""
     if not _of_rows(trained):
         return ()
-    lines, encoding = [], table_input.encoding_of(trained)
+    lines, encoding = [], encoding_of(trained)
     for column in encoding.columns if encoding else ():
         if isinstance(column, Words) and column.total > 1 and sum(column.counts) < NAMELIKE * column.total:
             lines.append(_left_out(column.name, "holds a different word in nearly every row, as an id does"))

@@ -16,7 +16,7 @@ from diabolo.app.studio.shelf import Shelf
 from diabolo.app.studio.tab import message, on, told
 from diabolo.app.studio.training.tab import train_tab
 from diabolo.app.studio.uploads import MOST_BYTES
-from diabolo.jobs.table_input import encoding_of
+from diabolo.jobs.columns import encoding_of
 
 FONTS = ("system-ui", "sans-serif")
 TITLE = "diabolo studio"

@@ -10,7 +10,7 @@ import numpy as np
 from diabolo.app.model_data import matched
 from diabolo.data.source import Array, Dataset
 from diabolo.errors import FileError, InputError
-from diabolo.jobs.table_input import check_shape
+from diabolo.jobs.columns import check_shape
 from diabolo.training.files.model_file import Trained, load_model
 
 

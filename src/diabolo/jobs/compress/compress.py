@@ -21,6 +21,7 @@ from diabolo.data.source import Array, ArraySource, Source, spaced
 from diabolo.errors import ArgumentError, InputError
 from diabolo.files import written_whole
 from diabolo.jobs import apply
+from diabolo.jobs.columns import check_shape
 from diabolo.jobs.compress.archives.carried import carried_file
 from diabolo.jobs.compress.blocks import blocks_of
 from diabolo.jobs.compress.chunks import (
@@ -36,7 +37,6 @@ from diabolo.jobs.compress.levels import NAME, Level, levels_of, peak_of, psnr_o
 from diabolo.jobs.compress.packed_model import packed_file
 from diabolo.jobs.compress.photos import PHOTO, Photos, photo_settings
 from diabolo.jobs.parallel import together
-from diabolo.jobs.table_input import check_shape
 from diabolo.training.files.model_file import Trained, decoding_tensors
 from diabolo.training.files.tensor_file import digest
 

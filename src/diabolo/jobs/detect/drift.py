@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.source import Source, Subset, spaced
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.rows.rows import prepared_rows
 from diabolo.jobs.detect.rows.score import Numbers
-from diabolo.jobs.table_input import encoding_of
 from diabolo.training.files.contents import Known
 
 MOST_COMPARED = 10_000

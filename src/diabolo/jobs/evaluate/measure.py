@@ -13,6 +13,7 @@ from diabolo.data.source import Array, ArraySource, Source, Subset, spaced
 from diabolo.data.tables.frames import frame_of, frames_of, root_of
 from diabolo.data.tables.windows import Windows
 from diabolo.jobs.apply import batches, decode, encode, score
+from diabolo.jobs.columns import check_shape, encoding_of
 from diabolo.jobs.detect import members
 from diabolo.jobs.detect.detector import name_in
 from diabolo.jobs.detect.labels import marks
@@ -23,7 +24,7 @@ from diabolo.jobs.evaluate.quality import ssim
 from diabolo.jobs.evaluate.record import Evaluation, Figures, Generation
 from diabolo.jobs.generate.likelihood import measure
 from diabolo.jobs.generate.sample import sample
-from diabolo.jobs.table_input import as_rows, check_shape, encoding_of
+from diabolo.jobs.table_input import as_rows
 from diabolo.model.summary import count_parameters, summarise
 from diabolo.training.devices import device_of
 from diabolo.training.files.model_file import Trained

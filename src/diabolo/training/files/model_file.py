@@ -144,7 +144,11 @@ def load_model(path: Path, device: str = "cpu", modules: Modules | None = None) 
     modules: the user's encoder and decoder, of the classes that the file names, where it names any.
     Raises FileError if it cannot be read, FormatError if it is damaged, foreign or newer.
     """
-    kept = read_kept(path)
+    return loaded(path, read_kept(path), device, modules)
+
+
+def loaded(path: Path, kept: Kept, device: str = "cpu", modules: Modules | None = None) -> Trained:
+    """Return the model of a file whose content is read already, as `load_model` does. Raises FormatError."""
     try:
         trained = trained_of(kept, modules)
     except UNUSABLE as error:

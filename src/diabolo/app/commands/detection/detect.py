@@ -262,8 +262,8 @@ def _measured(opened: "Dataset", table: "Ranking", label: str | None) -> dict[st
 
 def _drifted(trained: "Known", opened: "Dataset") -> "list[tuple[str, Drift]]":
     """Say which columns no longer look like the training data, and return them by name."""
+    from diabolo.jobs.columns import encoding_of
     from diabolo.jobs.detect.drift import drift
-    from diabolo.jobs.table_input import encoding_of
 
     if len(opened.train.shape) != 1:
         return []

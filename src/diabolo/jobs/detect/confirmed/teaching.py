@@ -8,12 +8,12 @@ import numpy as np
 from diabolo.data.preprocessing import bounded
 from diabolo.data.source import Source, Subset
 from diabolo.errors import InputError
+from diabolo.jobs.columns import encoding_of, weights_of
 from diabolo.jobs.detect.rows.confirmed import FOLDS, JOB, Scores, fit_confirmed, to_extra
 from diabolo.jobs.detect.rows.fit import fit_detector, fit_plain
 from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.rows.rows import prepared_rows, with_calibration
 from diabolo.jobs.detect.rows.score import Numbers, Scorer
-from diabolo.jobs.table_input import encoding_of, weights_of
 
 if TYPE_CHECKING:
     from diabolo.training.files.model_file import Trained

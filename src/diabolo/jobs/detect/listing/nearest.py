@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diabolo.data.source import Source
+from diabolo.jobs.columns import weights_of
 from diabolo.jobs.detect.rows.opened import of
 from diabolo.jobs.detect.rows.rows import prepared_rows
-from diabolo.jobs.table_input import weights_of
 from diabolo.training.files.contents import Known
 
 TOGETHER = 2**22

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diabolo.data.source import Source
 from diabolo.data.tables.frames import frame_of, frames_of, loaded
 from diabolo.data.writing import unformulated
-from diabolo.jobs import table_input
+from diabolo.jobs.columns import by_column, encoding_of
 from diabolo.jobs.detect.listing.nearest import nearest_of
 from diabolo.jobs.detect.listing.usual import Usual, digits_of, usual_of, worded
 from diabolo.jobs.detect.rows import rows as detector
@@ -44,7 +44,7 @@ class Told:
 
 def told(trained: Known, source: Source, rows: NDArray[np.int64], columns: Sequence[str] | None) -> list[Told]:
     """Return for each of the rows what is said of it; rows are looked at some thousand at a time."""
-    encoding = table_input.encoding_of(trained)
+    encoding = encoding_of(trained)
     names = encoding.names if encoding else columns or [f"column {number}" for number in range(source.shape[0])]
     size = max(FEWEST_ROWS, MOST_NUMBERS // source.shape[0])
     usual = usual_of(trained, names) if len(rows) else None
@@ -58,7 +58,7 @@ def told(trained: Known, source: Source, rows: NDArray[np.int64], columns: Seque
 def _told(
     trained: Known, chosen: Source, names: Sequence[str], normal: "pl.DataFrame", usual: Mapping[str, Usual]
 ) -> list[Told]:
-    most, share, named_too = named(table_input.by_column(trained, detector.explain(trained, chosen)))
+    most, share, named_too = named(by_column(trained, detector.explain(trained, chosen)))
     table, like = _table(chosen, names), nearest_of(trained, chosen)
     digits = {name: digits_of(table[name]) for name in names}
     lines: list[list[str]] = [[] for _ in most]
@@ -100,7 +100,7 @@ def _expected(trained: Known, source: Source, column: NDArray[np.int64], names: 
     """Return rows in which one column of each holds what the other columns let expect there."""
     import polars as pl
 
-    encoding = table_input.encoding_of(trained)
+    encoding = encoding_of(trained)
     owners = encoding.owners if encoding else np.arange(source.shape[0])
     back = detector.expected(trained, source, owners[None, :] == column[:, None])
     return encoding.decode(back) if encoding else pl.DataFrame(back, list(names), orient="row")

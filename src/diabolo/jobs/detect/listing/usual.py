@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from diabolo.jobs import table_input
+from diabolo.jobs.columns import encoding_of
 from diabolo.jobs.detect import members
 from diabolo.training.files.contents import Known
 
@@ -61,7 +61,7 @@ def usual_of(trained: Known, names: Sequence[str]) -> tuple[pl.DataFrame, dict[s
     """Return the normal rows that a model keeps, in the table's own units, and what is usual in each column."""
     kept = members.of(trained).references
     restored = trained.preprocessing.restore(kept.reshape(len(kept), *trained.config.shape))
-    encoding = table_input.encoding_of(trained)
+    encoding = encoding_of(trained)
     rows = encoding.decode(restored) if encoding else pl.DataFrame(restored, list(names), orient="row")
     return rows, {name: _usual(rows[name]) for name in rows.columns}
 

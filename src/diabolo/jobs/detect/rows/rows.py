@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diabolo.data.preprocessing import CHUNK_BYTES, bounded, chunks, sample_bytes
 from diabolo.data.source import Array, Source, Subset
 from diabolo.errors import FormatError, InputError
+from diabolo.jobs.columns import by_column, check_shape, weights_of
 from diabolo.jobs.detect.detector import JOB, T, with_rule
 from diabolo.jobs.detect.rows.bounded import bound_of
 from diabolo.jobs.detect.rows.confirmed import Blended
@@ -19,7 +20,6 @@ from diabolo.jobs.detect.rows.score import Numbers, Scorer, rows_together, to_ex
 from diabolo.jobs.detect.rules import FalseAlarms, Rule
 from diabolo.jobs.detect.thresholds import Scores, without_outliers
 from diabolo.jobs.parallel import alone, cores, one_thread_here, together
-from diabolo.jobs.table_input import by_column, check_shape, weights_of
 from diabolo.training.files.contents import Extra, Known
 
 if TYPE_CHECKING:
