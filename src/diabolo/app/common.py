@@ -28,26 +28,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for p
 Label = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column of a table that holds labels: not learnt from.")
 ]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=KIND",
-        help="Table: kinds of columns, as amount=number,when=date:%d/%m/%Y; or word, time, duration, yes/no.",
-    ),
-]
-Encoding = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Table of text: its encoding, as utf-8 or windows-1252.")
-]
-Separator = Annotated[
-    str | None, typer.Option(metavar="CHAR", help="Table of text: what parts its cells: ',', ';', '|' or tab.")
-]
-Decimal = Annotated[
-    str | None, typer.Option(metavar="CHAR", help="Table of text: the decimal sign of its numbers, '.' or ','.")
-]
-Missing = Annotated[str | None, typer.Option(metavar="WORDS", help="Table: words that mean an empty cell, as '?,N/A'.")]
-Header = Annotated[
-    bool | None, typer.Option("--header/--no-header", help="Table of text: whether its first line holds names.")
-]
 Anomaly = Annotated[
     str | None,
     typer.Option(metavar="VALUE", help="With --label: the value that marks an anomaly, where it is not 1 or -1."),

@@ -2,34 +2,27 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from diabolo.app.commands.archives.inspect import list_archive
-from diabolo.app.common import Columns, Decimal, Encoding, Header, Json, Missing, Separator, say
+from diabolo.app.common import Json, say
+from diabolo.app.reading_options import NOTHING, reads_tables
+from diabolo.data.tables.reading.record import Asked
 
-if TYPE_CHECKING:
-    from diabolo.data.tables.reading.record import Asked
 
-
+@reads_tables
 def info(
     model: Annotated[Path, typer.Argument(metavar="MODEL|TABLE", help="Model file, a table, or an archive.")],
-    columns: Columns = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    missing: Missing = None,
-    header: Header = None,
+    asked: Asked = NOTHING,
     as_json: Json = False,
 ) -> None:
     """Say what a model is, what it learnt and how good it is; how a table is read; of an archive, what `list` says."""
     from diabolo.coding.archive.opening import is_archive
     from diabolo.data.opening import check_no_table, is_table, refuse_sheet
-    from diabolo.data.tables.reading.record import asked_from
     from diabolo.training.files.contents import read_kept
 
-    asked = asked_from(columns, encoding, separator, decimal, missing, header)
     if is_table(model):
         _table(model, asked, as_json=as_json)
         return
@@ -46,7 +39,7 @@ def info(
     print(json.dumps(about_json(trained)) if as_json else about_text(trained))
 
 
-def _table(path: Path, asked: "Asked", *, as_json: bool) -> None:
+def _table(path: Path, asked: Asked, *, as_json: bool) -> None:
     """Print how a table is read."""
     from diabolo.data.opening import open_data
     from diabolo.data.tables.frames import reading_of

@@ -8,19 +8,13 @@ import typer
 
 from diabolo.app.common import (
     Anomaly,
-    Columns,
     Contamination,
-    Decimal,
     Device,
-    Encoding,
     Force,
-    Header,
     Json,
     Label,
-    Missing,
     Quiet,
     Seed,
-    Separator,
     asked_latent,
     asked_layers,
     asked_window,
@@ -29,11 +23,14 @@ from diabolo.app.common import (
     say,
     watchers,
 )
+from diabolo.app.reading_options import NOTHING, reads_tables
 from diabolo.config.networks import ACTIVATIONS
+from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import ArgumentError
 from diabolo.presets.presets import described, preset_of
 
 
+@reads_tables
 def train(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write (.safetensors).")],
     data: Annotated[
@@ -108,12 +105,7 @@ def train(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Column of a table to leave out, as an id; repeatable.")
     ] = None,
-    columns: Columns = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    missing: Missing = None,
-    header: Header = None,
+    asked: Asked = NOTHING,
     learn_labels: Annotated[
         bool, typer.Option("--learn-labels", help="With --label: the anomalies are learnt from too, not only left out.")
     ] = False,
@@ -139,11 +131,12 @@ def train(
     from diabolo.app.model_data import with_marks
     from diabolo.app.output.detector import advice, after_training, facts_of, ranking
     from diabolo.data.attributes import labels_of
-    from diabolo.data.tables.reading.record import asked_from, reading_from_json
+    from diabolo.data.tables.reading.record import reading_from_json
     from diabolo.data.tables.reading.words import reading_text
     from diabolo.errors import FileError
     from diabolo.estimator import Autoencoder
     from diabolo.files import check_free
+    from diabolo.jobs.detect.detector import traits_named
     from diabolo.jobs.detect.members import detects
     from diabolo.jobs.table_input import READING
 
@@ -171,12 +164,12 @@ def train(
         seed,
         record is not None and record.pieces,
         record.patch if record is not None else None,
-        asked_from(columns, encoding, separator, decimal, missing, header),
+        asked,
     )
     whole, noise = material(wanted)
     preset = preset or ("denoise-small" if self_supervised else "dense")
     length = asked_window(window, preset)
-    if learn_labels and (label is None or preset_of(preset).detector != "rows"):
+    if learn_labels and (label is None or not traits_named(preset_of(preset).detector).tabular):
         raise ArgumentError("--learn-labels goes with --label COLUMN and the preset table.")
     whole = with_marks(whole, label, anomaly, learns=True) if preset_of(preset).detector is not None else whole
     opened = learnt_from(whole, preset, contamination) if length is None else windowed(whole, length, label)

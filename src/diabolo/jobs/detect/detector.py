@@ -111,7 +111,12 @@ def name_in(trained: Known) -> str | None:
 
 def traits_of(trained: Known) -> Traits:
     """Return what a model's detector works on; for a model without one nothing is true."""
-    return TRAITS.get(name_in(trained) or "", NO_TRAITS)
+    return traits_named(name_in(trained))
+
+
+def traits_named(name: str | None) -> Traits:
+    """Return what the detector of that name works on; of None nothing is true."""
+    return NO_TRAITS if name is None else TRAITS[name]
 
 
 def with_rule(trained: T, rule: Rule) -> T:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from diabolo.data.source import Source
 from diabolo.errors import ArgumentError, FormatError, InputError
-from diabolo.jobs.detect.detector import TRAITS, Detector, Fitted, name_in
+from diabolo.jobs.detect.detector import Detector, Fitted, name_in, traits_named
 from diabolo.jobs.detect.rules import Rule
 from diabolo.jobs.detect.thresholds import Scores, check_contamination
 from diabolo.training.files.contents import Known
@@ -46,7 +46,7 @@ def name_for(source: Source, wanted: str | None) -> str | None:
 
     A source that is cut for a detector names it in `cut_for`.
     """
-    return getattr(source, "cut_for", None) or (None if wanted and TRAITS[wanted].cut else wanted)
+    return getattr(source, "cut_for", None) or (None if traits_named(wanted).cut else wanted)
 
 
 def detects(trained: Known) -> bool:
@@ -79,7 +79,7 @@ def usable(trained: Known) -> bool:
 def checked(contamination: object, source: Source, wanted: str | None) -> float:
     """Return the share of anomalies to leave out. Raises ArgumentError if the detector `wanted` cannot leave any."""
     share, name = check_contamination(contamination), name_for(source, wanted)
-    if share and (name is None or not TRAITS[name].contaminated):
+    if share and not traits_named(name).contaminated:
         raise ArgumentError("contamination is for the preset 'table', of single rows; leave it out, or at 0.")
     return share
 

@@ -8,25 +8,10 @@ import typer
 
 from diabolo.app.commands.detection.images import calibrate_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import (
-    Anomaly,
-    Columns,
-    Contamination,
-    Data,
-    Decimal,
-    Device,
-    Encoding,
-    Force,
-    Header,
-    Json,
-    Label,
-    Missing,
-    Model,
-    Separator,
-    say,
-)
+from diabolo.app.common import Anomaly, Contamination, Data, Device, Force, Json, Label, Model, say
 from diabolo.app.output.alert_summary import promise_text
-from diabolo.data.tables.reading.record import asked_from
+from diabolo.app.reading_options import NOTHING, reads_tables
+from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -37,6 +22,7 @@ LEARNT = 0.1
 """Share of the learnt rows among those given above which a model is said to have learnt from them."""
 
 
+@reads_tables
 def calibrate(
     data: Data,
     model: Model,
@@ -48,12 +34,7 @@ def calibrate(
     ] = None,
     cost_alarm: Annotated[float | None, typer.Option(help="What a false alarm costs (with --label).")] = None,
     label: Label = None,
-    columns: Columns = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    missing: Missing = None,
-    header: Header = None,
+    asked: Asked = NOTHING,
     anomaly: Anomaly = None,
     contamination: Contamination = 0.0,
     device: Device = "auto",
@@ -101,7 +82,6 @@ def calibrate(
         facts: dict[str, Any] = {"model": str(place), **found}
         print(json.dumps(facts, allow_nan=False) if as_json else promise_text(facts))
         return
-    asked = asked_from(columns, encoding, separator, decimal, missing, header)
     opened = with_marks(open_for(trained, data, label, asked), label, anomaly, learns=True)
     say(*opened.notes)
     _warn_of_learnt(trained, opened.train)

@@ -10,25 +10,7 @@ import typer
 
 from diabolo.app.commands.detection.images import detect_images
 from diabolo.app.commands.detection.rules import AlarmRate, Alerts, PerDay, chosen_rule, promise_of
-from diabolo.app.common import (
-    Anomaly,
-    Columns,
-    Data,
-    Decimal,
-    Device,
-    Encoding,
-    Force,
-    Header,
-    Json,
-    Label,
-    Missing,
-    Model,
-    Separator,
-    Window,
-    make_room,
-    say,
-    write_text,
-)
+from diabolo.app.common import Anomaly, Data, Device, Force, Json, Label, Model, Window, make_room, say, write_text
 from diabolo.app.output.alert_summary import (
     DRIFT_NOTE,
     SHOWN,
@@ -37,7 +19,8 @@ from diabolo.app.output.alert_summary import (
     print_alerts,
     rule_text,
 )
-from diabolo.data.tables.reading.record import Asked, asked_from
+from diabolo.app.reading_options import NOTHING, reads_tables
+from diabolo.data.tables.reading.record import Asked
 from diabolo.errors import ArgumentError, EmptyTableError
 
 if TYPE_CHECKING:
@@ -100,6 +83,7 @@ LISTINGS: "dict[str, Callable[[], Listing]]" = {"rows": _rows, "series": _steps}
 """By detector: what makes the table of alerts."""
 
 
+@reads_tables
 def detect(
     data: Data,
     model: Model,
@@ -108,12 +92,7 @@ def detect(
     alerts: Alerts = None,
     per_day: PerDay = None,
     label: Label = None,
-    columns: Columns = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    missing: Missing = None,
-    header: Header = None,
+    asked: Asked = NOTHING,
     anomaly: Anomaly = None,
     keep: Keep = None,
     maps: Maps = None,
@@ -182,7 +161,6 @@ def detect(
         )
     trained = detector.with_rule(trained, rule) if rule else trained
     check_window(trained, window)
-    asked = asked_from(columns, encoding, separator, decimal, missing, header)
     try:
         opened = with_marks(open_for(trained, data, label, asked).unseen, label, anomaly)
     except EmptyTableError:
