@@ -29,9 +29,9 @@ Each preset learnt from {count:,} training digits (`--samples`), by its own reci
 
 """
 END = """
-The rate is the entropy of the indices in training's moving averages. `codec` needs fewer bytes at a higher PSNR, since
-training weighs its rate; a codebook's rate has no gradient. Use `codec` to compress, and `vq` to learn how indices
-work.
+The rate is the entropy of the indices in training's moving averages. `codec` has the highest PSNR of the three, and
+needs fewer bytes than `vq`: training weights its rate, and the rate of a codebook has no gradient. Use `codec` to
+compress, and `vq` to learn how indices work.
 """
 
 
